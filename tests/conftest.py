@@ -1,0 +1,1 @@
+"""The markers and paths every test shares."""
