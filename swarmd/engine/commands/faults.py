@@ -1,0 +1,28 @@
+"""Faults of what a person gave us, told to that person: the seam between the engine's refusals and exit code 2.
+
+Every engine command wraps the reading of its inputs in it. A fault of our own code must not pass through here: wrap
+what reads user input, not what computes.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from swarmd.state.errors import OperatorError
+
+
+@contextmanager
+def told_to_the_operator() -> Iterator[None]:
+    """Turns a refusal of user input (`DataError` and other `ValueError`, `OSError`) into a one-line `OperatorError`."""
+    try:
+        yield
+    except OSError as fault:
+        where = f"{fault.filename}: " if fault.filename is not None else ""
+        raise OperatorError(
+            _one_line(f"{where}{fault.strerror or fault}; check the path and its permissions")
+        ) from fault
+    except ValueError as fault:
+        raise OperatorError(_one_line(str(fault))) from fault
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())

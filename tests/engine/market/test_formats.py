@@ -1,0 +1,168 @@
+"""What may stand in a file of bars, and what is told of one that cannot be read."""
+
+import datetime as dt
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet
+import pytest
+from market_builders import FIRST_MS, STEP_MS, columns, save
+
+from swarmd.engine.market.bars import bars_from_arrays, load_bars
+from swarmd.engine.market.faults import DataError
+from swarmd.engine.market.formats import read_klines, write_bars
+
+TIMES = columns()["timestamp"]
+
+
+def dates(zone):
+    return [dt.datetime.fromtimestamp(int(ms) / 1000, tz=dt.UTC).replace(tzinfo=zone) for ms in TIMES]
+
+
+SPELLINGS = {
+    "ms": TIMES,
+    "s": TIMES // 1000,
+    "us": TIMES * 1000,
+    "ns": TIMES * 1_000_000,
+    "float ms": TIMES.astype(np.float64),
+    "naive instants": pa.array(dates(None), type=pa.timestamp("s")),
+    "zoned instants": pa.array(dates(dt.UTC), type=pa.timestamp("ns", tz="UTC")),
+    "instants shown elsewhere": pa.array(dates(dt.UTC), type=pa.timestamp("us", tz="Asia/Tokyo")),
+    "ISO text": [at.strftime("%Y-%m-%dT%H:%M:%S") for at in dates(None)],
+    "ISO text with zone": [at.strftime("%Y-%m-%d %H:%M:%SZ") for at in dates(None)],
+}
+
+
+@pytest.mark.parametrize("spelling", SPELLINGS)
+@pytest.mark.parametrize("suffix", [".parquet", ".csv", ".feather"])
+def test_an_open_time_means_the_same_however_it_is_written(tmp_path, spelling, suffix):
+    path = save(tmp_path / f"A{suffix}", {**columns(), "timestamp": SPELLINGS[spelling]})
+    assert read_klines(path).open_time.tolist() == TIMES.tolist()
+
+
+@pytest.mark.parametrize("name", ["timestamp", "open_time", "date", "Date", " TIMESTAMP "])
+def test_the_time_column_goes_by_several_names_in_any_case(tmp_path, name):
+    cols = columns()
+    renamed = {name: cols.pop("timestamp"), **{key.title(): values for key, values in cols.items()}, "trades": TIMES}
+    assert read_klines(save(tmp_path / "A.csv", renamed)).open_time.tolist() == TIMES.tolist()
+
+
+def test_daily_bars_may_be_dated_by_day(tmp_path):
+    days = [dt.date(2023, 1, 1) + dt.timedelta(days=n) for n in range(20)]
+    cols = columns()
+    bars = load_bars(
+        save(tmp_path / "A.parquet", {"date": days, **{k: v for k, v in cols.items() if k != "timestamp"}})
+    )
+    assert (bars.interval_minutes, int(bars.open_time[1])) == (1440, FIRST_MS + 86_400_000)
+
+
+def test_whole_numbers_are_prices_too(tmp_path):
+    cols = {"timestamp": TIMES, **{name: np.full(20, 7) for name in ("open", "high", "low", "close", "volume")}}
+    assert read_klines(save(tmp_path / "A.csv", cols)).close.tolist() == [7.0] * 20
+
+
+def test_prices_written_as_text_are_read_and_a_word_among_them_is_named(tmp_path):
+    cols = columns()
+    spoken = [repr(float(price)) for price in cols["close"]]
+    path = save(tmp_path / "A.parquet", {**cols, "close": spoken})
+    assert read_klines(path).close.tolist() == cols["close"].tolist()
+    spoken[11] = "halted"
+    with pytest.raises(DataError, match=r"A.parquet: row 11, column close: 'halted' is not a number; mend or drop"):
+        read_klines(save(path, {**cols, "close": spoken}))
+
+
+def test_a_missing_price_is_told_as_nan_and_a_missing_time_as_missing(tmp_path):
+    cols = columns()
+    holed = [None if row == 4 else float(price) for row, price in enumerate(cols["close"])]
+    with pytest.raises(DataError, match=r"row 4 \(2023-01-01 00:20 UTC\): close is nan"):
+        load_bars(save(tmp_path / "A.csv", {**cols, "close": pa.array(holed)}))
+    holed = [None if row == 4 else int(ms) for row, ms in enumerate(TIMES)]
+    with pytest.raises(DataError, match="row 4, column timestamp: the open time is missing; mend or drop the row"):
+        load_bars(save(tmp_path / "B.parquet", {**cols, "timestamp": pa.array(holed)}))
+
+
+def test_two_units_in_one_time_column_are_told_apart_at_their_first_row(tmp_path):
+    mixed = TIMES.copy()
+    mixed[15:] *= 1000
+    with pytest.raises(
+        DataError, match=r"row 15, column timestamp: 1672535700000000 looks like us but row 0 .* like ms"
+    ):
+        read_klines(save(tmp_path / "A.parquet", {**columns(), "timestamp": mixed}))
+
+
+def test_an_open_time_between_two_milliseconds_is_refused(tmp_path):
+    uneven = TIMES * 1000
+    uneven[3] += 1
+    with pytest.raises(DataError, match="row 3, column timestamp: 1672532100000001 us is not a whole ms"):
+        read_klines(save(tmp_path / "A.parquet", {**columns(), "timestamp": uneven}))
+    with pytest.raises(DataError, match="column timestamp does not hold open times in whole ms"):
+        read_klines(save(tmp_path / "B.parquet", {**columns(), "timestamp": pa.array(uneven, type=pa.timestamp("us"))}))
+
+
+def test_a_time_column_of_words_is_refused(tmp_path):
+    with pytest.raises(DataError, match="column timestamp does not hold open times"):
+        read_klines(save(tmp_path / "A.csv", {**columns(), "timestamp": ["noon"] * 20}))
+    floats = TIMES.astype(np.float64)
+    floats[2] = np.nan
+    with pytest.raises(DataError, match=r"row 2, column timestamp: nan is not an instant"):
+        read_klines(save(tmp_path / "B.parquet", {**columns(), "timestamp": floats}))
+
+
+def test_missing_columns_are_named_with_those_that_are_there(tmp_path):
+    cols = {name: values for name, values in columns().items() if name not in ("timestamp", "volume")}
+    with pytest.raises(DataError, match="no column timestamp, volume; it has open, high, low, close; bars need"):
+        read_klines(save(tmp_path / "A.feather", cols))
+
+
+def test_a_column_that_appears_twice_is_refused(tmp_path):
+    path = tmp_path / "A.csv"
+    path.write_text("timestamp,open,high,low,close,Close,volume\n0,1,1,1,1,2,1\n")
+    with pytest.raises(DataError, match="column close appears twice"):
+        read_klines(path)
+
+
+@pytest.mark.parametrize("suffix", [".parquet", ".csv", ".feather"])
+def test_a_file_that_is_not_there_is_empty_has_no_rows_or_is_something_else_is_refused_in_words(tmp_path, suffix):
+    path = tmp_path / f"A{suffix}"
+    with pytest.raises(DataError, match="there is no such file; check the path"):
+        read_klines(path)
+    path.write_bytes(b"")
+    with pytest.raises(DataError, match="the file is empty; download or import"):
+        read_klines(path)
+    save(path, {name: values[:0] for name, values in columns().items()})
+    with pytest.raises(DataError, match="it has columns but no rows"):
+        read_klines(path)
+    path.write_bytes(b"\x00\xff\xfe not a table" * 50)
+    with pytest.raises(DataError) as refusal:
+        read_klines(path)
+    assert str(path) in str(refusal.value)
+    assert "\n" not in str(refusal.value)
+
+
+def test_a_truncated_parquet_file_is_refused(tmp_path):
+    path = save(tmp_path / "A.parquet", columns(500))
+    path.write_bytes(path.read_bytes()[:-40])
+    with pytest.raises(DataError, match=r"cannot be read as parquet .* is it damaged or misnamed"):
+        read_klines(path)
+
+
+def test_another_suffix_or_a_folder_is_refused(tmp_path):
+    with pytest.raises(DataError, match=r"the suffix '.xlsx' is not one of .parquet, .csv, .feather"):
+        read_klines(tmp_path / "A.xlsx")
+    (tmp_path / "B.parquet").mkdir()
+    with pytest.raises(DataError, match="this is not a file"):
+        read_klines(tmp_path / "B.parquet")
+    cols = columns()
+    bars = bars_from_arrays("A", 5, TIMES, *(cols[n] for n in ("open", "high", "low", "close", "volume")))
+    with pytest.raises(DataError, match=r"the suffix '.txt'"):
+        write_bars(tmp_path / "A.txt", bars)
+
+
+def test_a_written_file_holds_instants_in_utc_that_other_tools_read(tmp_path):
+    cols = columns()
+    bars = bars_from_arrays("A", 5, TIMES, *(cols[n] for n in ("open", "high", "low", "close", "volume")))
+    write_bars(tmp_path / "A.parquet", bars)
+    table = pyarrow.parquet.read_table(tmp_path / "A.parquet")
+    assert table.column_names == ["timestamp", "open", "high", "low", "close", "volume"]
+    assert str(table.schema.field("timestamp").type) == "timestamp[ms, tz=UTC]"
+    assert table["timestamp"][1].as_py() == dt.datetime.fromtimestamp((FIRST_MS + STEP_MS) / 1000, tz=dt.UTC)
