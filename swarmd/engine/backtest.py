@@ -1,0 +1,161 @@
+"""The front door of the engine: bars, a strategy and its parameters in; trades, equity and metrics out.
+
+Called by the commands, the phases and the search. It joins what must not know each other (market, kernel, metrics,
+strategies); it decides nothing about trades and computes no statistic of its own.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal, assert_never
+
+import numpy as np
+from numpy.typing import NDArray
+
+from swarmd.engine.arrays import FloatArray
+from swarmd.engine.kernel.costs import Costs
+from swarmd.engine.kernel.cpu import simulate
+from swarmd.engine.kernel.fold import SCREEN_METRICS
+from swarmd.engine.kernel.plan import Direction
+from swarmd.engine.kernel.prices import PriceArrays, day_end_bars
+from swarmd.engine.kernel.reference import simulate_reference
+from swarmd.engine.kernel.trades import Trades
+from swarmd.engine.market.bars import Bars
+from swarmd.engine.metrics.summary import Metrics, summarize
+from swarmd.engine.strategies.contract import BarStrategy, BatchStrategy, Params, checked_params
+
+Engine = Literal["cpu", "reference"]
+
+
+@dataclass(frozen=True, slots=True)
+class Simulation:
+    """One finished run: its trades, its equity at every bar close (initial 1.0) and what it was worth."""
+
+    trades: Trades
+    equity: FloatArray
+    metrics: Metrics
+
+
+def run_backtest(
+    bars: Bars,
+    strategy: BarStrategy,
+    params: Mapping[str, Any],
+    *,
+    mode: str,
+    costs: Costs,
+    engine: Engine = "cpu",
+) -> Simulation:
+    """One parameter vector on one series, with every trade.
+
+    Raises
+    ------
+    ValueError
+        For an unknown mode or parameter (names the nearest), or a value outside the card's limits.
+    """
+    direction = strategy.card.mode(mode).direction
+    given = checked_params(strategy, params)
+    return _simulation(bars, strategy, given, direction=direction, costs=costs, engine=engine)
+
+
+def evaluate_many(
+    bars: Bars,
+    strategy: BarStrategy,
+    columns: Mapping[str, NDArray[Any]],
+    *,
+    mode: str,
+    costs: Costs,
+    progress: Callable[[int], None] | None = None,
+) -> dict[str, NDArray[Any]]:
+    """Screening metrics of many parameter vectors, equal to those of one `run_backtest` each.
+
+    Parameters
+    ----------
+    columns : one array of shape (n_combos,) per parameter of the card
+    progress : called with the number of combos done since its last call, from this thread
+
+    Returns
+    -------
+    dict of arrays, shape (n_combos,)
+        The columns of `SCREEN_METRICS`, in the order of the rows given. `profit_factor` is inf without a loss.
+
+    Raises
+    ------
+    ValueError
+        For a missing or unknown column, columns of different lengths, or a value outside the card's limits.
+    """
+    direction = strategy.card.mode(mode).direction
+    given = _checked_columns(strategy, columns)
+    n_combos = len(next(iter(given.values())))
+    table: dict[str, NDArray[Any]] = {name: np.empty(n_combos) for name in SCREEN_METRICS}
+    table["total_trades"] = np.empty(n_combos, np.int64)
+    covered = np.zeros(n_combos, np.bool_)
+    if isinstance(strategy, BatchStrategy) and n_combos:
+        batch = strategy.batch(bars)
+        covered = batch.covers(given, direction=direction, costs=costs)
+        if covered.any():
+            shared = {name: column[covered] for name, column in given.items()}
+            found = batch.evaluate(shared, direction=direction, costs=costs, progress=progress)
+            for name in SCREEN_METRICS:
+                table[name][covered] = found[name]
+    for row in np.flatnonzero(~covered).tolist():
+        params = {name: column[row].item() for name, column in given.items()}
+        metrics = _simulation(bars, strategy, params, direction=direction, costs=costs, engine="cpu").metrics
+        for name in SCREEN_METRICS:
+            table[name][row] = getattr(metrics, name)
+        if progress is not None:
+            progress(1)
+    return table
+
+
+def price_arrays(bars: Bars) -> PriceArrays:
+    """The prices of checked bars in the form the kernels take."""
+    return PriceArrays(bars.open, bars.high, bars.low, bars.close, bars.synthetic, day_end_bars(bars.open_time))
+
+
+def _simulation(
+    bars: Bars, strategy: BarStrategy, params: Params, *, direction: Direction, costs: Costs, engine: Engine
+) -> Simulation:
+    events = strategy.events(bars, params)
+    plan = strategy.plan(params)
+    prices = price_arrays(bars)
+    match engine:
+        case "cpu":
+            outcome = simulate(prices, events, plan=plan, direction=direction, costs=costs)
+        case "reference":
+            outcome = simulate_reference(prices, events, plan=plan, direction=direction, costs=costs)
+        case _:
+            assert_never(engine)
+    trades = outcome.trades
+    metrics = summarize(
+        outcome.equity,
+        day_ends=prices.day_ends,
+        interval_minutes=bars.interval_minutes,
+        trade_pnl=trades.pnl,
+        trade_return=trades.return_,
+        entry_bar=trades.entry_bar,
+        exit_bar=trades.exit_bar,
+        left_at_open=trades.left_at_open,
+    )
+    return Simulation(trades, outcome.equity, metrics)
+
+
+def _checked_columns(strategy: BarStrategy, columns: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+    """The columns of the card, each within its limits; the first row that is not names itself."""
+    card = strategy.card
+    n_combos = {np.shape(column) for column in columns.values()}
+    if len(n_combos) != 1 or len(next(iter(n_combos))) != 1:
+        raise ValueError(f"strategy {card.name}: columns have shapes {sorted(n_combos)}; give arrays of one length")
+    wanted = {spec.name for spec in card.params}
+    if wanted != set(columns):
+        raise ValueError(f"strategy {card.name}: columns {sorted(columns)} given, {sorted(wanted)} wanted")
+    given = {spec.name: np.ascontiguousarray(columns[spec.name]) for spec in card.params}
+    for spec in card.params:
+        unique = np.unique(given[spec.name])
+        # A range holds when it holds for the ends; only choices and whole numbers must be looked at one by one.
+        looked_at = unique if spec.kind != "float" else unique[[0, -1]] if unique.size else unique
+        for value in looked_at:
+            refusal = spec.refusal(value.item())
+            if refusal:
+                same = np.isnan(given[spec.name]) if np.isnan(value) else given[spec.name] == value
+                row = int(np.argmax(same))
+                raise ValueError(f"strategy {card.name}: combination {row}: {refusal}")
+    return given

@@ -1,0 +1,263 @@
+"""`swarmd backtest`: one strategy with given parameters on one file of bars, told in a table, in JSON and in files.
+
+Arguments and words only: the run is `engine.backtest`, the bars are `engine.market`. The trades CSV and the JSON
+document are public; their columns and fields change only with an entry in the changelog.
+"""
+
+import csv
+import datetime as dt
+import io
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from swarmd.engine.commands.faults import told_to_the_operator
+from swarmd.state.store.files import atomic_write
+
+if TYPE_CHECKING:  # numpy, numba and pyarrow come in only when a command runs
+    from swarmd.engine.backtest import Simulation
+    from swarmd.engine.kernel.costs import Costs
+    from swarmd.engine.market.bars import Bars
+
+TRADE_COLUMNS = (
+    "trade", "entry_time", "exit_time", "side", "entry_price", "exit_price", "qty", "pnl", "return", "exit_reason",
+    "bars_held", "entry_bar", "exit_bar", "fees",
+)  # fmt: skip
+SEMANTICS = "next_open"
+
+
+@click.command(
+    epilog="Example: swarmd backtest --data data/bars_5m/BTCUSDT.parquet --strategy mtf_ema --mode aggressive"
+    ' --params \'{"tf_fast": 15, "L_fast": 20, "tf_slow": 240, "L_slow": 50, "sl": 0.02, "tp": 0.06}\''
+    " --known-gap 2023-12-31 --trades trades.csv"
+)
+@click.option("--data", required=True, type=click.Path(path_type=Path), help="Bars: a Parquet, CSV or Feather file.")
+@click.option(
+    "--strategy", "strategy_name", required=True, help="A name of `strategies list`, or path/to/file.py:Name."
+)
+@click.option(
+    "--params", metavar="JSON|@FILE", help="Parameters as a JSON object; the strategy's baseline when absent."
+)
+@click.option("--mode", help="A mode of the strategy; its first one when absent.")
+@click.option("--fee-bps", default=5.0, show_default=True, help="Fee per side, in basis points of notional.")
+@click.option("--slippage-bps", default=2.0, show_default=True, help="Slippage per side, in basis points of price.")
+@click.option(
+    "--engine",
+    type=click.Choice(["cpu", "reference"]),
+    default="cpu",
+    show_default=True,
+    help="The fast kernel, or the slow obvious loop it is held against.",
+)
+@click.option(
+    "--semantics", type=click.Choice([SEMANTICS]), default=SEMANTICS, show_default=True, help="How orders fill."
+)
+@click.option("--symbol", help="Name of the asset; the file's own name when absent.")
+@click.option("--interval", help="Interval of the bars, such as 5m; told from the open times when absent.")
+@click.option("--start", metavar="TIME", help="First open time (2023-01-01 or an ISO instant, UTC), included.")
+@click.option("--end", metavar="TIME", help="Open time to stop at, excluded.")
+@click.option(
+    "--known-gap", "known_gaps", multiple=True, metavar="DAY", help="Accept the gap that begins on this UTC day."
+)
+@click.option("--allow-gaps", default=0, show_default=True, help="Accept this many missing bars in all.")
+@click.option("--trades", "trades_path", type=click.Path(path_type=Path), metavar="OUT.csv", help="Write every trade.")
+@click.option(
+    "--equity", "equity_path", type=click.Path(path_type=Path), metavar="OUT.parquet", help="Write equity per bar."
+)
+@click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
+def backtest(
+    data: Path,
+    strategy_name: str,
+    params: str | None,
+    mode: str | None,
+    fee_bps: float,
+    slippage_bps: float,
+    engine: str,
+    semantics: str,
+    symbol: str | None,
+    interval: str | None,
+    start: str | None,
+    end: str | None,
+    known_gaps: tuple[str, ...],
+    allow_gaps: int,
+    trades_path: Path | None,
+    equity_path: Path | None,
+    as_json: bool,
+) -> None:
+    """Run one strategy once.
+
+    A signal decided at a bar's close fills at the next open; money is in units of the initial equity, prices are those
+    of the market before slippage.
+    """
+    from swarmd.engine.backtest import run_backtest
+    from swarmd.engine.kernel.costs import Costs
+    from swarmd.engine.market.bars import load_bars
+    from swarmd.engine.strategies.contract import checked_params
+    from swarmd.engine.strategies.registry import strategy_named
+
+    with told_to_the_operator():
+        strategy = strategy_named(strategy_name)
+        chosen_mode = mode if mode is not None else next(iter(strategy.card.modes))
+        strategy.card.mode(chosen_mode)
+        given = checked_params(strategy, strategy.card.baseline if params is None else _params(params))
+        costs = Costs(fee_bps=fee_bps, slippage_bps=slippage_bps)
+        bars = load_bars(
+            data,
+            symbol=symbol,
+            interval=interval,
+            start_ms=_instant(start, "--start"),
+            end_ms=_instant(end, "--end"),
+            known_gaps=known_gaps,
+            allow_gaps=allow_gaps,
+        )
+        # Timeframes that the bars cannot make are refused by the run itself.
+        run = run_backtest(
+            bars, strategy, given, mode=chosen_mode, costs=costs, engine="cpu" if engine == "cpu" else "reference"
+        )
+    if trades_path is not None:
+        atomic_write(trades_path.absolute(), trades_csv(bars, run).encode())
+    if equity_path is not None:
+        atomic_write(equity_path.absolute(), _equity_parquet(bars, run))
+    document = {
+        "schema": "swarmd.backtest/1",
+        "strategy": strategy.card.name,
+        "params": given,
+        "mode": chosen_mode,
+        "engine": engine,
+        "semantics": semantics,
+        "data": _data_document(data, bars),
+        "costs": _costs_document(costs),
+        "metrics": run.metrics.as_json(),
+        "trades_path": None if trades_path is None else str(trades_path),
+    }
+    if as_json:
+        click.echo(json.dumps(document, indent=2, allow_nan=False))
+        return
+    _print_run(document)
+    for written in (trades_path, equity_path):
+        if written is not None:
+            click.echo(f"written  {written}")
+
+
+def trades_csv(bars: "Bars", run: "Simulation") -> str:
+    """The trades as CSV text; floats in full, times as the open time of the bar in which the fill happened."""
+    trades = run.trades
+    text = io.StringIO()
+    table = csv.writer(text, lineterminator="\n")
+    table.writerow(TRADE_COLUMNS)
+    reasons = trades.exit_reason
+    for at in range(len(trades)):
+        entry_bar, exit_bar = int(trades.entry_bar[at]), int(trades.exit_bar[at])
+        table.writerow(
+            (
+                at + 1,
+                _iso(int(bars.open_time[entry_bar])),
+                _iso(int(bars.open_time[exit_bar])),
+                "long" if trades.side[at] > 0 else "short",
+                repr(float(trades.entry_price[at])),
+                repr(float(trades.exit_price[at])),
+                repr(float(trades.qty[at])),
+                repr(float(trades.pnl[at])),
+                repr(float(trades.return_[at])),
+                reasons[at],
+                exit_bar - entry_bar,
+                entry_bar,
+                exit_bar,
+                repr(float(trades.fees[at])),
+            )
+        )
+    return text.getvalue()
+
+
+def _equity_parquet(bars: "Bars", run: "Simulation") -> bytes:
+    """Equity marked at each bar's close, beside the bar's open time."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    table = pa.table(
+        {"open_time": pa.array(bars.open_time, pa.timestamp("ms", tz="UTC")), "equity": pa.array(run.equity)}
+    )
+    sink = io.BytesIO()
+    pq.write_table(table, sink)
+    return sink.getvalue()
+
+
+def _data_document(path: Path, bars: "Bars") -> dict[str, Any]:
+    from swarmd.engine.market.timeframes import interval_name
+
+    return {
+        "path": str(path),
+        "symbol": bars.symbol,
+        "interval": interval_name(bars.interval_minutes),
+        "snapshot_id": bars.snapshot_id(),
+        "sha256": bars.sha256(),
+        "bars": bars.n_bars,
+        "first": _iso(int(bars.open_time[0])),
+        "last": _iso(int(bars.open_time[-1])),
+        "gaps": _gaps(bars),
+    }
+
+
+def _gaps(bars: "Bars") -> list[dict[str, Any]]:
+    """The accepted gaps: first missing open time and how many bars were put in."""
+    import numpy as np
+
+    edges = np.diff(bars.synthetic.astype(np.int8), prepend=0, append=0)
+    starts, stops = np.flatnonzero(edges == 1).tolist(), np.flatnonzero(edges == -1).tolist()
+    return [
+        {"first_missing": _iso(int(bars.open_time[start])), "bars": stop - start}
+        for start, stop in zip(starts, stops, strict=True)
+    ]
+
+
+def _costs_document(costs: "Costs") -> dict[str, float]:
+    return {"fee_bps": costs.fee_bps, "slippage_bps": costs.slippage_bps}
+
+
+def _print_run(document: dict[str, Any]) -> None:
+    data, costs = document["data"], document["costs"]
+    params = ", ".join(f"{name} {value}" for name, value in document["params"].items())
+    click.echo(f"{document['strategy']} {document['mode']} on {data['symbol']} {data['interval']}: {params}")
+    missing = sum(gap["bars"] for gap in data["gaps"])
+    filled = f", {missing} of them flat bars in accepted gaps" if missing else ""
+    click.echo(f"{data['bars']} bars from {data['first']} to {data['last']}{filled}")
+    click.echo(f"fee {costs['fee_bps']:g} bps, slippage {costs['slippage_bps']:g} bps per side\n")
+    for name, value in document["metrics"].items():
+        shown = "none lost" if value is None else f"{value:d}" if isinstance(value, int) else f"{value:.6g}"
+        click.echo(f"  {name:<20} {shown}")
+
+
+def _params(text: str) -> dict[str, Any]:
+    source = "--params"
+    if text.startswith("@"):
+        source = text[1:]
+        text = Path(source).read_text()
+    try:
+        params = json.loads(text)
+    except json.JSONDecodeError as fault:
+        raise ValueError(
+            f"{source}: not JSON ({fault.msg}, line {fault.lineno} column {fault.colno}); give an object such as"
+            ' {"L_fast": 20, "sl": 0.02}, or @FILE'
+        ) from fault
+    if not isinstance(params, dict):
+        raise ValueError(f'{source}: {type(params).__name__} given; give a JSON object such as {{"L_fast": 20}}')
+    return params
+
+
+def _instant(text: str | None, flag: str) -> int | None:
+    """Milliseconds UTC of a day or an instant; a time without a zone is UTC."""
+    if text is None:
+        return None
+    try:
+        instant = dt.datetime.fromisoformat(text)
+    except ValueError as fault:
+        raise ValueError(f"{flag}: {text!r} is no day or ISO instant; write 2023-01-01 or 2023-01-01T12:00Z") from fault
+    if instant.tzinfo is None:
+        instant = instant.replace(tzinfo=dt.UTC)
+    return round(instant.timestamp() * 1000)
+
+
+def _iso(open_time_ms: int) -> str:
+    instant = dt.datetime.fromtimestamp(open_time_ms / 1000, tz=dt.UTC)
+    return instant.isoformat(timespec="milliseconds" if open_time_ms % 1000 else "seconds").replace("+00:00", "Z")

@@ -1,0 +1,228 @@
+"""Screening many parameter vectors of a crossing strategy: who shares what, in which order, on how many threads.
+
+Vectors are sorted by their pair of lines. A group is one fast line against one slow timeframe: the extremes of the
+fast line are found once per group, crossings once per pair, and vectors that differ only in stop and target share
+them. Groups are independent, so threads change nothing; they run in chunks, between which Python can count and be
+interrupted.
+"""
+
+import math
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
+
+import numpy as np
+from numba import njit, prange
+from numpy.typing import NDArray
+
+from swarmd.engine.arrays import BoolArray, FloatArray, IntArray
+from swarmd.engine.kernel.costs import Costs
+from swarmd.engine.kernel.crossings import interval_extremes, pair_crossings
+from swarmd.engine.kernel.events import next_real_bar
+from swarmd.engine.kernel.fold import SCREEN_METRICS, EventList, Factors, screen_plain, trade_list
+from swarmd.engine.kernel.passage import passage_levels
+from swarmd.engine.kernel.plan import Direction
+from swarmd.engine.kernel.prices import PriceArrays
+from swarmd.engine.kernel.tape import Tape, tape_of
+
+# Few enough that progress moves and Ctrl-C is heard, enough that threads have parts of equal cost.
+CHUNKS = 24
+LEAST_CHUNK = 2048
+
+
+class Lines(NamedTuple):
+    """Sampled lines in one buffer. Time counts base bars completed since the UTC midnight before the data.
+
+    Line i has the value `values[start[i] + j]` from time `j * factor[i]` on, and is valid from `valid_time[i]`.
+    """
+
+    values: FloatArray
+    start: IntArray
+    size: IntArray
+    factor: IntArray
+    valid_time: IntArray
+
+
+class Clock(NamedTuple):
+    """Where the bars lie in time, and which entries the passage table knows: `first_entry` and every `stride` on."""
+
+    n_bars: int
+    lead: int  # base bars between the UTC midnight before the data and its first bar
+    first_entry: int
+    stride: int
+
+
+class Vectors(NamedTuple):
+    """The parameter vectors, sorted: `order` by pair, `group_start` (n_groups + 1) into it, `group_order` to run
+    them.
+    """
+
+    order: IntArray
+    group_start: IntArray
+    group_order: IntArray
+    fast: IntArray
+    slow: IntArray
+    stop: FloatArray
+    target: FloatArray
+
+
+def needs_bar_scan(stop: FloatArray, *, direction: Direction, costs: Costs) -> BoolArray:
+    """Stops so wide that a short can be ruined at a bar close before they are touched: not for the fast fold."""
+    if direction is Direction.LONG:
+        return np.zeros(stop.shape, np.bool_)
+    return np.asarray(costs.short_base - (1.0 + stop) / costs.short_quantity <= 1e-9)
+
+
+def screen_crossings(
+    prices: PriceArrays,
+    fast: Lines,
+    slow: Lines,
+    *,
+    lead: int,
+    fast_of: IntArray,
+    slow_of: IntArray,
+    stop: FloatArray,
+    target: FloatArray,
+    direction: Direction,
+    costs: Costs,
+    progress: Callable[[int], None] | None = None,
+) -> dict[str, NDArray[Any]]:
+    """Metrics of one vector per row of `fast_of`, `slow_of` (line indices), `stop` and `target` (fractions).
+
+    Raises
+    ------
+    ValueError
+        If a row needs the bar scan (`needs_bar_scan`).
+    """
+    if needs_bar_scan(stop, direction=direction, costs=costs).any():
+        raise ValueError(f"screening: a stop of {stop.max()} lets shorts be ruined before it; run such vectors singly")
+    out = np.empty((fast_of.size, len(SCREEN_METRICS)))
+    if fast_of.size:
+        stride = math.gcd(*np.unique(fast.factor).tolist(), *np.unique(slow.factor).tolist())
+        clock = Clock(prices.n_bars, lead, -lead % stride, stride)
+        levels = passage_levels(np.concatenate((stop, target)))
+        tape = tape_of(prices, levels=levels, first_entry=clock.first_entry, entry_stride=stride)
+        real = next_real_bar(prices.synthetic) if prices.synthetic.any() else np.empty(0, np.int64)
+        vectors = _sorted_vectors(fast_of, slow_of, slow.factor, stop, target)
+        for group_from, group_to, n_vectors in _chunks(vectors):
+            _screen_chunk(
+                group_from, group_to, vectors, fast, slow, tape, clock, real,
+                direction is Direction.LONG_SHORT, costs.factors(), out,
+            )  # fmt: skip
+            if progress is not None:
+                progress(n_vectors)
+    columns: dict[str, NDArray[Any]] = {name: out[:, at].copy() for at, name in enumerate(SCREEN_METRICS)}
+    columns["total_trades"] = columns["total_trades"].astype(np.int64)
+    return columns
+
+
+def _sorted_vectors(
+    fast_of: IntArray, slow_of: IntArray, slow_factor: IntArray, stop: FloatArray, target: FloatArray
+) -> Vectors:
+    timeframe = slow_factor[slow_of]
+    order = np.lexsort((slow_of, timeframe, fast_of))
+    fast, slow_timeframe = fast_of[order], timeframe[order]
+    is_first = np.append(True, (fast[1:] != fast[:-1]) | (slow_timeframe[1:] != slow_timeframe[:-1]))
+    starts = np.append(np.flatnonzero(is_first), order.size)
+    # Threads take contiguous equal parts of a chunk: in sorted order one would get all the dear timeframes.
+    group_order = np.random.default_rng(0).permutation(starts.size - 1)
+    return Vectors(order, starts, group_order, fast_of, slow_of, stop, target)
+
+
+def _chunks(vectors: Vectors) -> Iterator[tuple[int, int, int]]:
+    """Ranges of `group_order`, each with its number of vectors."""
+    sizes = np.diff(vectors.group_start)[vectors.group_order]
+    wanted = max(LEAST_CHUNK, vectors.order.size // CHUNKS)
+    start, n_vectors = 0, 0
+    for at, size in enumerate(sizes.tolist()):
+        n_vectors += size
+        if n_vectors >= wanted or at == sizes.size - 1:
+            yield start, at + 1, n_vectors
+            start, n_vectors = at + 1, 0
+
+
+@njit(cache=True)
+def _settled_events(
+    times: IntArray, n: int, first_side: int, clock: Clock, next_real: IntArray, events: EventList
+) -> int:
+    """Crossing times as events on real bars with their passage slots; the rule of `events.on_real_bars`."""
+    side = first_side
+    kept = 0
+    for i in range(n):
+        bar = times[i] - clock.lead
+        slot = (bar - clock.first_entry) // clock.stride
+        if next_real.size > 0 and next_real[bar] != bar:
+            bar = next_real[bar]
+            slot = (bar - clock.first_entry) // clock.stride
+            if bar < clock.first_entry or slot * clock.stride + clock.first_entry != bar:
+                slot = -1
+        if bar < clock.n_bars:
+            if kept > 0 and events.bar[kept - 1] == bar:
+                kept -= 1
+            events.bar[kept] = bar
+            events.slot[kept] = slot
+            events.side[kept] = side
+            kept += 1
+        side = -side
+    return kept
+
+
+@njit(cache=True)
+def _screen_group(
+    group: int,
+    vectors: Vectors,
+    fast: Lines,
+    slow: Lines,
+    tape: Tape,
+    clock: Clock,
+    next_real: IntArray,
+    shorts: bool,
+    factors: Factors,
+    out: FloatArray,
+) -> None:
+    """All vectors of one fast line and one slow timeframe."""
+    first, end = vectors.group_start[group], vectors.group_start[group + 1]
+    f = vectors.fast[vectors.order[first]]
+    n, m = fast.factor[f], slow.factor[vectors.slow[vectors.order[first]]]
+    fast_values = fast.values[fast.start[f] : fast.start[f] + fast.size[f]]
+    stop_time = clock.n_bars + clock.lead
+    lowest = np.empty(stop_time // m + 2, np.float64)
+    highest = np.empty(stop_time // m + 2, np.float64)
+    interval_extremes(fast_values, n, m, fast.valid_time[f] // m + 1, stop_time, lowest, highest)
+    space = stop_time // n + stop_time // m + 4
+    times = np.empty(space, np.int64)
+    codes = np.empty((stop_time // m + 16) & ~7, np.int8)
+    events = EventList(np.empty(space, np.int32), np.empty(space, np.int32), np.empty(space, np.int8))
+    trades = trade_list(space)
+    last = -1
+    n_events = 0
+    for at in range(first, end):
+        row = vectors.order[at]
+        s = vectors.slow[row]
+        if s != last:
+            slow_values = slow.values[slow.start[s] : slow.start[s] + slow.size[s]]
+            valid = max(fast.valid_time[f], slow.valid_time[s])
+            n_times, first_side = pair_crossings(
+                fast_values, slow_values, lowest, highest, n, m, valid, stop_time, codes, times
+            )
+            n_events = _settled_events(times, n_times, first_side, clock, next_real, events)
+            last = s
+        screen_plain(tape, events, n_events, vectors.stop[row], vectors.target[row], shorts, factors, trades, out[row])
+
+
+@njit(cache=True, parallel=True)
+def _screen_chunk(
+    group_from: int,
+    group_to: int,
+    vectors: Vectors,
+    fast: Lines,
+    slow: Lines,
+    tape: Tape,
+    clock: Clock,
+    next_real: IntArray,
+    shorts: bool,
+    factors: Factors,
+    out: FloatArray,
+) -> None:
+    for at in prange(group_from, group_to):
+        group = vectors.group_order[at]
+        _screen_group(group, vectors, fast, slow, tape, clock, next_real, shorts, factors, out)

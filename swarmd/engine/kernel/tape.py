@@ -1,0 +1,71 @@
+"""The prices in the layout that screening reads: everything that depends on the data alone, computed once per data set.
+
+Made by `batch`, read by `fold`. A named tuple of arrays, because numba takes it apart without cost.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from swarmd.engine.arrays import FloatArray, IntArray
+from swarmd.engine.kernel.passage import PassageTable, block_maxima, block_minima, first_passages
+from swarmd.engine.kernel.prices import PriceArrays
+
+HIGH, LOW, OPEN, CLOSE = range(4)
+# Columns of `day_sums`: prefix sums over days of the close-to-close return and of its square, in high and low words.
+RETURN_HIGH, RETURN_LOW, SQUARE_HIGH, SQUARE_LOW = range(4)
+
+
+class Tape(NamedTuple):
+    """`bars` (n_bars, 4): high, low, open, close side by side, so that a touched bar costs one cache line."""
+
+    bars: FloatArray
+    close: FloatArray
+    block_low: FloatArray
+    block_high: FloatArray
+    block_close_low: FloatArray
+    block_close_high: FloatArray
+    day_of_bar: NDArray[np.int32]
+    day_close: FloatArray
+    day_sums: FloatArray
+    levels: FloatArray
+    passages: PassageTable
+
+
+def tape_of(prices: PriceArrays, *, levels: FloatArray, first_entry: int, entry_stride: int) -> Tape:
+    """The tape of these prices, with passages for entries at `first_entry` and every `entry_stride` bars after it."""
+    block_low, block_high = block_minima(prices.low), block_maxima(prices.high)
+    n_days = prices.day_ends.size
+    days = np.diff(prices.day_ends, prepend=-1)
+    return Tape(
+        bars=np.stack([prices.high, prices.low, prices.open, prices.close], axis=1),
+        close=prices.close,
+        block_low=block_low,
+        block_high=block_high,
+        block_close_low=block_minima(prices.close),
+        block_close_high=block_maxima(prices.close),
+        day_of_bar=np.repeat(np.arange(n_days, dtype=np.int32), days),
+        day_close=prices.close[prices.day_ends],
+        day_sums=_day_sums(prices.close, prices.day_ends),
+        levels=levels,
+        passages=first_passages(
+            prices.open, prices.high, prices.low, block_low, block_high, levels, first_entry, entry_stride
+        ),
+    )
+
+
+@njit(cache=True)
+def _day_sums(close: FloatArray, day_ends: IntArray) -> FloatArray:
+    """Prefix sums in double-double: a plain one loses the small days behind one wild day, and differences show it."""
+    out = np.zeros((day_ends.size, 4), np.float64)
+    for day in range(1, day_ends.size):
+        r = close[day_ends[day]] / close[day_ends[day - 1]] - 1.0
+        for high, x in ((0, r), (2, r * r)):
+            total = out[day - 1, high] + x
+            back = total - out[day - 1, high]
+            lost = (out[day - 1, high] - (total - back)) + (x - back)
+            out[day, high] = total
+            out[day, high + 1] = out[day - 1, high + 1] + lost
+    return out
