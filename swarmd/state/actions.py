@@ -1,0 +1,177 @@
+"""The closed set of things an agent may wish for.
+
+An agent returns these as wishes; what the arbiter lets stand is journalled as an action before anything happens.
+Each says why, in numbers, and names the records it follows from.
+"""
+
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import Field, TypeAdapter
+
+from swarmd.state.records.campaign import CampaignStatus
+from swarmd.state.records.incident import Signature
+from swarmd.state.records.job import JobStatus, Phase
+from swarmd.state.records.lane import LaneStatus
+from swarmd.state.records.record import Record, Shape
+from swarmd.state.records.step import StepStatus
+from swarmd.state.units import Millis
+
+
+class Wish(Shape):
+    reason: str
+    caused_by: tuple[str, ...] = ()
+
+
+class StartRun(Wish):
+    """Order a run of ``job`` in ``lane``; ``attempt`` is one more than the job's last."""
+
+    kind: Literal["start_run"] = "start_run"
+    job: str
+    lane: str
+    attempt: int
+
+
+class StopRun(Wish):
+    """``term`` asks for a safe point; ``kill`` takes evidence first and then ends the whole process group."""
+
+    kind: Literal["stop_run"] = "stop_run"
+    run: str
+    how: Literal["term", "kill"]
+
+
+class QueueJob(Wish):
+    kind: Literal["queue_job"] = "queue_job"
+    job: str
+    campaign: str
+    symbol: str
+    mode: str
+    phase: Phase
+    priority: int
+    after: tuple[str, ...] = ()
+
+
+class HoldJob(Wish):
+    """Back-off as data: the job waits until ``not_before``."""
+
+    kind: Literal["hold_job"] = "hold_job"
+    job: str
+    not_before: Millis
+
+
+class SettleJob(Wish):
+    """The job has come to an end; ``run`` is the run whose result counted, or empty."""
+
+    kind: Literal["settle_job"] = "settle_job"
+    job: str
+    status: Literal[JobStatus.DONE, JobStatus.FAILED, JobStatus.QUARANTINED, JobStatus.SKIPPED]
+    run: str = ""
+
+
+class SetLane(Wish):
+    kind: Literal["set_lane"] = "set_lane"
+    lane: str
+    status: LaneStatus
+
+
+class SetCampaign(Wish):
+    kind: Literal["set_campaign"] = "set_campaign"
+    campaign: str
+    status: CampaignStatus
+
+
+class OpenIncident(Wish):
+    """``reason`` is the cause as told; ``incident`` is ``<subject>/<signature>``, so saying it twice is harmless."""
+
+    kind: Literal["open_incident"] = "open_incident"
+    incident: str
+    signature: Signature
+    subject: str
+    remedy: str
+    expected: str
+    due: Millis
+    evidence: tuple[str, ...] = ()
+
+
+class CloseIncident(Wish):
+    """``reason`` is the outcome."""
+
+    kind: Literal["close_incident"] = "close_incident"
+    incident: str
+
+
+class SetStep(Wish):
+    kind: Literal["set_step"] = "set_step"
+    step: str
+    what: str
+    expected_outcome: str
+    due: Millis
+    status: StepStatus = StepStatus.PENDING
+
+
+class RebuildSource(Wish):
+    """Make a published file or a monitor anew."""
+
+    kind: Literal["rebuild_source"] = "rebuild_source"
+    source: str
+
+
+class AnswerRequest(Wish):
+    kind: Literal["answer_request"] = "answer_request"
+    request: str
+
+
+class Say(Wish):
+    """A finding worth a line, said once: ``reason`` is the text, ``topic`` what it is about."""
+
+    kind: Literal["say"] = "say"
+    topic: str
+
+
+class WriteHandoff(Wish):
+    kind: Literal["write_handoff"] = "write_handoff"
+
+
+class EndSession(Wish):
+    """The daemon leaves; lanes that still run go on without it unless they were stopped first."""
+
+    kind: Literal["end_session"] = "end_session"
+
+
+Action = Annotated[
+    StartRun
+    | StopRun
+    | QueueJob
+    | HoldJob
+    | SettleJob
+    | SetLane
+    | SetCampaign
+    | OpenIncident
+    | CloseIncident
+    | SetStep
+    | RebuildSource
+    | AnswerRequest
+    | Say
+    | WriteHandoff
+    | EndSession,
+    Field(discriminator="kind"),
+]
+ACTION_SHAPES: TypeAdapter[Action] = TypeAdapter(Action)
+
+
+class ActionTaken(Record):
+    """A wish the arbiter let stand; the id is ``a<cycle>-<n>``."""
+
+    KIND: ClassVar[str] = "action"
+
+    agent: str
+    action: Action
+
+
+class Refusal(Record):
+    """A wish it did not, with the reason in numbers; the id is made from the wish: a standing refusal is one record."""
+
+    KIND: ClassVar[str] = "refusal"
+
+    agent: str
+    action: Action
+    because: str

@@ -1,0 +1,31 @@
+"""What was last seen of a living run: its counters, its pulse, its process."""
+
+from typing import ClassVar
+
+from swarmd.state.records.record import Record
+from swarmd.state.units import Millis
+
+
+class Beat(Record):
+    """``id`` is the run's. Recorded when something moved, so the instants say when it last did.
+
+    ``progress`` is the work loop's own counter and ``progress_at`` when it last advanced; ``heartbeat_at`` is the
+    pulse of the process. ``excused`` is the time since the last progress that was not the run's own: the supervisor
+    overslept, or the run waited for a processor. ``process_state`` is the letter of ``/proc/PID/stat``.
+    """
+
+    KIND: ClassVar[str] = "beat"
+
+    is_ready: bool
+    progress: int
+    done: int
+    total: int
+    rate: float
+    progress_at: Millis
+    heartbeat_at: Millis
+    excused: Millis
+    process_state: str
+    state_since: Millis
+    cpu_time: Millis
+    runqueue_wait: Millis
+    rss_bytes: int

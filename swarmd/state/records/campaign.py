@@ -1,0 +1,194 @@
+"""One question with a budget: what a person asked for, resolved to the last default.
+
+The settings mirror the campaign file (``supervisor/campaign_file.py`` reads it and points at line, column and field);
+the record adds where the campaign stands. Durations are ms, sizes bytes, costs basis points.
+"""
+
+from enum import StrEnum
+from typing import Annotated, Any, ClassVar, Literal
+
+from pydantic import BeforeValidator, Field, field_validator, model_validator
+
+from swarmd.state.lifecycle import Lifecycle
+from swarmd.state.records.record import Ratio, Record, Shape
+from swarmd.state.units import Millis, millis_of_duration
+
+_SIZES = {"B": 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30, "TiB": 1 << 40}
+
+
+def _duration(value: Any) -> Any:
+    return millis_of_duration(value) if isinstance(value, str) else value
+
+
+def _size(value: Any) -> Any:
+    if not isinstance(value, str):
+        return value
+    for unit in sorted(_SIZES, key=len, reverse=True):
+        if value.endswith(unit):
+            return round(float(value.removesuffix(unit)) * _SIZES[unit])
+    raise ValueError(f"{value!r} is not a size; write a number and a unit: 512MiB, 5GiB")
+
+
+def _day(value: Any) -> Any:
+    """YAML reads 2023-01-01 as a date; the settings keep ISO text."""
+    return value.isoformat() if hasattr(value, "isoformat") else value
+
+
+Duration = Annotated[Millis, Field(gt=0), BeforeValidator(_duration)]
+Size = Annotated[int, Field(ge=0), BeforeValidator(_size)]
+Day = Annotated[str, BeforeValidator(_day)]
+Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$")]
+Symbol = Annotated[str, Field(pattern=r"^[A-Z0-9][A-Z0-9_-]{0,31}$")]
+
+
+class DataSettings(Shape):
+    root: str
+    interval: str = "5m"
+    start: Day | None = None
+    end: Day | None = None
+    known_gaps: tuple[Day, ...] = ()
+    allow_gaps: Annotated[int, Field(ge=0)] = 0
+    oos_share: Annotated[float, Field(gt=0.05, lt=0.9)] = 1 / 3
+
+
+class AssetSettings(Shape):
+    """Tiers run in the order they are written; ``batch_size`` bounds how many assets are open at once."""
+
+    tiers: dict[str, tuple[Symbol, ...]]
+    batch_size: Annotated[int, Field(ge=1)] = 6
+
+    @field_validator("tiers")
+    @classmethod
+    def _each_symbol_once(cls, tiers: dict[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
+        seen: set[str] = set()
+        for tier, symbols in tiers.items():
+            for symbol in symbols:
+                if symbol in seen:
+                    raise ValueError(f"{symbol} is listed twice (again in {tier}); list each asset in one tier")
+                seen.add(symbol)
+        if not seen:
+            raise ValueError("no asset is listed; write at least one symbol in one tier")
+        return tiers
+
+
+class StrategySettings(Shape):
+    name: str
+    modes: Annotated[tuple[str, ...], Field(min_length=1)]
+
+
+class PrescreenSettings(Shape):
+    combos: Annotated[int, Field(ge=1, le=50_000_000)] = 250_000
+    seed: Annotated[int, Field(ge=0)] = 42
+    top: Annotated[int, Field(ge=1, le=100_000)] = 500
+
+
+class RefineSettings(Shape):
+    trials: Annotated[int, Field(ge=1, le=1_000_000)] = 200
+    sampler: Literal["tpe"] = "tpe"
+    warm_start: Annotated[int, Field(ge=0)] = 20
+    seed: Annotated[int, Field(ge=0)] = 42
+
+
+class SearchSettings(Shape):
+    prescreen: PrescreenSettings = PrescreenSettings()
+    refine: RefineSettings = RefineSettings()
+    method: Literal["tpe"] = "tpe"
+
+
+class SpaceRange(Shape):
+    """An override of one parameter's range."""
+
+    low: float
+    high: float
+    type: Literal["int", "float"] = "float"
+    log: bool = False
+
+    @model_validator(mode="after")
+    def _ordered(self) -> "SpaceRange":
+        if self.low > self.high:
+            raise ValueError(f"low {self.low:g} is above high {self.high:g}; exchange them")
+        return self
+
+
+class ConstraintSettings(Shape):
+    min_trades: Annotated[int, Field(ge=1)] = 30
+    max_drawdown: Ratio = 0.35
+
+
+class ScoreSettings(Shape):
+    primary: str = "annual_sharpe"
+    weights: dict[str, float] = Field(default_factory=lambda: {"max_drawdown": -0.25})
+
+
+class CostSettings(Shape):
+    fee_bps: Annotated[float, Field(ge=0, le=1000)] = 5.0
+    slippage_bps: Annotated[float, Field(ge=0, le=1000)] = 2.0
+
+
+class ValidationSettings(Shape):
+    """``crown_on: screen``: out-of-sample soft gates and the probabilistic Sharpe ratio at ``alpha``."""
+
+    crown_on: Literal["screen"] = "screen"
+    screen: Literal["source_soft"] = "source_soft"
+    alpha: Annotated[float, Field(gt=0, lt=1)] = 0.01
+
+
+class TargetSettings(Shape):
+    cpu_util: Ratio = 0.90
+
+
+class LimitSettings(Shape):
+    max_lanes: Annotated[int, Field(ge=1, le=4096)] | Literal["auto"] = "auto"
+    run_timeout: Duration = 2 * 3_600_000
+    max_attempts: Annotated[int, Field(ge=1)] = 5
+    backoff: tuple[Duration, Duration] = (1_000, 60_000)
+    disk_free_min: Size = 1 << 30
+
+
+class CampaignSettings(Shape):
+    name: Name
+    data: DataSettings
+    assets: AssetSettings
+    strategy: StrategySettings
+    search: SearchSettings = SearchSettings()
+    space: dict[str, SpaceRange | tuple[float, ...]] = Field(default_factory=dict)
+    constraints: ConstraintSettings = ConstraintSettings()
+    score: ScoreSettings = ScoreSettings()
+    costs: CostSettings = CostSettings()
+    validation: ValidationSettings = ValidationSettings()
+    targets: TargetSettings = TargetSettings()
+    limits: LimitSettings = LimitSettings()
+    label: str = ""
+
+    def symbols(self) -> tuple[str, ...]:
+        return tuple(symbol for tier in self.assets.tiers.values() for symbol in tier)
+
+
+class CampaignStatus(StrEnum):
+    ACTIVE = "active"
+    PAUSED = "paused"
+    STOPPED = "stopped"
+    DONE = "done"
+
+
+CAMPAIGN_MOVES = Lifecycle(
+    {
+        CampaignStatus.ACTIVE: frozenset({CampaignStatus.PAUSED, CampaignStatus.STOPPED, CampaignStatus.DONE}),
+        CampaignStatus.PAUSED: frozenset({CampaignStatus.ACTIVE, CampaignStatus.STOPPED}),
+        CampaignStatus.STOPPED: frozenset({CampaignStatus.ACTIVE}),
+        CampaignStatus.DONE: frozenset(),
+    }
+)
+
+
+class Campaign(Record):
+    """``id`` is the campaign's name; ``digest`` that of its resolved settings; ``data.root`` is absolute by now."""
+
+    KIND: ClassVar[str] = "campaign"
+
+    settings: CampaignSettings
+    digest: str
+    file: str
+    status: CampaignStatus
+    started_at: Millis
+    reason: str = ""

@@ -1,0 +1,69 @@
+"""Something a person should be able to trace: what was seen, what was done, what came of it."""
+
+from enum import StrEnum
+from typing import ClassVar
+
+from swarmd.state.lifecycle import Lifecycle
+from swarmd.state.records.record import Record
+from swarmd.state.units import Millis
+
+
+class IncidentStatus(StrEnum):
+    OPEN = "open"
+    ACKNOWLEDGED = "acknowledged"
+    CLOSED = "closed"
+
+
+INCIDENT_MOVES = Lifecycle(
+    {
+        IncidentStatus.OPEN: frozenset({IncidentStatus.ACKNOWLEDGED, IncidentStatus.CLOSED}),
+        IncidentStatus.ACKNOWLEDGED: frozenset({IncidentStatus.CLOSED}),
+        IncidentStatus.CLOSED: frozenset(),
+    }
+)
+
+
+class Signature(StrEnum):
+    """The closed set of what can go wrong, as it is recognised."""
+
+    CRASH = "crash"
+    BAD_ORDER = "bad_order"
+    BAD_DATA = "bad_data"
+    OUT_OF_MEMORY = "out_of_memory"
+    NEVER_STARTED = "never_started"
+    SILENT = "silent"
+    STUCK_WITH_CPU = "stuck_with_cpu"
+    STUCK_WITHOUT_CPU = "stuck_without_cpu"
+    STOPPED = "stopped"
+    OVERTIME = "overtime"
+    POISON_JOB = "poison_job"
+    LATE_RESULT = "late_result"
+    STATE_MISSING = "state_missing"
+    JOURNAL_DAMAGED = "journal_damaged"
+    DAEMON_LOST = "daemon_lost"
+    CLOCK_STEPPED = "clock_stepped"
+    MONITOR_LOST = "monitor_lost"
+    NO_WORKER = "no_worker"
+    DISK_FULL = "disk_full"
+    AGENT_FAILED = "agent_failed"
+
+
+class Incident(Record):
+    """``subject`` is the id of what it befell; ``outcome`` is empty until it is closed.
+
+    ``expected`` says what the remedy should bring about, ``due`` by when; the curator judges it afterwards.
+    """
+
+    KIND: ClassVar[str] = "incident"
+
+    status: IncidentStatus
+    signature: Signature
+    subject: str
+    agent: str
+    opened_at: Millis
+    cause: str
+    remedy: str
+    expected: str
+    due: Millis
+    evidence: tuple[str, ...] = ()
+    outcome: str = ""

@@ -1,0 +1,60 @@
+"""A unit of work of a campaign: one phase for one asset (and mode), done exactly once however many runs it takes."""
+
+from enum import StrEnum
+from typing import ClassVar
+
+from swarmd.state.lifecycle import Lifecycle
+from swarmd.state.records.record import Record
+from swarmd.state.units import Millis
+
+
+class Phase(StrEnum):
+    PREFLIGHT = "preflight"
+    PRESCREEN = "prescreen"
+    REFINE = "refine"
+    SCREEN = "screen"
+    CROWN = "crown"
+
+
+class JobStatus(StrEnum):
+    QUEUED = "queued"
+    DONE = "done"
+    FAILED = "failed"
+    QUARANTINED = "quarantined"
+    SKIPPED = "skipped"
+
+
+JOB_MOVES = Lifecycle(
+    {
+        JobStatus.QUEUED: frozenset({JobStatus.DONE, JobStatus.FAILED, JobStatus.QUARANTINED, JobStatus.SKIPPED}),
+        JobStatus.DONE: frozenset(),
+        JobStatus.FAILED: frozenset(),
+        JobStatus.QUARANTINED: frozenset(),
+        JobStatus.SKIPPED: frozenset(),
+    }
+)
+
+
+class Job(Record):
+    """``id`` is ``<campaign>.<SYMBOL>[.<mode>].<phase>``; a job is *running* while one of its runs lives.
+
+    ``attempt`` is the fencing token of the newest run ordered for it: a result that carries an older one is refused.
+    ``after`` names the jobs that must be done first, ``not_before`` the instant until which it waits, ``reason`` why.
+    """
+
+    KIND: ClassVar[str] = "job"
+
+    campaign: str
+    symbol: str
+    mode: str
+    phase: Phase
+    priority: int
+    after: tuple[str, ...] = ()
+    status: JobStatus = JobStatus.QUEUED
+    attempt: int = 0
+    not_before: Millis = 0
+    reason: str = ""
+
+
+def job_id(campaign: str, symbol: str, mode: str, phase: Phase) -> str:
+    return ".".join(part for part in (campaign, symbol, mode, phase.value) if part)

@@ -1,0 +1,31 @@
+"""A standing slot on one device, busy or not."""
+
+from enum import StrEnum
+from typing import ClassVar
+
+from swarmd.state.lifecycle import Lifecycle
+from swarmd.state.records.record import Record
+
+
+class LaneStatus(StrEnum):
+    OPEN = "open"
+    HELD = "held"
+
+
+LANE_MOVES = Lifecycle(
+    {
+        LaneStatus.OPEN: frozenset({LaneStatus.HELD}),
+        LaneStatus.HELD: frozenset({LaneStatus.OPEN}),
+    }
+)
+
+
+class Lane(Record):
+    """``cpu0``: slot 0 of device ``cpu``. A held lane finishes its run and takes nothing new; ``reason`` says why."""
+
+    KIND: ClassVar[str] = "lane"
+
+    device: str
+    slot: int
+    status: LaneStatus
+    reason: str = ""

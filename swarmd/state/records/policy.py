@@ -1,0 +1,38 @@
+"""The limits in force, as one record: every agent reads its thresholds here and nowhere else."""
+
+from typing import ClassVar
+
+from swarmd.state.records.record import Ratio, Record
+from swarmd.state.units import HOUR, MINUTE, SECOND, Millis
+
+
+class Policy(Record):
+    """Durations in ms, sizes in bytes, shares as fractions. The id is always ``policy``."""
+
+    KIND: ClassVar[str] = "policy"
+
+    id: str = "policy"
+    cycle_every: Millis = SECOND
+    # Judging a run. A start includes imports and, on a fresh machine, compiling the kernels (about 30 CPU-seconds).
+    start_within: Millis = 4 * MINUTE
+    silent_after: Millis = 20 * SECOND
+    stuck_after: Millis = 45 * SECOND
+    stopped_after: Millis = 2 * SECOND
+    run_timeout: Millis = 2 * HOUR
+    term_grace: Millis = 5 * SECOND
+    # Healing, bounded.
+    max_attempts: int = 5
+    backoff_first: Millis = SECOND
+    backoff_cap: Millis = 60 * SECOND
+    fleet_losses_max: int = 20
+    fleet_window: Millis = MINUTE
+    # Using the machine.
+    max_lanes: int = 1
+    cpu_util_target: Ratio = 0.90
+    mem_available_min: int = 1 << 30
+    disk_free_min: int = 1 << 30
+    memory_stall_max: Ratio = 0.20
+    # Noticing staleness.
+    source_stale_after: Millis = 10 * SECOND
+    no_worker_after: Millis = 30 * SECOND
+    monitors: bool = True

@@ -1,0 +1,115 @@
+"""Records to journal lines and back. One new record class is one new line in ``KINDS``.
+
+A line is ``{"seq","at","kind","v","id","caused_by","data","crc"}``; ``crc`` covers the bytes before it. Old
+versions are lifted by an upcast before they are read; a version or kind we do not know is refused, never guessed at.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import orjson
+from pydantic import TypeAdapter, ValidationError
+
+from swarmd.state.actions import ActionTaken, Refusal
+from swarmd.state.errors import InvariantError, OperatorError
+from swarmd.state.records.beat import Beat
+from swarmd.state.records.campaign import Campaign
+from swarmd.state.records.champion import Champion
+from swarmd.state.records.gauge import Cycle, Document, Finding, Gauge, Scores
+from swarmd.state.records.incident import Incident
+from swarmd.state.records.job import Job
+from swarmd.state.records.lane import Lane
+from swarmd.state.records.policy import Policy
+from swarmd.state.records.record import Record
+from swarmd.state.records.request import Request
+from swarmd.state.records.result import Result
+from swarmd.state.records.run import RUN_SHAPES, RunRecord
+from swarmd.state.records.session import Session
+from swarmd.state.records.source import Source
+from swarmd.state.records.step import Step
+from swarmd.state.store.raw import Said, sealed
+from swarmd.state.units import iso, millis_of_iso
+
+KINDS: Mapping[str, TypeAdapter[Any]] = {
+    "action": TypeAdapter(ActionTaken),
+    "beat": TypeAdapter(Beat),
+    "campaign": TypeAdapter(Campaign),
+    "champion": TypeAdapter(Champion),
+    "cycle": TypeAdapter(Cycle),
+    "document": TypeAdapter(Document),
+    "finding": TypeAdapter(Finding),
+    "gauge": TypeAdapter(Gauge),
+    "incident": TypeAdapter(Incident),
+    "job": TypeAdapter(Job),
+    "lane": TypeAdapter(Lane),
+    "policy": TypeAdapter(Policy),
+    "refusal": TypeAdapter(Refusal),
+    "request": TypeAdapter(Request),
+    "result": TypeAdapter(Result),
+    "run": RUN_SHAPES,  # a union: ordered, alive, ended
+    "scores": TypeAdapter(Scores),
+    "session": TypeAdapter(Session),
+    "source": TypeAdapter(Source),
+    "step": TypeAdapter(Step),
+}
+
+# {(kind, old version): data of that version -> data of the next}. Empty until a shape changes for the first time.
+UPCASTS: Mapping[tuple[str, int], Callable[[dict[str, Any]], dict[str, Any]]] = {}
+
+_CLASSES: tuple[type[Record], ...] = (
+    ActionTaken, Beat, Campaign, Champion, Cycle, Document, Finding, Gauge, Incident, Job, Lane, Policy, Refusal,
+    Request, Result, RunRecord, Scores, Session, Source, Step,
+)  # fmt: skip
+VERSIONS: Mapping[str, int] = {shape.KIND: shape.VERSION for shape in _CLASSES}
+_OUTSIDE_DATA = {"id", "at", "caused_by"}
+
+
+def said_of(record: Record, seq: int) -> Said:
+    """The line's content as a plain dictionary, without its checksum."""
+    return {
+        "seq": seq,
+        "at": iso(record.at),
+        "kind": record.KIND,
+        "v": record.VERSION,
+        "id": record.id,
+        "caused_by": list(record.caused_by),
+        "data": record.model_dump(mode="json", exclude=_OUTSIDE_DATA),
+    }
+
+
+def encode(record: Record, seq: int) -> bytes:
+    """One whole line. Raises InvariantError if the record cannot be written as JSON."""
+    try:
+        return sealed(orjson.dumps(said_of(record, seq)))
+    except (TypeError, ValueError) as cause:
+        raise InvariantError(f"{record.KIND} {record.id!r} cannot be written as a journal line: {cause}") from cause
+
+
+def refuse_unknown(said: Said, where: str) -> None:
+    """Raises OperatorError for a line from a later swarmd: reading past it would be silently wrong."""
+    kind, version = said["kind"], said.get("v")
+    known = VERSIONS.get(kind)
+    if known is None or not isinstance(version, int) or version > known:
+        of_ours = f"this one knows version {known}" if known else "this one knows no such kind"
+        raise OperatorError(
+            f"{where} holds a record of kind {kind!r}, version {version}, from another swarmd ({of_ours}); "
+            "install the swarmd that wrote it, or use another home"
+        )
+
+
+def decode(said: Said) -> Record:
+    """The record of a line. Raises OperatorError for an unknown future, InvariantError where a shape does not fit."""
+    refuse_unknown(said, f"line seq {said.get('seq')}")
+    kind, data = said["kind"], said["data"]
+    for version in range(said["v"], VERSIONS[kind]):
+        data = UPCASTS[kind, version](data)
+    try:
+        record: Record = KINDS[kind].validate_python(
+            {**data, "id": said["id"], "at": millis_of_iso(said["at"]), "caused_by": said["caused_by"]}
+        )
+    except (ValidationError, ValueError, KeyError) as cause:
+        what = " ".join(str(cause).split())
+        raise InvariantError(
+            f"{kind} {said.get('id')!r} (seq {said.get('seq')}) does not fit its shape: {what}"
+        ) from cause
+    return record

@@ -1,0 +1,244 @@
+"""The truth: an append-only file of whole lines, with one writer.
+
+The daemon opens it, appends what a cycle saw and decided in one ``write``, and commits with one ``fdatasync`` before
+anything is enacted. A full or failing disk leaves the file at its last whole line and everything to be tried again.
+Old lines are never changed: a damaged one is copied to quarantine and named, and writing goes on in a fresh segment.
+"""
+
+import contextlib
+import os
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Self
+
+import orjson
+
+from swarmd.state.errors import InvariantError, OperatorError, OutsideError
+from swarmd.state.records.record import Record
+from swarmd.state.store.codec import refuse_unknown, said_of
+from swarmd.state.store.files import atomic_write, lock_file, lock_holder, sync_directory, write_whole
+from swarmd.state.store.raw import (
+    LOCK,
+    QUARANTINE,
+    SNAPSHOT,
+    Damage,
+    Line,
+    Reading,
+    put,
+    read_journal,
+    sealed,
+    snapshot_bytes,
+)
+from swarmd.state.store.tables import Tables
+
+__all__ = ["Damage", "Journal"]  # who opens a journal must be able to name what it found
+
+SEGMENT_BYTES = 16 << 20
+SNAPSHOT_EVERY = 5_000
+_OPEN = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC
+
+
+class Journal:
+    """Use ``Journal.open``. ``seq`` is that of the last line appended, ``committed_seq`` of the last made durable."""
+
+    def __init__(
+        self, directory: Path, lock: int, reading: Reading, *, segment_bytes: int, snapshot_every: int
+    ) -> None:
+        self.directory = directory
+        self.seq = self.committed_seq = reading.seq
+        self.snapshot_fault = ""  # why the last automatic snapshot could not be written; it is tried again
+        self._lock = lock
+        self._segment_bytes, self._snapshot_every = segment_bytes, snapshot_every
+        self._snapshot_due = reading.snapshot_seq + snapshot_every
+        self._tables: Tables[Line] = reading.folded()
+        self._uncommitted = bytearray()
+        self._must_rewrite = False  # the bytes after the last commit are in doubt
+        self._segment, self._committed_length = reading.last_segment, reading.last_length
+        self._descriptor = -1
+        if self._segment and reading.is_last_sound:
+            self._descriptor = os.open(self._path, _OPEN, 0o600)
+            os.ftruncate(self._descriptor, self._committed_length)  # the torn tail, if there is one
+        else:
+            self._begin_segment()
+
+    @classmethod
+    def open(
+        cls, directory: Path, *, segment_bytes: int = SEGMENT_BYTES, snapshot_every: int = SNAPSHOT_EVERY
+    ) -> tuple[Self, tuple[Damage, ...]]:
+        """Become the one writer. Raises OperatorError if there is one, or if a later swarmd wrote here.
+
+        What could not be read is put into quarantine and returned. Segments that the snapshot covers are not read
+        again; ``raw.history`` reads them all.
+        """
+        lock = lock_file(directory / LOCK, {"pid": os.getpid()})
+        if lock is None:
+            holder = lock_holder(directory / LOCK).get("pid", "unknown")
+            raise OperatorError(f"the journal {directory} is being written by process {holder}; stop it first")
+        try:
+            for leftover in directory.glob(f".{SNAPSHOT}.*"):
+                leftover.unlink(missing_ok=True)
+            reading = read_journal(directory)
+            for line in reading.lines:
+                refuse_unknown(line.said, f"{directory} seq {line.seq}")
+            damages = tuple(_quarantined(directory, damage) for damage in reading.damages)
+            journal = cls(directory, lock, reading, segment_bytes=segment_bytes, snapshot_every=snapshot_every)
+        except OSError as cause:
+            os.close(lock)
+            raise OutsideError(f"cannot open the journal {directory}: {cause.strerror}") from cause
+        except BaseException:
+            os.close(lock)
+            raise
+        return journal, damages
+
+    # -- writing ------------------------------------------------------------------------------------------------
+
+    def append(self, records: Iterable[Record]) -> None:
+        """Write the records as whole lines, in one write; they are durable after ``commit``.
+
+        Raises OutsideError with the file cut back to its last whole line and ``seq`` unmoved: append them again.
+        """
+        lines = self._lines_of(records)
+        if not lines:
+            return
+        self._mend()
+        block = b"".join(line.content + b"\n" for line in lines)
+        try:
+            # A short write means that the disk is full; write_whole then meets the error that says so.
+            write_whole(self._descriptor, block)
+        except OSError as cause:
+            self._cut_back()
+            raise OutsideError(
+                f"cannot append to {self._path}: {cause.strerror}; nothing is lost, free space"
+            ) from cause
+        self._uncommitted += block
+        self.seq = lines[-1].seq
+        for line in lines:
+            put(self._tables, line)
+
+    def commit(self) -> None:
+        """Make everything appended durable. Raises OutsideError; call it again and nothing appended is lost."""
+        self._mend()
+        if not self._uncommitted:
+            return
+        try:
+            os.fdatasync(self._descriptor)
+        except OSError as cause:
+            # After a failed sync the kernel may call lost pages clean: only writing them anew can be trusted.
+            self._must_rewrite = True
+            raise OutsideError(f"cannot make {self._path} durable: {cause.strerror}; it is tried again") from cause
+        self._committed_length += len(self._uncommitted)
+        self._uncommitted.clear()
+        self.committed_seq = self.seq
+        if self._committed_length >= self._segment_bytes or self._is_gone():
+            self._rotate()
+        elif self.seq >= self._snapshot_due:
+            self._snapshot_if_possible()
+
+    def snapshot(self) -> None:
+        """Commit, and write the tables so that the next start reads these and the tail. Raises OutsideError."""
+        self.commit()
+        self._write_snapshot()
+
+    def close(self) -> None:
+        """Commit and let go of the lock, even if the commit fails."""
+        if self._lock < 0:
+            return
+        try:
+            self.commit()
+        finally:
+            for descriptor in (self._descriptor, self._lock):
+                if descriptor >= 0:
+                    os.close(descriptor)
+            self._descriptor = self._lock = -1
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    # -- within -------------------------------------------------------------------------------------------------
+
+    @property
+    def _path(self) -> Path:
+        return self.directory / self._segment
+
+    def _lines_of(self, records: Iterable[Record]) -> list[Line]:
+        lines = []
+        for seq, record in enumerate(records, self.seq + 1):
+            said = said_of(record, seq)
+            try:
+                content = sealed(orjson.dumps(said))[:-1]
+            except (TypeError, ValueError) as cause:
+                raise InvariantError(f"{record.KIND} {record.id!r} cannot be written as JSON: {cause}") from cause
+            lines.append(Line(seq, content, said))
+        return lines
+
+    def _cut_back(self) -> None:
+        try:
+            os.ftruncate(self._descriptor, self._committed_length + len(self._uncommitted))
+        except OSError:
+            self._must_rewrite = True
+
+    def _mend(self) -> None:
+        """After a failure: cut to what is durable and write the rest anew, so that no half line can stay between."""
+        if self._lock < 0:
+            raise InvariantError(f"the journal {self.directory} is closed; open it before writing")
+        try:
+            if self._descriptor < 0:
+                self._begin_segment()
+            if self._must_rewrite:
+                os.ftruncate(self._descriptor, self._committed_length)
+                write_whole(self._descriptor, bytes(self._uncommitted))
+                self._must_rewrite = False
+        except OSError as cause:
+            raise OutsideError(f"cannot mend {self._path}: {cause.strerror}; nothing is lost, free space") from cause
+
+    def _is_gone(self) -> bool:
+        """Whether somebody removed the segment (or the directory) while we wrote to it."""
+        return os.fstat(self._descriptor).st_nlink == 0
+
+    def _begin_segment(self) -> None:
+        numbers = [int(path.stem) for path in self.directory.glob("[0-9]*.jsonl") if path.stem.isdigit()]
+        last = int(self._segment.removesuffix(".jsonl") or 0)
+        name = f"{max([last, *numbers]) + 1:06d}.jsonl"
+        descriptor = os.open(self.directory / name, _OPEN | os.O_EXCL, 0o600)
+        if self._descriptor >= 0:
+            os.close(self._descriptor)
+        self._descriptor, self._segment, self._committed_length = descriptor, name, 0
+        sync_directory(self.directory)
+
+    def _rotate(self) -> None:
+        """Go on in a new segment; everything is committed. What fails here is tried again at the next."""
+        try:
+            self.directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+            self._begin_segment()
+        except OSError as cause:
+            self.snapshot_fault = f"cannot begin a new segment: {cause.strerror}"
+            return
+        self._snapshot_if_possible()
+
+    def _snapshot_if_possible(self) -> None:
+        # A journal without a fresh snapshot is slower to open and no less true: no reason to fail a commit.
+        try:
+            self._write_snapshot()
+        except OutsideError as cause:
+            self.snapshot_fault = str(cause)
+            self._snapshot_due = self.seq + max(1, self._snapshot_every // 10)
+
+    def _write_snapshot(self) -> None:
+        data = snapshot_bytes(self._tables, seq=self.seq, segment=self._segment, length=self._committed_length)
+        atomic_write(self.directory / SNAPSHOT, data, sync=True)
+        self._snapshot_due = self.seq + self._snapshot_every
+        self.snapshot_fault = ""
+
+
+def _quarantined(directory: Path, damage: Damage) -> Damage:
+    """Keep a copy of the bytes. ``is_new`` tells whether an earlier start had them already."""
+    content = damage.content or f"{damage.segment}: {damage.reason}\n".encode()
+    copy = directory / QUARANTINE / f"{damage.name}.txt"
+    with contextlib.suppress(OSError, OutsideError):
+        if copy.is_file() and copy.read_bytes() == content:
+            return Damage(damage.segment, damage.line, damage.reason, damage.content, is_new=False)
+        atomic_write(copy, content)
+    return damage

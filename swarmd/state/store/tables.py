@@ -1,0 +1,106 @@
+"""One fold for both readers: the newest record of each kind and id, whatever form the reader keeps it in.
+
+``Projection`` folds records, the journal folds bytes for its snapshot, ``query`` folds plain dictionaries: all three
+must agree on which move of a status counts and on what is forgotten, so that is decided here, once. No pydantic, no
+files: ``swarmd query`` starts with this.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+V = TypeVar("V")
+
+_RUN_ENDS = frozenset({"done", "failed", "lost"})
+_JOB_ENDS = frozenset({"done", "failed", "quarantined", "skipped"})
+_SOURCE = frozenset({"fresh", "stale", "missing", "damaged"})
+_NONE: frozenset[str] = frozenset()
+
+# The lifecycles of ``state/records`` in plain text: those modules cost 100 ms of imports. A test holds both equal.
+MOVES: Mapping[str, Mapping[str, frozenset[str]]] = {
+    "campaign": {
+        "active": frozenset({"paused", "stopped", "done"}),
+        "paused": frozenset({"active", "stopped"}),
+        "stopped": frozenset({"active"}),
+        "done": _NONE,
+    },
+    "incident": {
+        "open": frozenset({"acknowledged", "closed"}),
+        "acknowledged": frozenset({"closed"}),
+        "closed": _NONE,
+    },
+    "job": {"queued": _JOB_ENDS, **dict.fromkeys(_JOB_ENDS, _NONE)},
+    "lane": {"open": frozenset({"held"}), "held": frozenset({"open"})},
+    "request": {"pending": frozenset({"answered"}), "answered": _NONE},
+    "run": {
+        "starting": frozenset({"running", "stopping"}) | _RUN_ENDS,
+        "running": frozenset({"stopping"}) | _RUN_ENDS,
+        "stopping": _RUN_ENDS,
+        **dict.fromkeys(_RUN_ENDS, _NONE),
+    },
+    "session": {"open": frozenset({"closed", "lost"}), "closed": _NONE, "lost": _NONE},
+    "source": {status: _SOURCE - {status} for status in _SOURCE},
+    "step": {"pending": frozenset({"met", "missed"}), "met": _NONE, "missed": frozenset({"met"})},
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Keep:
+    """How many of a kind the tables remember; with ``only``, just those in such a status are ever forgotten."""
+
+    last: int
+    only: frozenset[str] = _NONE
+
+
+# What the tables forget, oldest first. The segments keep everything; kinds not named here are bounded by their ids.
+RETENTION: Mapping[str, Keep] = {
+    "action": Keep(1000),
+    "beat": Keep(1024),  # as many as the shared page has slots
+    "cycle": Keep(1),
+    "document": Keep(200),
+    "incident": Keep(500, frozenset({"closed"})),
+    "refusal": Keep(300),
+    "request": Keep(200, frozenset({"answered"})),
+    "result": Keep(5000),
+    "run": Keep(5000, _RUN_ENDS),
+    "session": Keep(100, frozenset({"closed", "lost"})),
+    "step": Keep(1000, frozenset({"met", "missed"})),
+}
+
+
+class Tables(Generic[V]):
+    """{kind: {id: newest}}; the order of a table is that of first appearance. ``put`` never fails."""
+
+    def __init__(self) -> None:
+        self.by_kind: dict[str, dict[str, V]] = {}
+        self._status: dict[str, dict[str, str]] = {}
+
+    def put(self, kind: str, id: str, status: str, value: V) -> str:
+        """Take the newest of a kind and id. Returns why it was not taken, or nothing."""
+        moves = MOVES.get(kind)
+        if moves is not None:
+            standing = self._status.setdefault(kind, {})
+            before = standing.get(id, status)
+            if before != status and status not in moves.get(before, _NONE):
+                return f"{kind} {id}: {before} may not become {status}; it stays {before}"
+            standing[id] = status
+        table = self.by_kind.setdefault(kind, {})
+        table[id] = value
+        keep = RETENTION.get(kind)
+        if keep is not None and len(table) > keep.last:
+            self._forget(kind, keep)
+        return ""
+
+    def _forget(self, kind: str, keep: Keep) -> None:
+        table, standing = self.by_kind[kind], self._status.get(kind, {})
+        candidates = [id for id in table if standing[id] in keep.only] if keep.only else list(table)
+        for id in candidates[: max(0, len(candidates) - keep.last)]:
+            del table[id]
+            standing.pop(id, None)
+
+    def table(self, kind: str) -> dict[str, V]:
+        return self.by_kind.get(kind, {})
+
+    def __iter__(self) -> Iterator[V]:
+        for table in self.by_kind.values():
+            yield from table.values()

@@ -1,0 +1,217 @@
+"""Why: journal lines in plain words, and the chain of causes behind any of them.
+
+``swarmd explain`` walks from an id back to the observations it rests on; ``swarmd query events`` tells lines as they
+come. Works on plain dictionaries so that it starts fast; decides nothing.
+"""
+
+import difflib
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from swarmd.state.errors import OperatorError
+from swarmd.state.store.raw import Line, Said
+from swarmd.state.units import spoken
+
+# What comes too often to be an event: measured, not decided.
+NOISE = frozenset({"beat", "gauge", "cycle", "scores"})
+
+
+def events(lines: Iterable[Line]) -> list[dict[str, Any]]:
+    return [event(line.said) for line in lines if line.said["kind"] not in NOISE]
+
+
+def event(said: Said) -> dict[str, Any]:
+    return {
+        "seq": said["seq"],
+        "at": said["at"],
+        "kind": said["kind"],
+        "id": said["id"],
+        "agent": agent_of(said),
+        "text": told(said),
+        "caused_by": said.get("caused_by", []),
+    }
+
+
+def explain_chain(lines: Iterable[Line], id: str) -> list[dict[str, Any]]:
+    """Every record behind the newest one called ``id``, newest first.
+
+    A cause is the newest record of that name that is older than what refers to it. Raises OperatorError for an unknown
+    id, with the nearest ones.
+    """
+    by_id: dict[str, list[Said]] = defaultdict(list)
+    for line in lines:
+        by_id[line.said["id"]].append(line.said)
+    if id not in by_id:
+        raise OperatorError(_unknown(id, by_id))
+    chain: dict[int, Said] = {}
+    open_ends = _newest(by_id[id])
+    while open_ends:
+        said = open_ends.pop()
+        if said["seq"] in chain:
+            continue
+        chain[said["seq"]] = said
+        for cause in said.get("caused_by", []):
+            older = [
+                other for other in by_id.get(cause, []) if other["seq"] < said["seq"] and not _repeats(other, said)
+            ]
+            open_ends += _newest(older)
+    return [event(chain[seq]) for seq in sorted(chain, reverse=True)]
+
+
+def _repeats(other: Said, said: Said) -> bool:
+    """A beat names its run, whose id is its own: the beat before is no cause of it."""
+    return said["kind"] in NOISE and other["kind"] == said["kind"] and other["id"] == said["id"]
+
+
+def _newest(lines: list[Said]) -> list[Said]:
+    """The newest line of each kind: one id may name a run, its beat and its result, and a chain shows all three."""
+    return list({said["kind"]: said for said in lines}.values())
+
+
+def _unknown(id: str, known: Mapping[str, Any]) -> str:
+    if not known:
+        return f"nothing is called {id!r}: the journal is empty; look with `swarmd query`"
+    near = difflib.get_close_matches(id, known, n=3, cutoff=0.4) or [name for name in known if id in name][:3]
+    hint = f"; did you mean {', '.join(near)}?" if near else "; `swarmd query events` lists what there is"
+    return f"nothing in the journal is called {id!r}{hint}"
+
+
+def agent_of(said: Said) -> str:
+    """The agent that decided, or ``sensors`` and ``swarmd`` for what was observed or follows from a decision."""
+    agent = said["data"].get("agent")
+    if isinstance(agent, str) and agent:
+        return agent
+    return "sensors" if said["kind"] in {"beat", "gauge", "source", "result"} else "swarmd"
+
+
+# -- in plain words -----------------------------------------------------------------------------------------------
+
+
+def told(said: Said) -> str:
+    """One sentence for one line; never fails, because old and foreign lines must be told as well."""
+    teller = _TELLERS.get(said["kind"], _plain)
+    try:
+        return teller(said["id"], said["data"])
+    except (KeyError, TypeError, ValueError):
+        return _plain(said["id"], said["data"])
+
+
+def _plain(id: str, data: Said) -> str:
+    return f"{id}: " + ", ".join(
+        f"{name} {value}" for name, value in data.items() if not isinstance(value, (dict, list))
+    )
+
+
+def _because(text: str) -> str:
+    return f": {text}" if text else ""
+
+
+def wish(action: Mapping[str, Any]) -> str:
+    """``start run`` and what it is about: ``start_run job=… lane=…`` without the reason."""
+    fields = (
+        f"{name}={value}"
+        for name, value in action.items()
+        if name in ("run", "job", "lane", "how", "status", "incident", "campaign", "step", "source", "request", "topic")
+    )
+    return " ".join([str(action["kind"]).replace("_", " "), *fields])
+
+
+def _action(id: str, data: Said) -> str:
+    return f"decided: {wish(data['action'])}{_because(data['action']['reason'])}"
+
+
+def _refusal(id: str, data: Said) -> str:
+    return f"refused: {wish(data['action'])}, because {data['because']}"
+
+
+def _run(id: str, data: Said) -> str:
+    where = f"run {id} in {data['lane']} (attempt {data['attempt']})"
+    status = data["status"]
+    if status == "starting":
+        return f"{where} was ordered"
+    if status in ("running", "stopping"):
+        what = "is asked to stop" if status == "stopping" else "is adopted" if data["adopted"] else "runs"
+        killed = ", killed" if data.get("killed_at") else ""
+        return f"{where} {what}{killed}, pid {data['pid']}"
+    code, signal = data["exit_code"], data["signal"]
+    how = f", signal {signal}" if signal > 0 else f", exit code {code}" if code >= 0 else ""
+    return f"{where} ended as {status}{how}{_because(data['reason'])}"
+
+
+def _beat(id: str, data: Said) -> str:
+    total = f" of {data['total']}" if data["total"] else ""
+    return (
+        f"run {id} has done {data['done']}{total} at {data['rate']:.3g}/s, process state {data['process_state']}, "
+        f"{data['rss_bytes'] / (1 << 20):.0f} MiB, {spoken(data['cpu_time'])} of processor time"
+    )
+
+
+def _result(id: str, data: Said) -> str:
+    summary = data["summary"]
+    about = f"{data['job']} (attempt {data['attempt']})"
+    return f"run {id} says {summary['verdict']} for {about}{_because(summary['headline'])}"
+
+
+def _job(id: str, data: Said) -> str:
+    return f"job {id} is {data['status']} at attempt {data['attempt']}{_because(data['reason'])}"
+
+
+def _incident(id: str, data: Said) -> str:
+    if data["status"] == "closed":
+        return f"incident {id} is closed{_because(data['outcome'])}"
+    return f"incident {id} is {data['status']}: {data['cause']}; remedy: {data['remedy']}; expected: {data['expected']}"
+
+
+def _lane(id: str, data: Said) -> str:
+    return f"lane {id} is {data['status']}{_because(data['reason'])}"
+
+
+def _campaign(id: str, data: Said) -> str:
+    return f"campaign {id} is {data['status']}{_because(data['reason'])}"
+
+
+def _session(id: str, data: Said) -> str:
+    return f"session {id} is {data['status']} (pid {data['pid']} on {data['host']}){_because(data['reason'])}"
+
+
+def _champion(id: str, data: Said) -> str:
+    return (
+        f"{data['strategy']} ({data['mode']}) is the champion of {id}: score {data['score']:.4g}, "
+        f"out of sample {data['oos_annual_sharpe']:.3g}, {data['tried']} tried"
+    )
+
+
+def _request(id: str, data: Said) -> str:
+    return f"{data['asked_by']} asks to {data['verb'].replace('_', ' ')}: {data['status']}{_because(data['answer'])}"
+
+
+def _source(id: str, data: Said) -> str:
+    return f"{id} is {data['status']}{_because(data['note'])}"
+
+
+def _step(id: str, data: Said) -> str:
+    outcome = _because(data["outcome"])
+    return f"step {id} is {data['status']}: {data['what']}, expected {data['expected_outcome']}{outcome}"
+
+
+_TELLERS: Mapping[str, Callable[[str, Said], str]] = {
+    "action": _action,
+    "refusal": _refusal,
+    "run": _run,
+    "beat": _beat,
+    "result": _result,
+    "job": _job,
+    "incident": _incident,
+    "lane": _lane,
+    "campaign": _campaign,
+    "session": _session,
+    "champion": _champion,
+    "request": _request,
+    "source": _source,
+    "step": _step,
+    "gauge": lambda id, data: f"{id} is {data['value']:g}",
+    "finding": lambda id, data: data["text"] or f"{id} is taken back",
+    "document": lambda id, data: f"{data['title']} is written to {id}{_because(data['reason'])}",
+    "policy": lambda id, data: f"the limits in force: {data['max_lanes']} lanes, {data['max_attempts']} attempts",
+}

@@ -1,0 +1,116 @@
+"""The one picture everybody decides from: frozen tables by id, and the questions agents ask of them.
+
+Built by ``projection``; no agent changes it, and nothing here looks at the world or the clock.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from swarmd.state.actions import ActionTaken, Refusal
+from swarmd.state.records.beat import Beat
+from swarmd.state.records.campaign import Campaign, CampaignStatus
+from swarmd.state.records.champion import Champion
+from swarmd.state.records.gauge import Cycle, Document, Finding, Gauge, Scores
+from swarmd.state.records.incident import Incident, IncidentStatus
+from swarmd.state.records.job import Job, JobStatus
+from swarmd.state.records.lane import Lane, LaneStatus
+from swarmd.state.records.policy import Policy
+from swarmd.state.records.request import Request, RequestStatus
+from swarmd.state.records.result import Result
+from swarmd.state.records.run import RunAlive, RunEnded, RunOrdered
+from swarmd.state.records.session import Session, SessionStatus
+from swarmd.state.records.source import Source
+from swarmd.state.records.step import Step
+
+AnyRun = RunOrdered | RunAlive | RunEnded
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """Everything known at the end of an observation, by id. Iteration order is the order of first appearance."""
+
+    policy: Policy
+    campaigns: Mapping[str, Campaign] = field(default_factory=dict)
+    jobs: Mapping[str, Job] = field(default_factory=dict)
+    lanes: Mapping[str, Lane] = field(default_factory=dict)
+    runs: Mapping[str, AnyRun] = field(default_factory=dict)
+    beats: Mapping[str, Beat] = field(default_factory=dict)
+    results: Mapping[str, Result] = field(default_factory=dict)
+    champions: Mapping[str, Champion] = field(default_factory=dict)
+    incidents: Mapping[str, Incident] = field(default_factory=dict)
+    sessions: Mapping[str, Session] = field(default_factory=dict)
+    requests: Mapping[str, Request] = field(default_factory=dict)
+    sources: Mapping[str, Source] = field(default_factory=dict)
+    steps: Mapping[str, Step] = field(default_factory=dict)
+    gauges: Mapping[str, Gauge] = field(default_factory=dict)
+    findings: Mapping[str, Finding] = field(default_factory=dict)
+    documents: Mapping[str, Document] = field(default_factory=dict)
+    actions: Mapping[str, ActionTaken] = field(default_factory=dict)
+    refusals: Mapping[str, Refusal] = field(default_factory=dict)
+    scores: Scores | None = None
+    cycle: Cycle | None = None
+
+    # -- campaign and session -------------------------------------------------------------------------------------
+
+    @property
+    def campaign(self) -> Campaign | None:
+        """The campaign being worked on: the last one started."""
+        return max(self.campaigns.values(), key=lambda campaign: campaign.started_at, default=None)
+
+    @property
+    def is_working(self) -> bool:
+        """Whether new runs may be started at all."""
+        return self.campaign is not None and self.campaign.status is CampaignStatus.ACTIVE
+
+    @property
+    def session(self) -> Session | None:
+        return next((s for s in reversed(list(self.sessions.values())) if s.status is SessionStatus.OPEN), None)
+
+    # -- jobs ---------------------------------------------------------------------------------------------------
+
+    def jobs_of_campaign(self) -> list[Job]:
+        campaign = self.campaign
+        return [] if campaign is None else [job for job in self.jobs.values() if job.campaign == campaign.id]
+
+    def queued_jobs(self) -> list[Job]:
+        return [job for job in self.jobs_of_campaign() if job.status is JobStatus.QUEUED]
+
+    def waits_for(self, job: Job) -> list[str]:
+        """Ids of the jobs that must be done before this one and are not."""
+        return [other for other in job.after if other not in self.jobs or self.jobs[other].status is not JobStatus.DONE]
+
+    # -- runs ---------------------------------------------------------------------------------------------------
+
+    def open_runs(self) -> list[RunOrdered | RunAlive]:
+        """Runs that hold their lane: ordered, running or stopping."""
+        return [run for run in self.runs.values() if not isinstance(run, RunEnded)]
+
+    def live_runs(self) -> list[RunAlive]:
+        return [run for run in self.runs.values() if isinstance(run, RunAlive)]
+
+    def ended_runs_of(self, job: str) -> list[RunEnded]:
+        return [run for run in self.runs.values() if isinstance(run, RunEnded) and run.job == job]
+
+    def open_run_of(self, job: str) -> RunOrdered | RunAlive | None:
+        return next((run for run in self.open_runs() if run.job == job), None)
+
+    def run_in(self, lane: str) -> RunOrdered | RunAlive | None:
+        return next((run for run in self.open_runs() if run.lane == lane), None)
+
+    # -- lanes --------------------------------------------------------------------------------------------------
+
+    def free_lanes(self) -> list[Lane]:
+        """Open lanes without a run, in their order."""
+        taken = {run.lane for run in self.open_runs()}
+        return [lane for lane in self.lanes.values() if lane.status is LaneStatus.OPEN and lane.id not in taken]
+
+    # -- the rest -----------------------------------------------------------------------------------------------
+
+    def open_incidents(self) -> list[Incident]:
+        return [incident for incident in self.incidents.values() if incident.status is not IncidentStatus.CLOSED]
+
+    def pending_requests(self) -> list[Request]:
+        return [request for request in self.requests.values() if request.status is RequestStatus.PENDING]
+
+    def gauge(self, name: str, default: float = 0.0) -> float:
+        return self.gauges[name].value if name in self.gauges else default

@@ -1,0 +1,72 @@
+"""What passes between the supervisor and a run: the order, the exit codes, the lines of the outbox.
+
+The supervisor writes ``state/run/<run>.order.json`` before the process exists and never again; the run reads it once.
+Everything the run has to say goes to its own outbox, which it alone writes.
+"""
+
+from enum import IntEnum
+from typing import Literal
+
+from swarmd.state.records.campaign import CampaignSettings
+from swarmd.state.records.job import Phase
+from swarmd.state.records.record import Shape
+from swarmd.state.records.result import ResultSummary
+from swarmd.state.units import Millis
+
+LOCK_FD_VARIABLE = "SWARMD_LOCK_FD"
+BEATS_VARIABLE = "SWARMD_BEATS"
+
+
+class ExitCode(IntEnum):
+    """How a run ends. ``YIELDED``: it was asked to stop, and did so at a safe point with its work kept."""
+
+    DONE = 0
+    BAD_ORDER = 2
+    DATA = 3
+    DEVICE = 4
+    OUT_OF_MEMORY = 5
+    YIELDED = 75
+
+
+class WorkOrder(Shape):
+    """``token`` is the fencing token (the job's attempt); ``home`` and ``campaign.data.root`` are absolute paths."""
+
+    schema_: Literal["swarmd.order/1"] = "swarmd.order/1"
+    run: str
+    job: str
+    token: int
+    lane: str
+    phase: Phase
+    symbol: str
+    mode: str
+    home: str
+    session: str
+    threads: int
+    campaign: CampaignSettings
+
+
+class ReadyLine(Shape):
+    """First line of ``events.jsonl``: the run has read its order, holds its locks, and begins."""
+
+    event: Literal["ready"] = "ready"
+    token: int
+    pid: int
+    wall: Millis
+
+
+class SaidLine(Shape):
+    """Something worth a person's attention, kept with the run."""
+
+    event: Literal["said"] = "said"
+    token: int
+    text: str
+    wall: Millis
+
+
+class ResultLine(Shape):
+    """The last line of a run that did its work."""
+
+    event: Literal["result"] = "result"
+    token: int
+    summary: ResultSummary
+    wall: Millis
