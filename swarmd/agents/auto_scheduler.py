@@ -1,0 +1,74 @@
+"""Gives free lanes work: the best ready job of an asset the batch has room for, one run a lane a cycle.
+
+Bounded for the whole fleet: when too many runs were lost in the window nothing is started until the count falls, and
+that is said once. What a job waits for stands in its record; no timer lives here.
+"""
+
+from swarmd.agents.rules.losses import losses_since
+from swarmd.agents.rules.ranking import ranked
+from swarmd.agents.rules.readiness import assets_in_flight, ready_jobs
+from swarmd.state.actions import Action, Say, StartRun
+from swarmd.state.records.job import Job, Phase
+from swarmd.state.records.lane import Lane
+from swarmd.state.records.run import run_id
+from swarmd.state.units import Millis
+from swarmd.state.view import View
+
+NAME = "auto_scheduler"
+_STORM = "storm"
+
+
+def decide(view: View, now: Millis) -> list[Action]:
+    finding = view.findings.get(f"{NAME}/{_STORM}")
+    is_said = finding is not None and finding.text != ""
+    policy = view.policy
+    lost = losses_since(view, now - policy.fleet_window, now)
+    if len(lost) >= policy.fleet_losses_max:
+        text = (
+            f"{len(lost)} runs lost within {policy.fleet_window} ms (limit {policy.fleet_losses_max}): "
+            "nothing is started until the count falls"
+        )
+        causes = tuple(run.id for run in lost[-5:])
+        return [] if is_said else [Say(topic=_STORM, reason=text, caused_by=causes)]
+    over: list[Action] = [Say(topic=_STORM, reason="", caused_by=(f"{NAME}/{_STORM}",))] if is_said else []
+    return [*over, *_starts(view, now)]
+
+
+def _starts(view: View, now: Millis) -> list[Action]:
+    free = view.free_lanes()
+    if not free:
+        return []
+    ready = ready_jobs(view, now)
+    chosen = _within_batch(view, ranked(view, ready))
+    pairs = enumerate(zip(free, chosen, strict=False), start=1)
+    return [_start(view, job, lane, rank, len(ready)) for rank, (lane, job) in pairs]
+
+
+def _within_batch(view: View, jobs: list[Job]) -> list[Job]:
+    """Those the batch has room for, each beginning asset taking one of its places; one crown per asset at a time."""
+    campaign = view.campaign
+    size = campaign.settings.assets.batch_size if campaign is not None else 0
+    begun = assets_in_flight(view)
+    # Two modes of one asset claim the same niche: crowned one after the other, the better one stands in the end.
+    crowning = {job.symbol for run in view.open_runs() if (job := view.jobs.get(run.job)) and job.phase is Phase.CROWN}
+    chosen: list[Job] = []
+    for job in jobs:
+        if job.symbol not in begun and len(begun) >= size:
+            continue
+        if job.phase is Phase.CROWN:
+            if job.symbol in crowning:
+                continue
+            crowning.add(job.symbol)
+        begun.add(job.symbol)
+        chosen.append(job)
+    return chosen
+
+
+def _start(view: View, job: Job, lane: Lane, rank: int, ready: int) -> StartRun:
+    what = f"{job.phase.value} of {job.symbol}{f' {job.mode}' if job.mode else ''}"
+    place = f"number {rank} of {ready} ready (priority {job.priority}, attempt {job.attempt + 1})"
+    reason = f"{lane.id} is free; {what} is {place}"
+    before = (run_id(job.id, job.attempt),) if job.attempt > 0 else ()
+    gates = tuple(run_id(gate, view.jobs[gate].attempt) for gate in job.after if gate in view.jobs)
+    causes = (job.id, *(cause for cause in (*before, *gates) if cause in view.runs), lane.id)
+    return StartRun(job=job.id, lane=lane.id, attempt=job.attempt + 1, reason=reason, caused_by=causes)

@@ -1,0 +1,280 @@
+"""Moves the campaign: queues its jobs, counts their results, answers what people ask, and knows when it is done.
+
+Goal lock: a campaign is done only when every job is final and nothing actionable is left about its runs. A result
+counts when it carries the token of the newest attempt; a failed gate skips what stands behind it. An honest "no" of a
+screen is an end like any other, not an incident.
+"""
+
+from collections import Counter
+from typing import assert_never
+
+from swarmd.agents.rules.page_state import PageState, page_state
+from swarmd.agents.rules.plan import planned_jobs
+from swarmd.agents.rules.pulse import is_unkillable
+from swarmd.agents.rules.ranking import PHASES
+from swarmd.agents.rules.words import several
+from swarmd.state.actions import (
+    Action,
+    AnswerRequest,
+    EndSession,
+    QueueJob,
+    SetCampaign,
+    SettleJob,
+    StopRun,
+    WriteHandoff,
+)
+from swarmd.state.records.campaign import Campaign, CampaignStatus
+from swarmd.state.records.job import Job, JobStatus, Phase
+from swarmd.state.records.request import Request, Verb
+from swarmd.state.records.run import RunAlive, RunOrdered, RunStatus, run_id
+from swarmd.state.units import Millis
+from swarmd.state.view import View
+
+NAME = "main_orchestrator"
+_STOPS = (Verb.STOP, Verb.STOP_NOW)
+_ENDED_BADLY = (JobStatus.FAILED, JobStatus.QUARANTINED, JobStatus.SKIPPED)
+
+
+def decide(view: View, now: Millis) -> list[Action]:
+    settled = [*_counted(view), *_skipped(view)]
+    overtaken = _overtaken(view)
+    late = {wish.request for wish in overtaken}
+    pending = sorted(
+        (request for request in view.pending_requests() if request.id not in late), key=lambda each: (each.at, each.id)
+    )
+    stops = [request for request in pending if request.verb in _STOPS]
+    if stops:
+        return [*settled, *overtaken, *_stopping(view, pending, stops, now, is_settling=bool(settled))]
+    steered = _steered(view, pending[0]) if pending else []
+    return [*settled, *overtaken, *_queued(view), *steered, *_done(view, now, is_settling=bool(settled))]
+
+
+# -- jobs -------------------------------------------------------------------------------------------------------------
+
+
+def _queued(view: View) -> list[Action]:
+    """The jobs the campaign is made of and that are not on record yet."""
+    campaign = view.campaign
+    if campaign is None or campaign.status is not CampaignStatus.ACTIVE:
+        return []
+    return [
+        QueueJob(
+            job=job.id,
+            campaign=campaign.id,
+            symbol=job.symbol,
+            mode=job.mode,
+            phase=job.phase,
+            priority=job.priority,
+            after=job.after,
+            reason=f"phase {PHASES.index(job.phase) + 1} of {len(PHASES)}, tier {job.priority}",
+            caused_by=(campaign.id,),
+        )
+        for job in planned_jobs(campaign)
+        if job.id not in view.jobs
+    ]
+
+
+def _counted(view: View) -> list[Action]:
+    """Results that carry the token of the newest attempt, turned into the end of their job."""
+    wishes: list[Action] = []
+    for job in view.jobs.values():
+        if job.status is not JobStatus.QUEUED or job.attempt == 0:
+            continue
+        result = view.results.get(run_id(job.id, job.attempt))
+        if result is None or result.attempt != job.attempt:
+            continue
+        wishes.append(
+            SettleJob(
+                job=job.id,
+                status=JobStatus.DONE if result.summary.verdict == "pass" else JobStatus.FAILED,
+                run=result.id,
+                reason=result.summary.headline,
+                caused_by=(result.id,),
+            )
+        )
+    return wishes
+
+
+def _skipped(view: View) -> list[Action]:
+    """Jobs whose gate will never open, the whole chain at once, with the reason of the gate that closed first."""
+    wishes: list[Action] = []
+    closed: dict[str, str] = {}
+    for job in view.jobs.values():
+        if job.status in _ENDED_BADLY:
+            is_first = job.status is not JobStatus.SKIPPED
+            closed[job.id] = f"{job.phase.value} {job.status.value}: {job.reason}" if is_first else job.reason
+            continue
+        gate = next((gate for gate in job.after if gate in closed), None)
+        if gate is None or job.status is JobStatus.DONE or view.open_run_of(job.id) is not None:
+            continue
+        closed[job.id] = closed[gate]
+        wishes.append(SettleJob(job=job.id, status=JobStatus.SKIPPED, reason=closed[gate], caused_by=(gate,)))
+    return wishes
+
+
+# -- requests ---------------------------------------------------------------------------------------------------------
+
+
+def _overtaken(view: View) -> list[AnswerRequest]:
+    """Stops meant for a session that has died since: whoever started this one wants it to run."""
+    session = view.session
+    if session is None:
+        return []
+    return [
+        AnswerRequest(
+            request=request.id,
+            reason=f"overtaken: the session asked to stop died, {session.id} began {session.at - request.at} ms later",
+            caused_by=(request.id, session.id),
+        )
+        for request in view.pending_requests()
+        if request.verb in _STOPS and request.at < session.at
+    ]
+
+
+def _stopping(
+    view: View, pending: list[Request], stops: list[Request], now: Millis, *, is_settling: bool
+) -> list[Action]:
+    """Drain, then hand over and leave. A later ``stop --now`` turns a drain into an end."""
+    stop = stops[0]
+    causes = tuple(request.id for request in stops)
+    is_now = any(request.verb is Verb.STOP_NOW for request in stops)
+    wishes: list[Action] = []
+    campaign = view.campaign
+    if campaign is not None and campaign.status in (CampaignStatus.ACTIVE, CampaignStatus.PAUSED):
+        why = f"asked by {stop.asked_by} to stop with {several(len(view.open_runs()), 'run')} open"
+        wishes.append(SetCampaign(campaign=campaign.id, status=CampaignStatus.STOPPED, reason=why, caused_by=causes))
+    for request in pending:
+        if request.verb not in _STOPS:
+            text = f"not done: the swarm is stopping (request {stop.id}); `swarmd start` takes the campaign up again"
+            wishes.append(AnswerRequest(request=request.id, reason=text, caused_by=(request.id, stop.id)))
+    wishes += [wish for run in view.live_runs() if (wish := _stop_run(run, is_now, stop, causes)) is not None]
+    if is_settling or any(_may_still_end(view, run, now) for run in view.open_runs()):
+        return wishes
+    return [*wishes, *_leaving(view, stops, now)]
+
+
+def _leaving(view: View, stops: list[Request], now: Millis) -> list[Action]:
+    """The page first; once it is written, or cannot be, the answers and the end of the session."""
+    causes = tuple(request.id for request in stops)
+    left = len(view.open_runs())
+    queued = len(view.queued_jobs())
+    match page_state(view, stops[0].at, now):
+        case PageState.DUE:
+            why = f"the session ends on request of {stops[0].asked_by} with {several(queued, 'job')} still to do"
+            return [WriteHandoff(reason=why, caused_by=causes)]
+        case PageState.AWAITED:
+            return []
+        case PageState.WRITTEN | PageState.GIVEN_UP as page:
+            behind = f"; {several(left, 'run')} could not be ended, left behind" if left else ""
+            unwritten = "; the handoff page could not be written" if page is PageState.GIVEN_UP else ""
+            again = "; `swarmd start` takes them up again" if queued else ""
+            text = f"stopped with {several(queued, 'job')} still to do{behind}{unwritten}{again}"
+            answers = (AnswerRequest(request=each.id, reason=text, caused_by=(each.id,)) for each in stops)
+            return [*answers, EndSession(reason=text, caused_by=causes)]
+        case page:
+            assert_never(page)
+
+
+def _stop_run(run: RunAlive, is_now: bool, stop: Request, causes: tuple[str, ...]) -> StopRun | None:
+    if run.killed_at > 0 or (not is_now and run.status is RunStatus.STOPPING):
+        return None
+    why = f"asked by {stop.asked_by} to stop{' at once' if is_now else ''} (attempt {run.attempt} in {run.lane})"
+    return StopRun(run=run.id, how="kill" if is_now else "term", reason=why, caused_by=(run.id, *causes))
+
+
+def _may_still_end(view: View, run: RunOrdered | RunAlive, now: Millis) -> bool:
+    """Worth waiting for. A process that survives SIGKILL, or an order nothing came of, must not hold a stop up."""
+    if isinstance(run, RunOrdered):
+        return now - run.ordered_at <= view.policy.start_within
+    return not is_unkillable(run, policy=view.policy, now=now)
+
+
+def _steered(view: View, request: Request) -> list[Action]:
+    """Pause and resume, the oldest request only, one a cycle: each is answered from what the one before brought."""
+    status, text = _steer(view, request)
+    wishes: list[Action] = []
+    if status is not None and view.campaign is not None:
+        asked = f"asked by {request.asked_by}: {text}"
+        wishes.append(SetCampaign(campaign=view.campaign.id, status=status, reason=asked, caused_by=(request.id,)))
+    return [*wishes, AnswerRequest(request=request.id, reason=text, caused_by=(request.id,))]
+
+
+def _steer(view: View, request: Request) -> tuple[CampaignStatus | None, str]:
+    campaign = view.campaign
+    verb = request.verb.value
+    if campaign is None:
+        return None, f"nothing to {verb}: 0 campaigns on record; `swarmd start CAMPAIGN.yaml` begins one"
+    queued, running = len(view.queued_jobs()), len(view.open_runs())
+    match request.verb, campaign.status:
+        case Verb.PAUSE, CampaignStatus.ACTIVE:
+            text = (
+                f"paused: {several(running, 'open run')} to finish, {several(queued - running, 'further job')} to wait"
+            )
+            return CampaignStatus.PAUSED, text
+        case Verb.RESUME, CampaignStatus.PAUSED | CampaignStatus.STOPPED:
+            return CampaignStatus.ACTIVE, f"resumed: {several(queued, 'job')} to do, {several(running, 'run')} open"
+        case Verb.PAUSE, CampaignStatus.PAUSED:
+            return (
+                None,
+                f"{campaign.id} is paused already: {several(running, 'run')} open, {several(queued, 'job')} to do",
+            )
+        case Verb.RESUME, CampaignStatus.ACTIVE:
+            return (
+                None,
+                f"{campaign.id} is active already: {several(running, 'run')} open, {several(queued, 'job')} to do",
+            )
+        case _:
+            return (
+                None,
+                f"nothing to {verb}: {campaign.id} is {campaign.status.value} ({campaign.reason or 'no reason given'})",
+            )
+
+
+# -- the end ----------------------------------------------------------------------------------------------------------
+
+
+def _done(view: View, now: Millis, *, is_settling: bool) -> list[Action]:
+    campaign = view.campaign
+    if campaign is None or is_settling:
+        return []
+    if campaign.status is CampaignStatus.ACTIVE:
+        return _finished(view, campaign, now)
+    if campaign.status is CampaignStatus.DONE:
+        return _handed_over(view, campaign, now)
+    return []
+
+
+def _finished(view: View, campaign: Campaign, now: Millis) -> list[Action]:
+    jobs = view.jobs_of_campaign()
+    own = {job.id for job in jobs}
+    planned = {job.id for job in planned_jobs(campaign)}
+    if not planned <= own or any(job.status is JobStatus.QUEUED for job in jobs):
+        return []
+    if any(run.job in own and _may_still_end(view, run, now) for run in view.open_runs()):
+        return []
+    subjects = own | {run.id for run in view.runs.values() if run.job in own}
+    if any(incident.subject in subjects and now < incident.due for incident in view.open_incidents()):
+        return []
+    text = f"{several(len(jobs), 'job')} settled, 0 to do: {_counts(jobs)}"
+    return [SetCampaign(campaign=campaign.id, status=CampaignStatus.DONE, reason=text, caused_by=(campaign.id,))]
+
+
+def _counts(jobs: list[Job]) -> str:
+    count = Counter(job.status for job in jobs)
+    crowned = sum(1 for job in jobs if job.phase is Phase.CROWN and job.status is JobStatus.DONE)
+    parts = [f"{count[status]} {status.value}" for status in JobStatus if count[status]]
+    return f"{', '.join(parts)}; {crowned} crowned"
+
+
+def _handed_over(view: View, campaign: Campaign, now: Millis) -> list[Action]:
+    """The page of a campaign's end, then the end of the session if it was opened for this."""
+    page = page_state(view, campaign.at, now)
+    told = f"{campaign.id} is done: {campaign.reason}"
+    if page is PageState.DUE:
+        return [WriteHandoff(reason=told, caused_by=(campaign.id,))]
+    session = view.session
+    if page is PageState.AWAITED or session is None or not session.until_done:
+        return []
+    if any(_may_still_end(view, run, now) for run in view.open_runs()):
+        return []
+    return [EndSession(reason=told, caused_by=(campaign.id, session.id))]

@@ -1,0 +1,101 @@
+"""What came of each asset and mode: one sentence a person can repeat, and the figures behind it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from swarmd.agents.pages.markdown import figure
+from swarmd.state.records.campaign import Campaign
+from swarmd.state.records.job import Job, JobStatus, Phase, job_id
+from swarmd.state.records.result import Figure, Result
+from swarmd.state.records.run import run_id
+from swarmd.state.view import View
+
+_MARKS = {
+    JobStatus.DONE: "pass",
+    JobStatus.FAILED: "no",
+    JobStatus.QUARANTINED: "quarantined",
+    JobStatus.SKIPPED: "·",
+    JobStatus.QUEUED: "to do",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """``marks`` holds one word a phase; ``figures`` the latest word on each, from refine on."""
+
+    symbol: str
+    mode: str
+    marks: tuple[str, ...]
+    sentence: str
+    tried: int
+    figures: Mapping[str, Figure]
+
+
+def verdicts(view: View, campaign: Campaign) -> list[Verdict]:
+    """One for each asset and mode, in the order of the tiers."""
+    return [
+        _verdict(view, campaign, symbol, mode)
+        for symbol in campaign.settings.symbols()
+        for mode in campaign.settings.strategy.modes
+    ]
+
+
+def _verdict(view: View, campaign: Campaign, symbol: str, mode: str) -> Verdict:
+    jobs = [
+        view.jobs.get(job_id(campaign.id, symbol, "" if phase is Phase.PREFLIGHT else mode, phase)) for phase in Phase
+    ]
+    results = [result_of(view, job) for job in jobs]
+    figures: dict[str, Figure] = {}
+    for result in results[2:]:  # from refine on: what a later phase says of a figure stands
+        figures |= result.summary.figures if result is not None else {}
+    tried = sum(r.summary.tried for r in results if r is not None)
+    marks = tuple("–" if job is None else _mark(view, job) for job in jobs)
+    return Verdict(symbol, mode, marks, _sentence(view, jobs, results), tried, figures)
+
+
+def _mark(view: View, job: Job) -> str:
+    return "running" if job.status is JobStatus.QUEUED and view.open_run_of(job.id) else _MARKS[job.status]
+
+
+def result_of(view: View, job: Job | None) -> Result | None:
+    return None if job is None else view.results.get(run_id(job.id, job.attempt))
+
+
+def _sentence(view: View, jobs: list[Job | None], results: list[Result | None]) -> str:
+    crown, crowned = jobs[-1], results[-1]
+    if crown is not None and crown.status is JobStatus.DONE:
+        return f"Champion: {crown.reason}{_out_of_sample(results)}"
+    for job in jobs:
+        if job is None or job.status is JobStatus.DONE:
+            continue
+        match job.status:
+            case JobStatus.FAILED if job.phase is Phase.CROWN and crowned is not None:
+                return f"Survived the screen, not crowned: {job.reason}{_out_of_sample(results)}"
+            case JobStatus.FAILED if job.phase is Phase.SCREEN:
+                return f"No champion; the screen out of sample said no: {job.reason}{_out_of_sample(results)}"
+            case JobStatus.FAILED:
+                return f"Ended at {job.phase.value}: {job.reason}"
+            case JobStatus.QUARANTINED:
+                return f"Undecided: {job.phase.value} is in quarantine, {job.reason}"
+            case JobStatus.SKIPPED:
+                return f"Not tried from {job.phase.value} on: {job.reason}"
+            case _:
+                done = sum(1 for other in jobs if other is not None and other.status is JobStatus.DONE)
+                state = "running" if view.open_run_of(job.id) else "to do"
+                return f"Unfinished: {done} of {len(jobs)} phases done, {job.phase.value} is {state}"
+    return "Not begun"
+
+
+def _out_of_sample(results: list[Result | None]) -> str:
+    """The figures of the screen, which is the only phase that looked at the vault."""
+    screen = next((r.summary.figures for r in results if r is not None and r.phase is Phase.SCREEN), {})
+    told = [
+        f"{words} {figure(screen[name])}"
+        for name, words in (
+            ("oos_annual_sharpe", "annual Sharpe out of sample"),
+            ("oos_max_drawdown", "drawdown"),
+            ("oos_trades", "trades"),
+        )
+        if screen.get(name) is not None
+    ]
+    return f" ({', '.join(told)})" if told else ""

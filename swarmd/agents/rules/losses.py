@@ -1,0 +1,97 @@
+"""Which ended runs count against their job, and which are forgiven.
+
+A loss is a run that ended without its work: failed, lost, or done without a result. Forgiven are runs that were asked
+to stop by a person, and runs that vanished while the daemon was away: neither says anything about the job, and a
+daemon that is killed often must not drive a healthy job into quarantine.
+"""
+
+from swarmd.state.actions import StopRun
+from swarmd.state.records.incident import Signature
+from swarmd.state.records.job import Job
+from swarmd.state.records.run import RunEnded, RunStatus, run_id
+from swarmd.state.records.session import SessionStatus
+from swarmd.state.units import Millis
+from swarmd.state.view import View
+from swarmd.state.work_order import ExitCode
+
+RESULT_GRACE_CYCLES = 5
+HANGS = frozenset(
+    {
+        Signature.NEVER_STARTED,
+        Signature.SILENT,
+        Signature.STUCK_WITH_CPU,
+        Signature.STUCK_WITHOUT_CPU,
+        Signature.STOPPED,
+        Signature.OVERTIME,
+    }
+)
+
+
+def result_grace(view: View) -> Millis:
+    """How long after a clean exit the result line may still be on its way through the outbox."""
+    return RESULT_GRACE_CYCLES * view.policy.cycle_every
+
+
+def newest_run(view: View, job: Job) -> RunEnded | None:
+    """The run of the job's current attempt, if it has ended."""
+    run = view.runs.get(run_id(job.id, job.attempt))
+    return run if isinstance(run, RunEnded) else None
+
+
+def has_yielded(run: RunEnded) -> bool:
+    return run.exit_code == ExitCode.YIELDED
+
+
+def is_loss(view: View, run: RunEnded, now: Millis) -> bool:
+    """Whether the run ended without its work."""
+    if run.id in view.results or has_yielded(run):
+        return False
+    if run.status is RunStatus.DONE:
+        return now - run.ended_at > result_grace(view)
+    return True
+
+
+def awaits_result(view: View, run: RunEnded, now: Millis) -> bool:
+    """Ended cleanly a moment ago, and its result may still be read."""
+    return (
+        run.status is RunStatus.DONE
+        and not has_yielded(run)
+        and run.id not in view.results
+        and now - run.ended_at <= result_grace(view)
+    )
+
+
+def asked_to_stop(view: View) -> frozenset[str]:
+    """Runs that were told to stop for no fault of their own: a stop without an incident about the run."""
+    blamed = {incident.subject for incident in view.incidents.values() if incident.signature in HANGS}
+    stopped = {taken.action.run for taken in view.actions.values() if isinstance(taken.action, StopRun)}
+    return frozenset(stopped - blamed)
+
+
+def vanished_with_daemon(view: View, run: RunEnded) -> bool:
+    """Nobody saw the run end, and a daemon was lost between its order and its end.
+
+    A LOST session's record is written when the next one begins, an OPEN one's when it begins itself: either way its
+    instant is the boundary.
+    """
+    if run.status is not RunStatus.LOST or run.exit_code != -1 or run.signal != -1:
+        return False
+    boundaries = (s.at for s in view.sessions.values() if s.status is not SessionStatus.CLOSED)
+    return any(run.ordered_at < boundary <= run.ended_at for boundary in boundaries)
+
+
+def losses_of(view: View, job: Job, asked: frozenset[str], now: Millis) -> list[RunEnded]:
+    """The job's counted losses, oldest first; ``asked`` as ``asked_to_stop`` gives it."""
+    runs = (view.runs.get(run_id(job.id, attempt)) for attempt in range(1, job.attempt + 1))
+    return [run for run in runs if isinstance(run, RunEnded) and _counts(view, run, asked, now)]
+
+
+def losses_since(view: View, since: Millis, now: Millis) -> list[RunEnded]:
+    """Counted losses of the whole fleet that ended after ``since``."""
+    late = [run for run in view.runs.values() if isinstance(run, RunEnded) and run.ended_at > since]
+    asked = asked_to_stop(view) if late else frozenset()
+    return [run for run in late if _counts(view, run, asked, now)]
+
+
+def _counts(view: View, run: RunEnded, asked: frozenset[str], now: Millis) -> bool:
+    return run.id not in asked and is_loss(view, run, now) and not vanished_with_daemon(view, run)

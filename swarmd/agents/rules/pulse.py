@@ -1,0 +1,77 @@
+"""Is this run alive and working? One run and its last beat in, the first rule it breaks out.
+
+Every duration is net of what was not the run's own doing: the beat's ``excused`` (the supervisor overslept, the run
+waited for a processor), and nothing is held against a run from before the present session began to watch it.
+"""
+
+from dataclasses import dataclass
+
+from swarmd.state.records.beat import Beat
+from swarmd.state.records.incident import Signature
+from swarmd.state.records.policy import Policy
+from swarmd.state.records.run import RunAlive, RunOrdered
+from swarmd.state.units import Millis
+
+UNKILLABLE_GRACES = 3
+_STOPPED_STATES = frozenset({"T", "t"})
+
+
+@dataclass(frozen=True, slots=True)
+class Hang:
+    signature: Signature
+    reason: str
+
+
+def hang_of(run: RunAlive, beat: Beat | None, *, policy: Policy, watched_since: Millis, now: Millis) -> Hang | None:
+    """The first rule the run breaks, or None. Asked only of runs that nobody has asked to stop."""
+
+    def elapsed(since: Millis, excused: Millis = 0) -> Millis:
+        return max(0, min(now - since - excused, now - watched_since))
+
+    if beat is not None and beat.process_state in _STOPPED_STATES:
+        stopped = elapsed(beat.state_since)
+        if stopped > policy.stopped_after:
+            return Hang(Signature.STOPPED, f"stopped by a signal for {_of(stopped, policy.stopped_after)}")
+    if beat is None or not beat.is_ready:
+        excused = 0 if beat is None else beat.excused
+        starting = elapsed(run.launched_at, excused)
+        if starting > policy.start_within:
+            return Hang(Signature.NEVER_STARTED, f"not ready after {_of(starting, policy.start_within, excused)}")
+        return None
+    running = now - run.launched_at
+    if running > policy.run_timeout:
+        return Hang(Signature.OVERTIME, f"running for {_of(running, policy.run_timeout)}")
+    silent = elapsed(beat.heartbeat_at, beat.excused)
+    if silent > policy.silent_after:
+        return Hang(Signature.SILENT, f"no heartbeat for {_of(silent, policy.silent_after, beat.excused)}")
+    stuck = elapsed(beat.progress_at, beat.excused)
+    if stuck > policy.stuck_after:
+        return _stuck(beat, stuck, policy.stuck_after)
+    return None
+
+
+def _stuck(beat: Beat, stuck: Millis, limit: Millis) -> Hang:
+    # The View holds one beat, so CPU use since the last progress is read off the scheduler's state of the process.
+    on_cpu = beat.process_state == "R"
+    signature = Signature.STUCK_WITH_CPU if on_cpu else Signature.STUCK_WITHOUT_CPU
+    return Hang(signature, f"no progress for {_of(stuck, limit, beat.excused)}")
+
+
+def _of(elapsed: Millis, limit: Millis, excused: Millis = 0) -> str:
+    beside = f"; {excused} ms of waiting excused" if excused > 0 else ""
+    return f"{elapsed} ms (limit {limit} ms{beside})"
+
+
+def never_appeared(run: RunOrdered, *, policy: Policy, watched_since: Millis, now: Millis) -> Hang | None:
+    """An order nothing came of. The sensors end it by its lock; this only sees to it that it is told."""
+    waiting = max(0, min(now - run.ordered_at, now - watched_since))
+    if waiting <= policy.start_within:
+        return None
+    return Hang(Signature.NEVER_STARTED, f"ordered and no process seen for {_of(waiting, policy.start_within)}")
+
+
+def is_unkillable(run: RunAlive | RunOrdered, *, policy: Policy, now: Millis) -> bool:
+    """Killed, and still there: its lane stays taken, for a second copy beside it would be worse."""
+    return (
+        isinstance(run, RunAlive) and run.killed_at > 0 and now - run.killed_at > UNKILLABLE_GRACES * policy.term_grace
+    )

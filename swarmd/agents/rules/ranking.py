@@ -1,0 +1,35 @@
+"""Which of several ready jobs goes first: earlier tier, then later phase, then better prescreen, then first queued.
+
+Later phases first: an asset that is nearly done frees its place in the batch, and a champion tonight is worth more
+than ten half-done screens. ``priority`` is the tier's position, 1 for the first.
+"""
+
+from collections.abc import Iterable
+
+from swarmd.state.records.campaign import Campaign
+from swarmd.state.records.job import Job, Phase, job_id
+from swarmd.state.records.run import run_id
+from swarmd.state.view import View
+
+PHASES = tuple(Phase)
+
+
+def priority_of(campaign: Campaign, symbol: str) -> int:
+    """Position of the asset's tier, from 1; an asset of no tier comes last."""
+    tiers = campaign.settings.assets.tiers.values()
+    return next((place for place, symbols in enumerate(tiers, start=1) if symbol in symbols), len(tiers) + 1)
+
+
+def prescreen_score(view: View, job: Job) -> float:
+    """Best score the prescreen of this asset and mode found; minus infinity where it has not run or does not say."""
+    before = view.jobs.get(job_id(job.campaign, job.symbol, job.mode, Phase.PRESCREEN))
+    result = view.results.get(run_id(before.id, before.attempt)) if before is not None else None
+    if result is None:
+        return float("-inf")
+    score = result.summary.figures.get("score")
+    return float(score) if isinstance(score, int | float) else float("-inf")
+
+
+def ranked(view: View, jobs: Iterable[Job]) -> list[Job]:
+    """The jobs in the order in which they should start; ties keep the order in which they were queued."""
+    return sorted(jobs, key=lambda job: (job.priority, -PHASES.index(job.phase), -prescreen_score(view, job)))

@@ -1,0 +1,46 @@
+"""Which jobs could start now: queued, their predecessors done, their wait over, no run of theirs open."""
+
+from swarmd.agents.rules.backoff import backoff
+from swarmd.agents.rules.losses import asked_to_stop, awaits_result, has_yielded, is_loss, losses_of, newest_run
+from swarmd.state.records.job import Job, JobStatus
+from swarmd.state.records.run import RunEnded, run_id
+from swarmd.state.units import Millis
+from swarmd.state.view import View
+
+
+def ready_jobs(view: View, now: Millis) -> list[Job]:
+    """Empty unless the campaign is active. A job whose result is here or on its way is not started again."""
+    if not view.is_working:
+        return []
+    busy = {run.job for run in view.open_runs()}
+    return [
+        job
+        for job in view.queued_jobs()
+        if job.not_before <= now
+        and job.id not in busy
+        and run_id(job.id, job.attempt) not in view.results
+        and not view.waits_for(job)
+        and not ((run := newest_run(view, job)) is not None and _rests(view, job, run, now))
+    ]
+
+
+def _rests(view: View, job: Job, run: RunEnded, now: Millis) -> bool:
+    """Its last run ended a moment ago: its result may still come, or its back-off is about to be written down."""
+    if awaits_result(view, run, now):
+        return True
+    if not has_yielded(run) and not is_loss(view, run, now):
+        return False
+    asked = asked_to_stop(view)
+    if run.id in asked:
+        return False
+    policy = view.policy
+    losses = 0 if has_yielded(run) else len(losses_of(view, job, asked, now))
+    wait = backoff(losses or int(has_yielded(run)), first=policy.backoff_first, cap=policy.backoff_cap)
+    return losses >= policy.max_attempts or now < run.ended_at + wait
+
+
+def assets_in_flight(view: View) -> set[str]:
+    """Assets that were begun and still have something to do: what ``batch_size`` bounds."""
+    jobs = view.jobs_of_campaign()
+    begun = {job.symbol for job in jobs if job.attempt > 0}
+    return {job.symbol for job in jobs if job.status is JobStatus.QUEUED and job.symbol in begun}

@@ -1,0 +1,172 @@
+"""The verbs, one line each, loaded lazily from the engine's and the supervisor's commands.
+
+The table below is the whole registry: ``swarmd --help`` is written from it without importing any command, so it costs
+no numba, optuna or pydantic. Errors are told here and nowhere else: one line on stderr, and an exit code that says
+who must move (2 a person, 1 the outside or ourselves).
+"""
+
+import contextlib
+import difflib
+import importlib
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple, NoReturn
+
+import click
+
+from swarmd import __version__
+from swarmd.state.errors import InvariantError, OperatorError, OutsideError
+
+CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 120}
+RUNNING, LOOKING, RESEARCH, MACHINE = "Run the swarm", "Look at it", "Research by hand", "This machine"
+
+
+class Verb(NamedTuple):
+    """Where a command lives (``module:attribute``), under which heading it stands, and its line of help."""
+
+    target: str
+    heading: str
+    help: str
+
+
+_CONTROL = "swarmd.supervisor.commands"
+_ENGINE = "swarmd.engine.commands"
+
+VERBS: dict[str, Verb] = {
+    "start": Verb(f"{_CONTROL}.start:start", RUNNING, "Start the control plane and the work."),
+    "stop": Verb(f"{_CONTROL}.stop:stop", RUNNING, "Drain the lanes at a safe point, write the handoff, leave."),
+    "pause": Verb(f"{_CONTROL}.stop:pause", RUNNING, "Start no new runs; running ones go on."),
+    "resume": Verb(f"{_CONTROL}.stop:resume", RUNNING, "Go on after a pause."),
+    "restart": Verb(f"{_CONTROL}.restart:restart", RUNNING, "Stop, then start the last campaign again, detached."),
+    "ensure": Verb(f"{_CONTROL}.ensure:ensure", RUNNING, "Start what is not running; safe in cron and shell hooks."),
+    "status": Verb(f"{_CONTROL}.status:status", LOOKING, "One screen: goal, lanes, devices, incidents, champions."),
+    "query": Verb(f"{_CONTROL}.query:query", LOOKING, "Ask the state: lanes, runs, jobs, champions, incidents."),
+    "explain": Verb(f"{_CONTROL}.explain:explain", LOOKING, "Why: from an action or incident back to what was seen."),
+    "attach": Verb(f"{_CONTROL}.attach:attach", LOOKING, "Attach to the tmux session with the monitors."),
+    "monitor": Verb(f"{_CONTROL}.monitor:monitor", LOOKING, "One monitor: gpu, cpu, progress or log-index."),
+    "data": Verb(f"{_ENGINE}.data:data", RESEARCH, "Import, validate, list and synthesise bars."),
+    "strategies": Verb(f"{_ENGINE}.strategies:strategies", RESEARCH, "The strategies that can be named."),
+    "backtest": Verb(f"{_ENGINE}.backtest:backtest", RESEARCH, "One run of one strategy with given parameters."),
+    "prescreen": Verb(f"{_ENGINE}.prescreen:prescreen", RESEARCH, "Phase 0: a wide screen of many combinations."),
+    "refine": Verb(f"{_ENGINE}.refine:refine", RESEARCH, "Optuna search from the screen's best."),
+    "optimize": Verb(f"{_ENGINE}.optimize:optimize", RESEARCH, "All phases for one asset in this process."),
+    "summarize": Verb(f"{_ENGINE}.summarize:summarize", RESEARCH, "Totals, best and percentiles of a run's results."),
+    "champion": Verb(f"{_ENGINE}.champion:champion", RESEARCH, "List, show, set, roll back and verify champions."),
+    "config": Verb(f"{_CONTROL}.config:config", MACHINE, "Check a campaign file; print its JSON Schema."),
+    "doctor": Verb(f"{_CONTROL}.doctor:doctor", MACHINE, "What is missing or wrong on this machine, and the fix."),
+}
+
+
+class Verbs(click.Group):
+    """A group that knows its commands by name and imports one only when it is called."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(VERBS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        verb = VERBS.get(cmd_name)
+        if verb is None:
+            return None
+        module, _, attribute = verb.target.partition(":")
+        command = getattr(importlib.import_module(module), attribute)
+        if not isinstance(command, click.Command):
+            raise InvariantError(f"{verb.target} is not a click command")
+        return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        name = args[0]
+        if name not in VERBS and not name.startswith("-"):
+            near = difflib.get_close_matches(name, VERBS, n=1, cutoff=0.5)
+            hint = f" Did you mean {near[0]!r}?" if near else ""
+            raise click.UsageError(f"No such command {name!r}.{hint} `swarmd --help` lists them.", ctx)
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        for heading in dict.fromkeys(verb.heading for verb in VERBS.values()):
+            with formatter.section(heading):
+                formatter.write_dl([(name, verb.help) for name, verb in VERBS.items() if verb.heading == heading])
+
+
+@click.group(cls=Verbs, context_settings=CONTEXT)
+@click.option("--home", metavar="DIR", help="Where this swarm keeps everything (default: $SWARMD_HOME, then ./swarm).")
+@click.version_option(__version__, "-V", "--version", prog_name="swarmd", message="%(prog)s %(version)s")
+@click.pass_context
+def cli(ctx: click.Context, home: str | None) -> None:
+    """Keep this machine busy finding trading strategies, unattended.
+
+    \b
+    swarmd start campaign.yaml     begin, with a live view (add --detach to leave it in the background)
+    swarmd status                  how it stands
+    swarmd stop                    drain, write the handoff, leave
+    """
+    if home is not None:
+        ctx.with_resource(_home_in_environment(home))
+
+
+@contextlib.contextmanager
+def _home_in_environment(home: str) -> Iterator[None]:
+    """``--home`` before the verb reaches every command, and every process it starts, as ``$SWARMD_HOME``."""
+    before = os.environ.get("SWARMD_HOME")
+    os.environ["SWARMD_HOME"] = os.path.abspath(Path(home).expanduser())  # noqa: PTH100  (Path.absolute keeps "..")
+    try:
+        yield
+    finally:
+        if before is None:
+            os.environ.pop("SWARMD_HOME", None)
+        else:
+            os.environ["SWARMD_HOME"] = before
+
+
+def main() -> NoReturn:
+    """The console script."""
+    sys.exit(exit_code_of(sys.argv[1:]))
+
+
+def exit_code_of(arguments: list[str]) -> int:
+    """Run one command line and tell its errors; the one place where the families of error become exit codes."""
+    try:
+        answer = cli.main(args=arguments, prog_name="swarmd", standalone_mode=False)
+        sys.stdout.flush()
+    except click.exceptions.Exit as left:
+        return left.exit_code
+    except (click.Abort, KeyboardInterrupt):
+        return 130
+    except click.exceptions.NoArgsIsHelpError as wrong:
+        click.echo(wrong.format_message(), err=True)
+        return 2
+    except click.UsageError as wrong:
+        return _told(_with_usage(wrong), 2)
+    except click.ClickException as wrong:
+        return _told(wrong.format_message(), 2)
+    except OperatorError as wrong:
+        return _told(str(wrong), 2)
+    except OutsideError as wrong:
+        return _told(str(wrong), 1)
+    except InvariantError as wrong:
+        return _told(f"{wrong} (this is a fault of swarmd itself, please report it)", 1)
+    except BrokenPipeError:
+        # The reader of our output has left (`| head`): nothing to tell, and nobody to tell it to.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    return answer if isinstance(answer, int) else 0
+
+
+def _with_usage(wrong: click.UsageError) -> str:
+    path = wrong.ctx.command_path if wrong.ctx is not None else "swarmd"
+    message = wrong.format_message()
+    return message if "--help" in message else f"{message} (see `{path} --help`)"
+
+
+def _told(message: str, code: int) -> int:
+    """One line, whatever the message holds; lines after the first are counted."""
+    first, *others = message.strip().splitlines() or [""]
+    click.echo(f"error: {first}" + (f" (and {len(others)} more)" if others else ""), err=True)
+    return code
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,148 @@
+"""Lanes on this machine: each run a process in a session of its own, its life told by an inherited lock.
+
+The lock decides, not the record: whoever holds ``state/run/<run>.lock`` is alive, and nobody is started while it is
+held. The process inherits the locked descriptor, so the kernel lets go of it exactly when the process (and whatever it
+gave the descriptor to) is gone. Handles here are a convenience that any daemon can make anew from the records.
+"""
+
+import os
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from swarmd.state.beats import BeatsPage
+from swarmd.state.errors import OutsideError
+from swarmd.state.records.run import RunAlive, RunOrdered
+from swarmd.state.store.files import Home, atomic_write, is_locked, lock_file, lock_holder
+from swarmd.state.work_order import BEATS_VARIABLE, LOCK_FD_VARIABLE, WorkOrder
+from swarmd.supervisor.processes import Exit, Process, hold, kill_stragglers, processes_with, read_stat
+
+RUN_VARIABLE = "SWARMD_RUN"
+_LOCK_FD = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    pid: int
+    start_ticks: int
+
+
+@dataclass(slots=True)
+class LocalBackend:
+    """``watch`` and ``unwatch`` are told of each pidfd, so that the loop wakes when a run ends."""
+
+    home: Home
+    page: BeatsPage
+    watch: Callable[[int], None]
+    unwatch: Callable[[int], None]
+    notify_socket: str = ""
+    _processes: dict[str, Process] = field(default_factory=dict)
+
+    def launch(self, run: RunOrdered, order: WorkOrder) -> Identity:
+        """Start the run's process. Raises OutsideError when the lock is held or the process cannot be made."""
+        lock = self.home.lock_path(run.id)
+        atomic_write(self.home.order_path(run.id), order.model_dump_json(indent=2).encode(), sync=True)
+        self.home.outbox_of(run.id).mkdir(mode=0o700, parents=True, exist_ok=True)
+        self.page.clear(run.slot)
+        locked = lock_file(lock, {"run": run.id, "token": run.attempt})
+        if locked is None:
+            raise OutsideError(f"{lock} is held: a process of run {run.id} lives already, so none was started")
+        log = os.open(self.home.log_path(run.id), os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+        try:
+            pid = os.posix_spawn(
+                sys.executable,
+                [sys.executable, "-P", "-m", "swarmd.engine.lane", str(self.home.order_path(run.id))],
+                self._environment(run, order),
+                setsid=True,
+                file_actions=[
+                    (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
+                    (os.POSIX_SPAWN_DUP2, log, 1),
+                    (os.POSIX_SPAWN_DUP2, log, 2),
+                    # The lock last: the log's own descriptor may have been number 3.
+                    (os.POSIX_SPAWN_DUP2, locked, _LOCK_FD),
+                ],
+            )
+        except OSError as error:
+            raise OutsideError(f"run {run.id} could not be started: {error.strerror}") from error
+        finally:
+            os.close(log)
+            os.close(locked)  # ours; the child's copy keeps the lock
+        stat = read_stat(pid)
+        identity = Identity(pid, stat.start_ticks if stat else 0)
+        process = hold(pid, identity.start_ticks, is_child=True)
+        if process is None:
+            raise OutsideError(f"run {run.id} (pid {pid}) could not be held by a pidfd")
+        self._keep(run.id, process)
+        return identity
+
+    def _environment(self, run: RunOrdered, order: WorkOrder) -> dict[str, str]:
+        threads = str(order.threads)
+        environment = {
+            **os.environ,
+            LOCK_FD_VARIABLE: str(_LOCK_FD),
+            BEATS_VARIABLE: f"{self.home.beats_path}:{run.slot}",
+            RUN_VARIABLE: run.id,
+            "NUMBA_NUM_THREADS": threads,
+            "OMP_NUM_THREADS": threads,
+            # A CPU lane holds no CUDA context, whatever it imports.
+            "CUDA_VISIBLE_DEVICES": "",
+            "PYTHONUNBUFFERED": "1",
+        }
+        if self.notify_socket:
+            environment["NOTIFY_SOCKET"] = self.notify_socket
+        return environment
+
+    def holds_lock(self, run: str) -> bool:
+        return is_locked(self.home.lock_path(run))
+
+    def find(self, run: RunOrdered | RunAlive) -> Identity | None:
+        """Who holds the run's lock: as the holder wrote it, or, if it died before writing, as its environment says."""
+        holder = lock_holder(self.home.lock_path(run.id))
+        pid, ticks = holder.get("pid"), holder.get("start_ticks")
+        if isinstance(pid, int) and isinstance(ticks, int) and holder.get("token") == run.attempt:
+            stat = read_stat(pid)
+            if stat is not None and stat.start_ticks == ticks:
+                return Identity(pid, ticks)
+        for candidate in processes_with(RUN_VARIABLE, run.id):
+            stat = read_stat(candidate)
+            if stat is not None and os.getsid(candidate) == candidate:
+                return Identity(candidate, stat.start_ticks)
+        return None
+
+    def process_of(self, run: RunAlive) -> Process | None:
+        """Our handle on a recorded process, taken anew when this daemon has none yet."""
+        if run.id not in self._processes:
+            process = hold(run.pid, run.start_ticks, is_child=False)
+            if process is None:
+                return None
+            self._keep(run.id, process)
+        return self._processes[run.id]
+
+    def bury(self, run: RunAlive) -> Exit:
+        """After its end: kill what is left of its group and of its descendants elsewhere, reap it, let go of it."""
+        process = self._processes.pop(run.id, None)
+        exited = Exit()
+        if process is not None:
+            if process.is_child:
+                # Not reaped yet, so the group's number is still ours. An adopted run's group number may be a stranger's
+                # by now: what it left is found by its environment below.
+                process.kill_group()
+            exited = process.collect()
+            self.unwatch(process.pidfd)
+            process.close()
+        kill_stragglers(RUN_VARIABLE, run.id)
+        return exited
+
+    def pids(self) -> frozenset[int]:
+        return frozenset(process.pid for process in self._processes.values())
+
+    def _keep(self, run: str, process: Process) -> None:
+        self._processes[run] = process
+        self.watch(process.pidfd)
+
+    def close(self) -> None:
+        """Let go of every handle; the runs go on."""
+        for process in self._processes.values():
+            self.unwatch(process.pidfd)
+            process.close()
+        self._processes.clear()

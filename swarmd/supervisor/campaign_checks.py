@@ -1,0 +1,128 @@
+"""What a campaign names that must exist: the bars of each asset, the strategy, its modes and parameters.
+
+Looked at before anything starts, so that a typing error costs a second and not a night. Strategies are known to the
+engine alone, which may not be imported here: its own command is asked in a process of its own.
+"""
+
+import json
+import math
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from swarmd.state.errors import OutsideError
+from swarmd.state.records.campaign import SpaceRange
+from swarmd.supervisor.campaign_file import CampaignFile, CampaignFileError, nearest
+from swarmd.supervisor.yaml_places import Problem
+
+BARS_SUFFIXES = (".parquet", ".csv", ".feather")
+_ENGINE_WITHIN_S = 120.0
+
+Card = Mapping[str, Any]
+
+
+def check_campaign(file: CampaignFile) -> None:
+    """Raises CampaignFileError with everything the campaign names and nobody has."""
+    problems = [*data_problems(file), *strategy_problems(file, strategy_cards())]
+    if problems:
+        raise CampaignFileError(str(file.path), problems)
+
+
+def data_problems(file: CampaignFile) -> list[Problem]:
+    """The data root, and one bars file for each symbol."""
+    root = Path(file.settings.data.root)
+    try:
+        there = sorted({path.stem for path in root.iterdir() if path.suffix.lower() in BARS_SUFFIXES})
+    except OSError as cause:
+        what = "there is no such folder" if isinstance(cause, FileNotFoundError) else (cause.strerror or "unreadable")
+        text = f"{root}: {what}; name the folder that holds one bars file per symbol (SYMBOL.parquet, .csv or .feather)"
+        return [file.problem(("data", "root"), text)]
+    problems = []
+    for tier, symbols in file.settings.assets.tiers.items():
+        for index, symbol in enumerate(symbols):
+            if symbol not in there:
+                text = f"no bars of {symbol} in {root}; {nearest(symbol, there)}"
+                problems.append(file.problem(("assets", "tiers", tier, index), text))
+    return problems
+
+
+def strategy_cards() -> dict[str, Card]:
+    """The strategies by name, as the engine tells of them."""
+    command = [sys.executable, "-P", "-m", "swarmd", "strategies", "list", "--json"]
+    try:
+        told = subprocess.run(
+            command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=_ENGINE_WITHIN_S, env=os.environ
+        )
+        if told.returncode != 0:
+            last = (told.stderr.strip().splitlines() or [f"exit code {told.returncode}"])[-1]
+            raise OutsideError(f"the engine could not list its strategies: {last}; try `swarmd strategies list`")
+        return {card["name"]: card for card in json.loads(told.stdout)["strategies"]}
+    except subprocess.TimeoutExpired as cause:
+        raise OutsideError(
+            f"the engine did not list its strategies within {_ENGINE_WITHIN_S:g} s; try again"
+        ) from cause
+    except (OSError, ValueError, KeyError) as cause:
+        raise OutsideError(f"the engine's list of strategies is not readable: {cause!r}") from cause
+
+
+def strategy_problems(file: CampaignFile, cards: Mapping[str, Card]) -> list[Problem]:
+    """Name, modes, and the ranges of ``space`` against the limits on the strategy's card."""
+    wanted = file.settings.strategy
+    if ".py:" in wanted.name:
+        # A user's own file is loaded by the runs; here only that it is there, without running it.
+        path = wanted.name.rpartition(":")[0]
+        if Path(path).is_file():
+            return []
+        return [file.problem(("strategy", "name"), f"no file {path}; give path/to/file.py:ClassName")]
+    if wanted.name not in cards:
+        text = f"{wanted.name!r} is not a strategy; {nearest(wanted.name, cards)}"
+        return [file.problem(("strategy", "name"), text)]
+    card = cards[wanted.name]
+    problems = []
+    modes = _names(card["modes"])
+    for index, mode in enumerate(wanted.modes):
+        if mode not in modes:
+            text = f"{mode!r} is not a mode of {wanted.name}; {nearest(mode, modes)}"
+            problems.append(file.problem(("strategy", "modes", index), text))
+    params = {param["name"]: param for param in card["params"]}
+    for name, entry in file.settings.space.items():
+        if name not in params:
+            text = f"is not a parameter of {wanted.name}; {nearest(name, params)}"
+            problem = file.problem(("space", name), text)
+            place = file.document.keys.get(("space", name), problem.place)
+            problems.append(Problem(place, problem.field, problem.text))
+            continue
+        text = _refusal(params[name], entry)
+        if text:
+            problems.append(file.problem(("space", name), text))
+    return problems
+
+
+def _refusal(param: Card, entry: SpaceRange | tuple[float, ...]) -> str:
+    """Why this range or list may not be searched; empty when it may."""
+    choices = param.get("choices") or ()
+    if choices and isinstance(entry, SpaceRange):
+        return f"takes one of {_listed(choices)}; give a list of those"
+    values = (entry.low, entry.high) if isinstance(entry, SpaceRange) else entry
+    low, high = param.get("low"), param.get("high")
+    low, high = -math.inf if low is None else low, math.inf if high is None else high
+    for value in values:
+        if choices and value not in choices:
+            return f"{value:g} is not one of {_listed(choices)}"
+        if not choices and not low <= value <= high:
+            return f"{value:g} lies outside {low:g} to {high:g}, the limits of {param['name']}"
+        if param.get("kind") == "int" and value % 1:
+            return f"{value:g} is not a whole number, which {param['name']} must be"
+    return ""
+
+
+def _names(listed: Any) -> list[str]:
+    """Names out of a list of names, a list of things with a name, or a table by name."""
+    return [each["name"] if isinstance(each, dict) else str(each) for each in listed]
+
+
+def _listed(choices: Any) -> str:
+    return ", ".join(f"{choice:g}" if isinstance(choice, int | float) else str(choice) for choice in choices)

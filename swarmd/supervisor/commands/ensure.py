@@ -1,0 +1,52 @@
+"""``swarmd ensure``: make it be running. Asked twice, or by two shells at once, it does nothing the second time."""
+
+import click
+
+from swarmd.state.errors import OperatorError
+from swarmd.state.store.files import Home
+from swarmd.supervisor.commands.options import home_option, json_option, print_document
+from swarmd.supervisor.detached import start_detached
+from swarmd.supervisor.glance import glance
+from swarmd.supervisor.monitors.tmux import ensure_monitors
+from swarmd.supervisor.presence import daemon_of, looks
+
+_OTHER_WITHIN_S = 1.0
+
+
+@click.command(
+    epilog="Example: swarmd ensure     In a crontab: * * * * * swarmd --home /srv/swarm ensure     A campaign that was "
+    "stopped is taken up again; one that is done, or a home that never had one, is left alone."
+)
+@click.option("--until-done", is_flag=True, help="If it must be started: leave when the campaign is done.")
+@click.option("--no-monitors", is_flag=True, help="Without the tmux monitors.")
+@home_option
+@json_option
+def ensure(until_done: bool, no_monitors: bool, home: Home, as_json: bool) -> None:
+    """Start what is not running; safe in cron and shell hooks."""
+    did, pid, said = _ensured(home, until_done, no_monitors)
+    if as_json:
+        print_document("ensure", {"did": did, "pid": pid, "home": str(home.root)})
+    else:
+        click.echo(said)
+
+
+def _ensured(home: Home, until_done: bool, no_monitors: bool) -> tuple[str, int | None, str]:
+    running = daemon_of(home)
+    if running is not None:
+        made = () if no_monitors else ensure_monitors(home)
+        mended = f"; monitors made anew: {', '.join(made)}" if made else ""
+        return ("mended" if made else "nothing"), running.pid, f"running: {running.told(home)}{mended}"
+    seen = glance(home)
+    if not seen.campaign:
+        return "nothing", None, f"no campaign was ever started on {home.root}; begin with `swarmd start CAMPAIGN.yaml`"
+    if seen.status == "done":
+        return "nothing", None, f"campaign {seen.campaign} is done; nothing to run"
+    try:
+        pid = start_detached(home, None, until_done=until_done, monitors=not no_monitors)
+    except OperatorError:
+        # Another ensure may have been quicker by a moment; then everything is as it should be.
+        other = next((found for _ in looks(_OTHER_WITHIN_S) if (found := daemon_of(home)) is not None), None)
+        if other is None:
+            raise
+        return "nothing", other.pid, f"running: {other.told(home)}"
+    return "started", pid, f"started: pid {pid}, campaign {seen.campaign}, home {home.root}"

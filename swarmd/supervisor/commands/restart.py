@@ -1,0 +1,30 @@
+"""``swarmd restart``: stop what runs, then go on with the last campaign in the background."""
+
+import click
+
+from swarmd.state.store.files import Home
+from swarmd.supervisor.commands.options import home_option, json_option, print_document
+from swarmd.supervisor.commands.stop import stop_daemon
+from swarmd.supervisor.detached import start_detached
+from swarmd.supervisor.presence import daemon_of
+
+
+@click.command(epilog="Example: swarmd restart     Without a daemon it just starts one.")
+@click.option("--now", is_flag=True, help="Kill the runs instead of waiting for a safe point.")
+@click.option(
+    "--timeout", default=300.0, show_default=True, metavar="SECONDS", help="How long to wait for it to leave."
+)
+@click.option("--until-done", is_flag=True, help="Leave when the campaign is done.")
+@click.option("--no-monitors", is_flag=True, help="Without the tmux monitors.")
+@home_option
+@json_option
+def restart(now: bool, timeout: float, until_done: bool, no_monitors: bool, home: Home, as_json: bool) -> None:
+    """Stop, then start the last campaign again, detached."""
+    running = daemon_of(home)
+    if running is not None:
+        stop_daemon(home, running, now=now, timeout_s=timeout)
+    pid = start_detached(home, None, until_done=until_done, monitors=not no_monitors)
+    if as_json:
+        print_document("restart", {"stopped_pid": running.pid if running else None, "pid": pid, "home": str(home.root)})
+    else:
+        click.echo(f"swarmd runs in the background: pid {pid}, home {home.root}")

@@ -1,0 +1,109 @@
+"""``swarmd start``: check what is asked, then run the daemon here with a live view, or leave it in the background."""
+
+import sys
+from pathlib import Path
+
+import click
+
+from swarmd.state.errors import OperatorError
+from swarmd.state.store.files import Home
+from swarmd.supervisor.commands.options import home_option, json_option, print_document
+from swarmd.supervisor.glance import glance
+from swarmd.supervisor.presence import daemon_of
+
+
+@click.command(
+    epilog="Example: swarmd start campaign.yaml --until-done     "
+    "Exit codes: 0 done, 1 something outside failed, 2 a wrong flag or file, or a daemon already runs here."
+)
+@click.argument("campaign", required=False, metavar="[CAMPAIGN.yaml]", type=click.Path(path_type=Path))
+@click.option("--until-done", is_flag=True, help="Leave when the campaign is done (otherwise stay and keep watch).")
+@click.option("--detach", is_flag=True, help="Leave it in the background and come back as soon as it works.")
+@click.option("--no-monitors", is_flag=True, help="Without the tmux monitors.")
+@click.option("--no-screen", is_flag=True, help="One line for each change instead of the live view.")
+@click.option("--demo", is_flag=True, help="A small campaign on two made-up markets, to see it work in minutes.")
+@click.option("--checked", is_flag=True, hidden=True, help="The campaign was checked by the process that started this.")
+@home_option
+@json_option
+def start(
+    campaign: Path | None,
+    until_done: bool,
+    detach: bool,
+    no_monitors: bool,
+    no_screen: bool,
+    demo: bool,
+    checked: bool,
+    home: Home,
+    as_json: bool,
+) -> None:
+    """Start the control plane and the work. Without a campaign it goes on with the last.
+
+    In the foreground on a terminal it shows a live view; Ctrl-C drains the lanes and leaves, a second one leaves now.
+    """
+    running = daemon_of(home)
+    if running is not None:
+        raise OperatorError(
+            f"a daemon already runs here ({running.told(home)}); look with `swarmd status`, end it with `swarmd stop`"
+        )
+    if demo and campaign is not None:
+        raise OperatorError("give a campaign or --demo, not both")
+    if as_json and not detach:
+        raise OperatorError("--json needs --detach: in the foreground the answer would come only at the end")
+    if campaign is None and not demo and not glance(home).campaign:
+        raise OperatorError(
+            f"there is no campaign to resume in {home.root}; start one with `swarmd start CAMPAIGN.yaml`, "
+            "or see it work with `swarmd start --demo`"
+        )
+    if demo:
+        from swarmd.supervisor.demo import demo_campaign
+
+        home.prepare()
+        campaign = demo_campaign(home)
+    if detach:
+        _start_detached(home, campaign, until_done, no_monitors, as_json)
+        return
+    _start_here(home, campaign, until_done, no_monitors, checked, is_live=sys.stdout.isatty() and not no_screen)
+
+
+def _start_detached(home: Home, campaign: Path | None, until_done: bool, no_monitors: bool, as_json: bool) -> None:
+    from swarmd.supervisor.detached import start_detached
+
+    if campaign is not None:
+        from swarmd.supervisor.campaign_checks import check_campaign
+        from swarmd.supervisor.campaign_file import read_campaign
+
+        check_campaign(read_campaign(campaign))
+    pid = start_detached(home, campaign, until_done=until_done, monitors=not no_monitors)
+    if as_json:
+        print_document("start", {"pid": pid, "home": str(home.root), "log": str(home.logs / "swarmd.log")})
+        return
+    click.echo(f"swarmd runs in the background: pid {pid}, home {home.root}")
+    click.echo(f"look: swarmd status · swarmd attach · tail -f {home.logs / 'swarmd.log'}     end: swarmd stop")
+
+
+def _start_here(
+    home: Home, campaign: Path | None, until_done: bool, no_monitors: bool, checked: bool, *, is_live: bool
+) -> None:
+    from swarmd.supervisor.campaign_file import read_campaign
+    from swarmd.supervisor.daemon import run_daemon
+    from swarmd.supervisor.live import live_view, printed_changes
+
+    settings = None
+    if campaign is not None:
+        file = read_campaign(campaign)
+        if not checked:
+            from swarmd.supervisor.campaign_checks import check_campaign
+
+            check_campaign(file)
+        settings = file.settings
+    with live_view(home) if is_live else printed_changes() as on_cycle:
+        code = run_daemon(
+            home,
+            settings,
+            campaign_file=str(campaign.resolve()) if campaign is not None else "",
+            until_done=until_done,
+            monitors=not no_monitors,
+            on_cycle=on_cycle,
+        )
+    if code:
+        sys.exit(code)

@@ -1,0 +1,227 @@
+"""What an action means for the records: the pure half of every effect.
+
+Journalled together with the action, in one commit, before anything happens in the world.
+"""
+
+from collections.abc import Mapping
+from typing import TypeVar, assert_never
+
+from swarmd.state.actions import (
+    Action,
+    ActionTaken,
+    AnswerRequest,
+    CloseIncident,
+    EndSession,
+    HoldJob,
+    OpenIncident,
+    QueueJob,
+    RebuildSource,
+    Say,
+    SetCampaign,
+    SetLane,
+    SetStep,
+    SettleJob,
+    StartRun,
+    StopRun,
+    WriteHandoff,
+)
+from swarmd.state.beats import SLOTS
+from swarmd.state.errors import InvariantError
+from swarmd.state.records.champion import Champion
+from swarmd.state.records.gauge import Finding
+from swarmd.state.records.incident import Incident, IncidentStatus, Signature
+from swarmd.state.records.job import Job, JobStatus, Phase
+from swarmd.state.records.record import Record
+from swarmd.state.records.request import RequestStatus
+from swarmd.state.records.result import Result
+from swarmd.state.records.run import RunAlive, RunEnded, RunOrdered, RunStatus, run_id
+from swarmd.state.records.step import Step
+from swarmd.state.units import Millis
+from swarmd.state.view import View
+
+Known = TypeVar("Known")
+R = TypeVar("R", bound=Record)
+
+# Incidents whose run is killed by us: the evidence taken before the kill lies at a place known beforehand.
+_KILLED_FOR = frozenset(
+    {
+        Signature.NEVER_STARTED,
+        Signature.SILENT,
+        Signature.STUCK_WITH_CPU,
+        Signature.STUCK_WITHOUT_CPU,
+        Signature.STOPPED,
+        Signature.OVERTIME,
+    }
+)
+
+
+def evidence_path(run: str) -> str:
+    """Where the evidence of a kill is kept, relative to the home."""
+    return f"logs/lanes/{run}.evidence.txt"
+
+
+def consequences(view: View, taken: ActionTaken, at: Millis) -> list[Record]:
+    """The records that follow from one action, given the View it was decided in.
+
+    Raises InvariantError when the action names something that does not exist: the arbiter should have refused it.
+    """
+    action, agent = taken.action, taken.agent
+    cause = (taken.id,)
+    match action:
+        case StartRun():
+            return _start(view, action, at, cause)
+        case StopRun():
+            return _stop(view, action, at, cause)
+        case QueueJob():
+            job = Job(
+                id=action.job,
+                at=at,
+                caused_by=cause,
+                campaign=action.campaign,
+                symbol=action.symbol,
+                mode=action.mode,
+                phase=action.phase,
+                priority=action.priority,
+                after=action.after,
+                reason=action.reason,
+            )
+            return [job]
+        case HoldJob():
+            held = {"not_before": action.not_before, "reason": action.reason}
+            return [_renewed(_known(view.jobs, action.job, action), at, cause, held)]
+        case SettleJob():
+            return _settle(view, action, at, cause)
+        case SetLane():
+            lane = _known(view.lanes, action.lane, action)
+            return [_renewed(lane, at, cause, {"status": action.status, "reason": action.reason})]
+        case SetCampaign():
+            campaign = _known(view.campaigns, action.campaign, action)
+            return [_renewed(campaign, at, cause, {"status": action.status, "reason": action.reason})]
+        case OpenIncident():
+            return [_incident(action, agent, at, cause)]
+        case CloseIncident():
+            incident = _known(view.incidents, action.incident, action)
+            return [_renewed(incident, at, cause, {"status": IncidentStatus.CLOSED, "outcome": action.reason})]
+        case SetStep():
+            return [_step(action, agent, at, cause)]
+        case AnswerRequest():
+            request = _known(view.requests, action.request, action)
+            return [_renewed(request, at, cause, {"status": RequestStatus.ANSWERED, "answer": action.reason})]
+        case Say():
+            return [Finding(id=f"{agent}/{action.topic}", at=at, caused_by=cause, agent=agent, text=action.reason)]
+        case RebuildSource() | WriteHandoff() | EndSession():
+            return []
+        case _:
+            assert_never(action)
+
+
+def _start(view: View, action: StartRun, at: Millis, cause: tuple[str, ...]) -> list[Record]:
+    job = _known(view.jobs, action.job, action)
+    taken_slots = {run.slot for run in view.open_runs()}
+    slot = next((slot for slot in range(SLOTS) if slot not in taken_slots), None)
+    if slot is None:
+        raise InvariantError(f"no free slot in the page of progress counters for {action.job}: all {SLOTS} are taken")
+    ordered = RunOrdered(
+        id=run_id(action.job, action.attempt),
+        at=at,
+        caused_by=cause,
+        status=RunStatus.STARTING,
+        lane=action.lane,
+        job=action.job,
+        attempt=action.attempt,
+        slot=slot,
+        ordered_at=at,
+    )
+    return [_renewed(job, at, cause, {"attempt": action.attempt, "reason": action.reason}), ordered]
+
+
+def _stop(view: View, action: StopRun, at: Millis, cause: tuple[str, ...]) -> list[Record]:
+    run = _known(view.runs, action.run, action)
+    match run:
+        case RunAlive():
+            changed: dict[str, object] = {"status": RunStatus.STOPPING}
+            if action.how == "kill":
+                changed["killed_at"] = at
+            else:
+                changed["stop_asked_at"] = run.stop_asked_at or at
+            return [_renewed(run, at, cause, changed)]
+        case RunOrdered() | RunEnded():
+            # Nothing lives under this id yet, or any more; the next look at the world says which.
+            return []
+        case _:
+            assert_never(run)
+
+
+def _settle(view: View, action: SettleJob, at: Millis, cause: tuple[str, ...]) -> list[Record]:
+    job = _known(view.jobs, action.job, action)
+    settled: list[Record] = [_renewed(job, at, cause, {"status": action.status, "reason": action.reason})]
+    result = view.results.get(action.run)
+    if job.phase is Phase.CROWN and action.status is JobStatus.DONE and result is not None:
+        settled.append(_champion(job, result, at, cause))
+    return settled
+
+
+def _champion(job: Job, result: Result, at: Millis, cause: tuple[str, ...]) -> Champion:
+    figures = result.summary.figures
+    return Champion(
+        id=f"{job.symbol}_{figures['timeframe']}",
+        at=at,
+        caused_by=cause,
+        symbol=job.symbol,
+        timeframe=str(figures["timeframe"]),
+        strategy=str(figures["strategy"]),
+        mode=job.mode,
+        score=float(figures["score"] or 0.0),
+        annual_sharpe=float(figures["annual_sharpe"] or 0.0),
+        oos_annual_sharpe=float(figures["oos_annual_sharpe"] or 0.0),
+        tried=int(figures["tried"] or 0),
+        campaign=job.campaign,
+        path=str(figures["path"]),
+        checksum=str(figures["checksum"]),
+    )
+
+
+def _incident(action: OpenIncident, agent: str, at: Millis, cause: tuple[str, ...]) -> Incident:
+    evidence = action.evidence
+    if action.signature in _KILLED_FOR and not evidence:
+        evidence = (evidence_path(action.subject),)
+    return Incident(
+        id=action.incident,
+        at=at,
+        caused_by=cause,
+        status=IncidentStatus.OPEN,
+        signature=action.signature,
+        subject=action.subject,
+        agent=agent,
+        opened_at=at,
+        cause=action.reason,
+        remedy=action.remedy,
+        expected=action.expected,
+        due=action.due,
+        evidence=evidence,
+    )
+
+
+def _step(action: SetStep, agent: str, at: Millis, cause: tuple[str, ...]) -> Step:
+    return Step(
+        id=action.step,
+        at=at,
+        caused_by=cause,
+        agent=agent,
+        what=action.what,
+        expected_outcome=action.expected_outcome,
+        due=action.due,
+        status=action.status,
+        outcome=action.reason,
+    )
+
+
+def _known(table: Mapping[str, Known], key: str, action: Action) -> Known:
+    if key not in table:
+        raise InvariantError(f"{action.kind} names {key!r}, which is not in the View")
+    return table[key]
+
+
+def _renewed(record: R, at: Millis, cause: tuple[str, ...], changed: dict[str, object]) -> R:
+    """The next record of the same thing: checked again, because a changed field may change its variant's rules."""
+    return type(record).model_validate({**dict(record), "at": at, "caused_by": cause, **changed})

@@ -1,0 +1,121 @@
+"""Starting and stopping runs: the half of those actions that touches the world.
+
+The journal already holds the intent. What came of it is returned as records; a failure outside is a lost run, which the
+sentry sees in the next cycle like any other.
+"""
+
+import asyncio
+import contextlib
+import shutil
+import signal
+import sys
+from pathlib import Path
+
+from swarmd.state.actions import StopRun
+from swarmd.state.errors import OutsideError
+from swarmd.state.records.record import Record
+from swarmd.state.records.run import RunAlive, RunOrdered, RunStatus
+from swarmd.state.store.files import atomic_write
+from swarmd.state.units import Millis, iso
+from swarmd.state.view import View
+from swarmd.state.work_order import WorkOrder
+from swarmd.supervisor.backends.local import LocalBackend
+from swarmd.supervisor.effects.records import evidence_path
+from swarmd.supervisor.processes import Exit
+from swarmd.supervisor.sensors.runs import ended, evidence_of
+
+_STACK_WITHIN_S = 2.0
+_LOG_TAIL_BYTES = 4096
+
+
+def work_order(view: View, run: RunOrdered, *, home: Path, session: str, threads: int) -> WorkOrder:
+    """Everything the run needs to know, and all it will ever be told."""
+    job = view.jobs[run.job]
+    campaign = view.campaigns[job.campaign]
+    return WorkOrder(
+        run=run.id,
+        job=job.id,
+        token=run.attempt,
+        lane=run.lane,
+        phase=job.phase,
+        symbol=job.symbol,
+        mode=job.mode,
+        home=str(home),
+        session=session,
+        threads=threads,
+        campaign=campaign.settings,
+    )
+
+
+def start_run(backend: LocalBackend, run: RunOrdered, order: WorkOrder, boot: str, *, now: Millis) -> Record:
+    try:
+        identity = backend.launch(run, order)
+    except OutsideError as error:
+        return ended(run, now, Exit(), RunStatus.LOST, str(error))
+    return RunAlive(
+        id=run.id,
+        at=now,
+        caused_by=(run.id,),
+        status=RunStatus.RUNNING,
+        lane=run.lane,
+        job=run.job,
+        attempt=run.attempt,
+        slot=run.slot,
+        ordered_at=run.ordered_at,
+        pid=identity.pid,
+        start_ticks=identity.start_ticks,
+        boot_id=boot,
+        launched_at=now,
+    )
+
+
+async def stop_run(backend: LocalBackend, run: RunAlive, action: StopRun, *, now: Millis) -> None:
+    """TERM asks; KILL takes the evidence first. The end itself is seen by the sensor, through the pidfd."""
+    process = backend.process_of(run)
+    if process is None or process.has_ended():
+        return
+    if action.how == "term":
+        process.send(signal.SIGTERM)
+        return
+    told = f"{iso(now)} run {run.id} (pid {run.pid}): {action.reason}\n\n{await _evidence(backend, run)}"
+    # A full disk must not keep a hung run alive; the reason is in the journal already.
+    with contextlib.suppress(OutsideError):
+        atomic_write(backend.home.root / evidence_path(run.id), told.encode())
+    # A frozen group is continued by SIGKILL itself; no CONT is needed, and none lets it write a late result.
+    process.kill_group()
+
+
+async def _evidence(backend: LocalBackend, run: RunAlive) -> str:
+    """Python stack (py-spy, without pausing the process), /proc, and the last lines of its log."""
+    return "\n".join([evidence_of(run.pid), await _stack(run.pid), _log_tail(backend.home.log_path(run.id))])
+
+
+async def _stack(pid: int) -> str:
+    program = shutil.which("py-spy", path=f"{Path(sys.executable).parent}:/usr/local/bin:/usr/bin")
+    if program is None:
+        return "--- stack: py-spy is not installed\n"
+    dump = await asyncio.create_subprocess_exec(
+        program,
+        "dump",
+        "--nonblocking",
+        "--pid",
+        str(pid),
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+    )
+    try:
+        told, _ = await asyncio.wait_for(dump.communicate(), _STACK_WITHIN_S)
+    except TimeoutError:
+        dump.kill()
+        await dump.wait()
+        return f"--- stack: py-spy gave none within {_STACK_WITHIN_S:g} s\n"
+    return f"--- stack (py-spy dump --nonblocking --pid {pid})\n{told.decode(errors='replace')}"
+
+
+def _log_tail(path: Path) -> str:
+    try:
+        with path.open("rb") as log:
+            log.seek(max(0, path.stat().st_size - _LOG_TAIL_BYTES))
+            return f"--- last of {path.name}\n{log.read().decode(errors='replace')}"
+    except OSError as error:
+        return f"--- log not readable: {error.strerror}\n"

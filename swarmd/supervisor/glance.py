@@ -1,0 +1,51 @@
+"""A glance at the journal from outside: what a verb must know of campaign, runs and requests, without building a View.
+
+Reads the raw tables, so that it costs milliseconds and works whether the daemon lives or not.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from swarmd.state.store.files import Home
+from swarmd.state.store.raw import read_journal
+from swarmd.state.store.tables import Tables
+
+
+@dataclass(frozen=True, slots=True)
+class Glance:
+    """``campaign`` is the last one started, or empty; ``open_runs`` are ids of runs not ended."""
+
+    campaign: str
+    status: str
+    open_runs: tuple[str, ...]
+    answers: dict[str, str]
+
+
+def glance(home: Home) -> Glance:
+    tables = read_journal(home.journal).folded()
+    campaigns = _data(tables, "campaign")
+    last = max(campaigns, key=lambda name: campaigns[name]["started_at"], default="")
+    return Glance(
+        campaign=last,
+        status=str(campaigns[last]["status"]) if last else "",
+        open_runs=tuple(
+            run for run, said in _data(tables, "run").items() if said["status"] in ("starting", "running", "stopping")
+        ),
+        answers={
+            request: str(said["answer"])
+            for request, said in _data(tables, "request").items()
+            if said["status"] == "answered"
+        },
+    )
+
+
+def _data(tables: Tables[Any], kind: str) -> dict[str, dict[str, Any]]:
+    return {name: line.said["data"] for name, line in tables.table(kind).items()}
+
+
+def newest_handoff(home: Home, since: float = 0.0) -> Path | None:
+    """The newest handoff page, if one was written at or after this wall-clock time in seconds."""
+    pages = [(path.stat().st_mtime, path) for path in home.docs.glob("HANDOFF_SWARM_RUN_*.md")]
+    when, page = max(pages, default=(0.0, None))
+    return page if when >= since else None

@@ -1,0 +1,65 @@
+"""What a person sees of a daemon that runs in this very process: the live view on a terminal, plain lines elsewhere.
+
+Both are context managers that give the function the daemon calls after each cycle. Drawing happens in rich's own thread
+from the last picture, so that a slow terminal never holds up a cycle.
+"""
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import click
+from rich.console import Console, RenderableType
+from rich.live import Live
+from rich.text import Text
+
+from swarmd.state.store.files import Home
+from swarmd.state.units import Millis
+from swarmd.state.view import View
+from swarmd.supervisor.screen import changes, screen
+
+OnCycle = Callable[[View, Millis], None]
+_DRAWN_PER_SECOND = 4
+
+
+@contextmanager
+def live_view(home: Home) -> Iterator[OnCycle]:
+    """The screen on the alternate buffer while it runs; the last picture stays behind on the ordinary one."""
+    console = Console()
+    latest: list[tuple[View, Millis]] = []
+
+    def drawn() -> RenderableType:
+        if not latest:
+            return Text("opening the journal…")
+        view, now = latest[-1]
+        return screen(view, now, daemon=f"pid {os.getpid()} (Ctrl-C drains and leaves)", home=str(home.root))
+
+    def on_cycle(view: View, now: Millis) -> None:
+        latest[:] = [(view, now)]
+
+    try:
+        with Live(
+            get_renderable=drawn,
+            console=console,
+            screen=True,
+            refresh_per_second=_DRAWN_PER_SECOND,
+            redirect_stderr=False,
+        ):
+            yield on_cycle
+    finally:
+        if latest:
+            view, now = latest[-1]
+            console.print(screen(view, now, daemon="left", home=str(home.root)))
+
+
+@contextmanager
+def printed_changes() -> Iterator[OnCycle]:
+    """One line with its time for each change."""
+    before: list[View] = []
+
+    def on_cycle(view: View, now: Millis) -> None:
+        for line in changes(before[-1] if before else None, view, now):
+            click.echo(line)
+        before[:] = [view]
+
+    yield on_cycle

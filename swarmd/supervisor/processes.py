@@ -1,0 +1,193 @@
+"""Processes as Linux tells of them: identity, state, exit, signals. The only place that signals or reaps anything.
+
+Every verdict and every signal goes through a pidfd, never a bare pid: a pid may be a stranger's by the time it is used.
+Nothing here knows runs' records or decides anything.
+"""
+
+import fcntl
+import os
+import signal
+import struct
+from dataclasses import dataclass
+from pathlib import Path
+
+_CLOCK_TICKS = os.sysconf("SC_CLK_TCK")
+_PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
+
+# struct pidfd_info of linux/pidfd.h: mask u64, ..., exit_code i32 at byte 60; the exit part needs kernel 6.15.
+_PIDFD_GET_INFO = (3 << 30) | (64 << 16) | (0xFF << 8) | 11
+_PIDFD_INFO_EXIT = 1 << 3
+_PR_SET_CHILD_SUBREAPER = 36
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessStat:
+    """One reading of ``/proc/PID/stat`` and ``schedstat``: times in ms, memory in bytes, state as its letter."""
+
+    state: str
+    start_ticks: int
+    cpu_time: int
+    runqueue_wait: int
+    rss_bytes: int
+
+
+def read_stat(pid: int) -> ProcessStat | None:
+    """None when the process is gone or only a zombie is left."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()
+        waited = Path(f"/proc/{pid}/schedstat").read_bytes().split()
+    except (OSError, ValueError):
+        return None
+    if len(fields) < 22 or fields[0] in (b"Z", b"X"):
+        return None
+    return ProcessStat(
+        state=fields[0].decode(),
+        start_ticks=int(fields[19]),
+        cpu_time=(int(fields[11]) + int(fields[12])) * 1000 // _CLOCK_TICKS,
+        runqueue_wait=int(waited[1]) // 1_000_000 if len(waited) > 1 else 0,
+        rss_bytes=int(fields[21]) * _PAGE_BYTES,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Exit:
+    """How a process ended; -1 where nobody could tell."""
+
+    code: int = -1
+    signal: int = -1
+
+    def told(self) -> str:
+        if self.signal > 0:
+            return f"killed by {signal.Signals(self.signal).name}"
+        return f"exited with code {self.code}" if self.code >= 0 else "gone, and its exit status with it"
+
+
+@dataclass(slots=True)
+class Process:
+    """A process held by its pidfd. ``is_child`` says whether we may wait for it."""
+
+    pid: int
+    pidfd: int
+    is_child: bool
+
+    def send(self, number: signal.Signals) -> None:
+        try:
+            signal.pidfd_send_signal(self.pidfd, number)
+        except ProcessLookupError:
+            return
+
+    def kill_group(self) -> None:
+        """End the whole process group. Called while the leader is not reaped, so its number cannot be a stranger's."""
+        try:
+            os.killpg(self.pid, signal.SIGKILL)
+        except (ProcessLookupError, PermissionError):
+            self.send(signal.SIGKILL)
+
+    def has_ended(self) -> bool:
+        if self.is_child:
+            return os.waitid(os.P_PIDFD, self.pidfd, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
+        return read_stat(self.pid) is None
+
+    def collect(self) -> Exit:
+        """Reap it and say how it ended; only after ``has_ended``."""
+        if self.is_child:
+            told = os.waitid(os.P_PIDFD, self.pidfd, os.WEXITED)
+            if told is None:
+                return Exit()
+            return Exit(code=told.si_status) if told.si_code == os.CLD_EXITED else Exit(signal=told.si_status)
+        return _exit_of_adopted(self.pidfd)
+
+    def close(self) -> None:
+        os.close(self.pidfd)
+
+
+def _exit_of_adopted(pidfd: int) -> Exit:
+    """Another process reaped it; newer kernels keep the status with the pidfd."""
+    answer = bytearray(64)
+    struct.pack_into("=Q", answer, 0, _PIDFD_INFO_EXIT)
+    try:
+        fcntl.ioctl(pidfd, _PIDFD_GET_INFO, answer)
+    except OSError:
+        return Exit()
+    if not struct.unpack_from("=Q", answer)[0] & _PIDFD_INFO_EXIT:
+        return Exit()
+    status = struct.unpack_from("=i", answer, 60)[0]
+    return Exit(signal=os.WTERMSIG(status)) if os.WIFSIGNALED(status) else Exit(code=os.WEXITSTATUS(status))
+
+
+def hold(pid: int, start_ticks: int, *, is_child: bool) -> Process | None:
+    """A pidfd on exactly the process that started at ``start_ticks``, or None when it is gone or somebody else."""
+    try:
+        pidfd = os.pidfd_open(pid)
+    except OSError:
+        return None
+    # The identity is read after the pidfd is open: a pid recycled in between cannot slip through.
+    stat = read_stat(pid)
+    # Our own child that has already ended is a zombie until we wait for it: still ours.
+    if (stat is None or stat.start_ticks != start_ticks) and not is_child:
+        os.close(pidfd)
+        return None
+    return Process(pid, pidfd, is_child)
+
+
+def processes_with(variable: str, value: str) -> list[int]:
+    """Pids of our own user's processes whose environment carries ``variable=value``, wherever they moved themselves."""
+    return [
+        int(entry.name)
+        for entry in os.scandir("/proc")
+        if entry.name.isdigit() and int(entry.name) != os.getpid() and _carries(entry.name, variable, value)
+    ]
+
+
+def _carries(pid: int | str, variable: str, value: str) -> bool:
+    try:
+        return f"{variable}={value}".encode() in Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
+    except OSError:
+        return False
+
+
+def kill_stragglers(variable: str, value: str) -> list[int]:
+    """End what a run left behind in sessions of its own; returns the pids that were signalled."""
+    signalled = []
+    for pid in processes_with(variable, value):
+        try:
+            pidfd = os.pidfd_open(pid)
+        except OSError:
+            continue
+        try:
+            # Looked at again with the pidfd open: now it is surely the process that will be signalled.
+            if _carries(pid, variable, value):
+                signal.pidfd_send_signal(pidfd, signal.SIGKILL)
+                signalled.append(pid)
+        except ProcessLookupError:
+            continue
+        finally:
+            os.close(pidfd)
+    return signalled
+
+
+def become_subreaper() -> None:
+    """Orphans of our lanes come to us instead of init, so that they can be found and reaped."""
+    import ctypes
+
+    ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+
+
+def zombies() -> frozenset[int]:
+    """Our children that have ended and that nobody has waited for yet."""
+    return frozenset(pid for pid in _children() if read_stat(pid) is None)
+
+
+def reap(pids: frozenset[int]) -> None:
+    for pid in pids:
+        try:
+            os.waitpid(pid, os.WNOHANG)
+        except ChildProcessError:
+            continue
+
+
+def _children() -> list[int]:
+    try:
+        return [int(pid) for pid in Path(f"/proc/self/task/{os.getpid()}/children").read_text().split()]
+    except OSError:
+        return []

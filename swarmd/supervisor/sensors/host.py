@@ -1,0 +1,66 @@
+"""How the machine fares: processors, memory, pressure, disk, devices. Recorded when it moved enough to matter."""
+
+from pathlib import Path
+
+import psutil
+
+from swarmd.state.records.gauge import Gauge
+from swarmd.state.records.record import Record
+from swarmd.state.store.files import Home
+from swarmd.state.units import MINUTE, Millis
+from swarmd.state.view import View
+
+# Fractions are news when they move by this much, sizes when they move by this share of themselves.
+_FRACTION_STEP = 0.05
+_SIZE_STEP = 0.05
+_RENEW_EVERY: Millis = MINUTE
+
+
+def observe_host(view: View, home: Home, *, now: Millis) -> list[Record]:
+    memory = psutil.virtual_memory()
+    readings = {
+        "host.cpu_util": psutil.cpu_percent(interval=None) / 100,
+        "host.load1": psutil.getloadavg()[0],
+        "host.mem_used": 1 - memory.available / memory.total,
+        "host.mem_available_bytes": float(memory.available),
+        "host.mem_total_bytes": float(memory.total),
+        "host.disk_free_bytes": float(psutil.disk_usage(str(home.root)).free),
+        "host.psi_cpu": _pressure("cpu"),
+        "host.psi_memory": _pressure("memory"),
+        "host.psi_io": _pressure("io"),
+    }
+    if "host.gpu_count" not in view.gauges:
+        readings["host.gpu_count"] = float(_gpu_count())
+    return [
+        Gauge(id=name, at=now, value=round(value, 4))
+        for name, value in readings.items()
+        if _is_news(view.gauges.get(name), name, value, now)
+    ]
+
+
+def _is_news(last: Gauge | None, name: str, value: float, now: Millis) -> bool:
+    if last is None or now - last.at >= _RENEW_EVERY:
+        return True
+    step = _SIZE_STEP * abs(last.value) if name.endswith(("_bytes", "load1")) else _FRACTION_STEP
+    return abs(value - last.value) > step
+
+
+def _pressure(resource: str) -> float:
+    """Share of the last 10 s in which something waited for the resource; 0 where the kernel does not say."""
+    try:
+        some = Path(f"/proc/pressure/{resource}").read_text().splitlines()[0]
+    except (OSError, IndexError):
+        return 0.0
+    return float(dict(word.split("=") for word in some.split()[1:])["avg10"]) / 100
+
+
+def _gpu_count() -> int:
+    import pynvml
+
+    try:
+        pynvml.nvmlInit()
+        count = pynvml.nvmlDeviceGetCount()
+        pynvml.nvmlShutdown()
+    except pynvml.NVMLError:
+        return 0
+    return int(count)

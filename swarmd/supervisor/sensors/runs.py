@@ -1,0 +1,207 @@
+"""Which runs live, how they fare, and how they ended: locks, pidfds, the shared page and /proc, against the View.
+
+Called each cycle and whenever a pidfd wakes the loop. Records only what moved, so that silence in the journal means
+stillness in the world.
+"""
+
+from pathlib import Path
+from typing import assert_never
+
+from swarmd.state.beats import BeatsPage, Pulse
+from swarmd.state.records.beat import Beat
+from swarmd.state.records.record import Record
+from swarmd.state.records.run import RunAlive, RunEnded, RunOrdered, RunStatus
+from swarmd.state.units import SECOND, Millis
+from swarmd.state.view import View
+from swarmd.state.work_order import ExitCode
+from swarmd.supervisor.backends.local import LocalBackend
+from swarmd.supervisor.clock import SteadyClock
+from swarmd.supervisor.processes import Exit, ProcessStat, read_stat
+from swarmd.supervisor.sensors.outbox import result_line
+
+# A beat is journalled when something moved, at most this often; its pulse alone is renewed at the slower pace, which is
+# well inside the limit for silence.
+_PROGRESS_EVERY: Millis = SECOND
+_PULSE_EVERY: Millis = 4 * SECOND
+# Oversleeping shorter than this is the ordinary granularity of a cycle.
+_LATE_ENOUGH: Millis = SECOND // 2
+
+_MEANING = {
+    ExitCode.DONE: "done",
+    ExitCode.BAD_ORDER: "bad order",
+    ExitCode.DATA: "data refused",
+    ExitCode.DEVICE: "device failed",
+    ExitCode.OUT_OF_MEMORY: "out of memory",
+    ExitCode.YIELDED: "yielded at a safe point",
+}
+
+
+def observe_runs(
+    view: View, backend: LocalBackend, page: BeatsPage, clock: SteadyClock, boot: str, *, now: Millis, late: Millis
+) -> list[Record]:
+    """New records of every run that holds a lane. ``late`` is how long the supervisor itself overslept this cycle."""
+    seen: list[Record] = []
+    for run in view.open_runs():
+        match run:
+            case RunOrdered():
+                found = _ordered(run, backend, boot, now)
+                if found is not None:
+                    seen.append(found)
+            case RunAlive():
+                if run.boot_id != boot:
+                    seen.append(ended(run, now, Exit(), RunStatus.LOST, "the machine was restarted"))
+                else:
+                    seen += _alive(run, view.beats.get(run.id), backend, page, clock, now, late)
+            case _:
+                assert_never(run)
+    return seen
+
+
+def _ordered(run: RunOrdered, backend: LocalBackend, boot: str, now: Millis) -> RunAlive | RunEnded | None:
+    """An order without a launch record: a daemon died in between. The lock says whether a process came of it."""
+    if backend.holds_lock(run.id):
+        identity = backend.find(run)
+        if identity is None:
+            return None
+        return RunAlive(
+            id=run.id,
+            at=now,
+            caused_by=(run.id,),
+            status=RunStatus.RUNNING,
+            lane=run.lane,
+            job=run.job,
+            attempt=run.attempt,
+            slot=run.slot,
+            ordered_at=run.ordered_at,
+            pid=identity.pid,
+            start_ticks=identity.start_ticks,
+            boot_id=boot,
+            launched_at=now,
+            adopted=True,
+        )
+    return ended(run, now, Exit(), RunStatus.LOST, "ordered, and no process of it holds its lock")
+
+
+def _alive(
+    run: RunAlive,
+    last: Beat | None,
+    backend: LocalBackend,
+    page: BeatsPage,
+    clock: SteadyClock,
+    now: Millis,
+    late: Millis,
+) -> list[Record]:
+    process = backend.process_of(run)
+    if process is None or process.has_ended():
+        exited = backend.bury(run)
+        return [_judged(run, exited, result_line(backend.home.outbox_of(run.id), run.attempt) is not None, now)]
+    stat = read_stat(run.pid)
+    if stat is None:
+        return []  # It ended between the two looks; the next cycle sees that.
+    beat = _beat(run, last, page.read(run.slot), stat, clock, now, late)
+    return [beat] if _is_news(beat, last, late) else []
+
+
+def _judged(run: RunAlive, exited: Exit, has_result: bool, now: Millis) -> RunEnded:
+    if exited.code in (ExitCode.DONE, ExitCode.YIELDED):
+        status = RunStatus.DONE
+    elif exited.code >= 0:
+        status = RunStatus.FAILED
+    elif exited.signal < 0 and has_result:
+        # Adopted, and the kernel no longer knows its status: its own last word is that the work is done.
+        return ended(run, now, exited, RunStatus.DONE, "gone after it reported its result")
+    else:
+        status = RunStatus.LOST
+    meaning = f" ({_MEANING[ExitCode(exited.code)]})" if exited.code in set(ExitCode) else ""
+    return ended(run, now, exited, status, exited.told() + meaning)
+
+
+def ended(run: RunOrdered | RunAlive, now: Millis, exited: Exit, status: RunStatus, reason: str) -> RunEnded:
+    """The last record of a run."""
+    return RunEnded.model_validate(
+        {
+            "id": run.id,
+            "at": now,
+            "caused_by": (run.id,),
+            "status": status,
+            "lane": run.lane,
+            "job": run.job,
+            "attempt": run.attempt,
+            "slot": run.slot,
+            "ordered_at": run.ordered_at,
+            "ended_at": now,
+            "exit_code": exited.code,
+            "signal": exited.signal,
+            "reason": reason,
+        }
+    )
+
+
+def _beat(
+    run: RunAlive, last: Beat | None, pulse: Pulse, stat: ProcessStat, clock: SteadyClock, now: Millis, late: Millis
+) -> Beat:
+    is_ours = pulse.token == run.attempt
+    progress = pulse.progress if is_ours else 0
+    is_ready = is_ours and pulse.is_ready
+    if last is None:
+        advanced_at, state_since, excused, rate = run.launched_at, now, 0, 0.0
+    else:
+        has_advanced = progress != last.progress or is_ready != last.is_ready
+        advanced_at = now if has_advanced else last.progress_at
+        state_since = last.state_since if stat.state == last.process_state else now
+        # Neither our own oversleeping nor its waiting for a processor is the run's fault.
+        excused = 0 if has_advanced else last.excused + late + stat.runqueue_wait - last.runqueue_wait
+        rate = _rate(last, pulse.done if is_ours else 0, now)
+    return Beat(
+        id=run.id,
+        at=now,
+        is_ready=is_ready,
+        progress=progress,
+        done=pulse.done if is_ours else 0,
+        total=pulse.total if is_ours else 0,
+        rate=rate,
+        progress_at=advanced_at,
+        heartbeat_at=clock.of_boot(pulse.heartbeat) if is_ours and pulse.heartbeat else run.launched_at,
+        excused=excused,
+        process_state=stat.state,
+        state_since=state_since,
+        cpu_time=stat.cpu_time,
+        runqueue_wait=stat.runqueue_wait,
+        rss_bytes=stat.rss_bytes,
+    )
+
+
+def _rate(last: Beat, done: int, now: Millis) -> float:
+    """Units per second, smoothed over some ten beats."""
+    elapsed = now - last.at
+    if elapsed <= 0 or done < last.done:
+        return last.rate
+    latest = (done - last.done) * 1000 / elapsed
+    return latest if last.rate == 0.0 else 0.8 * last.rate + 0.2 * latest
+
+
+def _is_news(beat: Beat, last: Beat | None, late: Millis) -> bool:
+    if last is None or beat.is_ready != last.is_ready or late > _LATE_ENOUGH:
+        return True
+    # Sleeping and running alternate all the time; stopped (T, t) and dead-locked in the kernel (D) are news.
+    if beat.process_state != last.process_state and {beat.process_state, last.process_state} - {"R", "S"}:
+        return True
+    age = beat.at - last.at
+    return age >= (_PROGRESS_EVERY if beat.progress != last.progress else _PULSE_EVERY)
+
+
+def evidence_of(pid: int) -> str:
+    """What /proc tells of a process that is about to be killed: status, wait channel, stack, counters, open files."""
+    told = []
+    for name in ("status", "wchan", "stack", "io", "schedstat", "cmdline"):
+        try:
+            text = Path(f"/proc/{pid}/{name}").read_bytes().replace(b"\0", b" ").decode(errors="replace")
+        except OSError as error:
+            text = f"not readable: {error.strerror}"
+        told.append(f"--- /proc/{pid}/{name}\n{text.strip()}")
+    try:
+        descriptors = len(list(Path(f"/proc/{pid}/fd").iterdir()))
+        told.append(f"--- open files: {descriptors}")
+    except OSError:
+        told.append("--- open files: not readable")
+    return "\n".join(told) + "\n"

@@ -1,0 +1,125 @@
+"""What turns the cycle sooner than its second: a run's end, a datagram of a run, a request, a vanished state file.
+
+All of it only sets one event. A lost or doubled wake-up costs nothing: the cycle looks at everything anyway.
+"""
+
+import asyncio
+import contextlib
+import signal
+import socket
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from watchdog.events import FileSystemEvent, FileSystemEventHandler
+from watchdog.observers import Observer
+
+from swarmd.state.store.files import Home
+from swarmd.supervisor.logs import log
+
+# sockaddr_un holds 108 bytes with the final zero; a home nested deeper does without datagrams.
+_SOCKET_PATH_MAX = 107
+
+
+class Wakers:
+    """Everything that may set ``wake``, from entering to leaving."""
+
+    def __init__(self, home: Home, wake: asyncio.Event) -> None:
+        self._home = home
+        self._wake = wake
+        self._loop = asyncio.get_running_loop()
+        self._watched: set[int] = set()
+        self._observer = Observer()
+        self._socket: socket.socket | None = None
+        self.notify_socket = ""
+
+    def watch(self, pidfd: int) -> None:
+        """Wake when this process ends. A pidfd stays readable after that, so it is watched once."""
+        self._watched.add(pidfd)
+        self._loop.add_reader(pidfd, self._ended, pidfd)
+
+    def unwatch(self, pidfd: int) -> None:
+        if pidfd in self._watched:
+            self._watched.discard(pidfd)
+            self._loop.remove_reader(pidfd)
+
+    def _ended(self, pidfd: int) -> None:
+        self.unwatch(pidfd)
+        self._wake.set()
+
+    def __enter__(self) -> Self:
+        self._listen()
+        self._loop.add_signal_handler(signal.SIGCHLD, self._wake.set)
+        handler = _Handler(self._loop, self._wake)
+        try:
+            self._observer.schedule(handler, str(self._home.inbox))
+            self._observer.schedule(handler, str(self._home.outbox), recursive=True)
+            self._observer.schedule(_OnDeletion(self._loop, self._wake), str(self._home.state))
+            self._observer.start()
+        except OSError as error:
+            log.warning("no inotify (%s): requests and results are seen once a cycle instead", error.strerror)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._loop.remove_signal_handler(signal.SIGCHLD)
+        if self._observer.is_alive():
+            self._observer.stop()
+            self._observer.join(timeout=2)
+        if self._socket is not None:
+            self._loop.remove_reader(self._socket)
+            self._socket.close()
+            with contextlib.suppress(OSError):
+                Path(self.notify_socket).unlink()
+
+    def _listen(self) -> None:
+        path = self._home.run_dir / "notify.sock"
+        if len(str(path).encode()) > _SOCKET_PATH_MAX:
+            log.info("the home's path is too long for a socket: runs are seen once a cycle instead")
+            return
+        path.unlink(missing_ok=True)
+        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC)
+        self._socket.bind(str(path))
+        path.chmod(0o600)
+        self.notify_socket = str(path)
+        self._loop.add_reader(self._socket, self._heard)
+
+    def _heard(self) -> None:
+        assert self._socket is not None
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                self._socket.recv(4096)
+                self._wake.set()
+
+
+class _Handler(FileSystemEventHandler):
+    """Requests arriving and runs reporting; the steady trickle of progress lines is none of it."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, wake: asyncio.Event) -> None:
+        self._loop = loop
+        self._wake = wake
+
+    def on_any_event(self, event: FileSystemEvent) -> None:
+        names = (str(event.src_path), str(event.dest_path))
+        if event.event_type in ("moved", "modified") and _is_told(names):
+            _set(self._loop, self._wake)
+
+
+def _is_told(names: tuple[str, ...]) -> bool:
+    return any(name.endswith(("events.jsonl", ".json")) for name in names)
+
+
+class _OnDeletion(FileSystemEventHandler):
+    def __init__(self, loop: asyncio.AbstractEventLoop, wake: asyncio.Event) -> None:
+        self._loop = loop
+        self._wake = wake
+
+    def on_deleted(self, event: FileSystemEvent) -> None:
+        if str(event.src_path).endswith(".json") and not Path(str(event.src_path)).name.startswith("."):
+            _set(self._loop, self._wake)
+
+
+def _set(loop: asyncio.AbstractEventLoop, wake: asyncio.Event) -> None:
+    with contextlib.suppress(RuntimeError):  # the loop may have closed while an event was on its way
+        loop.call_soon_threadsafe(wake.set)

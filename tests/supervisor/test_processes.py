@@ -1,0 +1,129 @@
+"""Processes are told apart by identity, never by number; whatever a run leaves behind can be found and ended."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from swarmd.supervisor.processes import Process, hold, kill_stragglers, processes_with, read_stat, reap, zombies
+
+SLEEPER = [sys.executable, "-S", "-c", "import time; time.sleep(60)"]
+
+
+def spawned(*words: str, environment: dict[str, str] | None = None) -> int:
+    return os.posix_spawn(words[0], words, {**os.environ, **(environment or {})}, setsid=True)
+
+
+def eventually(holds: "object", within_s: float = 10.0) -> bool:
+    """Whether a claim about another process comes true; polling, because the kernel tells nobody."""
+    until = time.monotonic() + within_s
+    while time.monotonic() < until:
+        if holds():  # type: ignore[operator]
+            return True
+        time.sleep(0.01)
+    return False
+
+
+@pytest.fixture
+def sleeper() -> Iterator[Process]:
+    pid = spawned(*SLEEPER)
+    process = hold(pid, 0, is_child=True)
+    assert process is not None
+    yield process
+    if process.pid in {int(name) for name in os.listdir("/proc") if name.isdigit()}:
+        process.send(signal.SIGKILL)
+        eventually(process.has_ended)
+        process.collect()
+    process.close()
+
+
+def test_a_living_process_has_a_state_and_counters(sleeper: Process) -> None:
+    stat = read_stat(sleeper.pid)
+    assert stat is not None
+    assert stat.start_ticks > 0
+    assert stat.rss_bytes > 0
+    assert not sleeper.has_ended()
+
+
+def test_a_stopped_process_shows_its_state(sleeper: Process) -> None:
+    sleeper.send(signal.SIGSTOP)
+    assert eventually(lambda: getattr(read_stat(sleeper.pid), "state", "") == "T")
+
+
+def test_the_signal_that_ended_a_child_is_told(sleeper: Process) -> None:
+    sleeper.send(signal.SIGKILL)
+    assert eventually(sleeper.has_ended)
+    assert sleeper.collect().told() == "killed by SIGKILL"
+
+
+@pytest.mark.parametrize("code", [0, 3, 75])
+def test_the_exit_code_of_a_child_is_told(code: int) -> None:
+    process = hold(spawned(sys.executable, "-S", "-c", f"raise SystemExit({code})"), 0, is_child=True)
+    assert process is not None
+    assert eventually(process.has_ended)
+    assert process.collect().code == code
+    process.close()
+
+
+def test_a_zombie_is_not_called_alive(sleeper: Process) -> None:
+    sleeper.send(signal.SIGKILL)
+    assert eventually(sleeper.has_ended)
+    assert read_stat(sleeper.pid) is None
+
+
+def test_a_pid_with_another_start_time_is_a_stranger_and_is_not_held(sleeper: Process) -> None:
+    stat = read_stat(sleeper.pid)
+    assert stat is not None
+    assert hold(sleeper.pid, stat.start_ticks + 1, is_child=False) is None
+    ours = hold(sleeper.pid, stat.start_ticks, is_child=False)
+    assert ours is not None
+    ours.close()
+
+
+def test_signalling_a_process_that_is_gone_is_harmless(sleeper: Process) -> None:
+    sleeper.send(signal.SIGKILL)
+    assert eventually(sleeper.has_ended)
+    sleeper.send(signal.SIGTERM)
+    assert sleeper.collect().signal == signal.SIGKILL
+
+
+def test_the_whole_group_is_killed_with_its_leader(tmp_path: Path) -> None:
+    note = tmp_path / "grandchild"
+    leader = spawned(
+        sys.executable,
+        "-S",
+        "-c",
+        "import subprocess, sys, time; "
+        f"open({str(note)!r}, 'w').write(str(subprocess.Popen([sys.executable, '-S', '-c', 'import time; time.sleep(60)']).pid)); "
+        "time.sleep(60)",
+    )
+    process = hold(leader, 0, is_child=True)
+    assert process is not None
+    assert eventually(lambda: note.exists() and note.read_text() != "")
+    grandchild = int(note.read_text())
+    process.kill_group()
+    assert eventually(lambda: read_stat(grandchild) is None)
+    assert eventually(process.has_ended)
+    process.collect()
+    process.close()
+
+
+def test_a_descendant_in_a_session_of_its_own_is_found_by_its_environment_and_killed() -> None:
+    mark = f"mark-{os.getpid()}"
+    escaped = spawned(*SLEEPER, environment={"SWARMD_TEST_MARK": mark})
+    assert eventually(lambda: processes_with("SWARMD_TEST_MARK", mark) == [escaped])
+    assert kill_stragglers("SWARMD_TEST_MARK", mark) == [escaped]
+    assert eventually(lambda: read_stat(escaped) is None)
+    os.waitpid(escaped, 0)
+
+
+def test_zombies_are_listed_and_reaped() -> None:
+    child = subprocess.Popen([sys.executable, "-S", "-c", "pass"])
+    assert eventually(lambda: child.pid in zombies())
+    reap(frozenset({child.pid}))
+    assert child.pid not in zombies()
