@@ -1,0 +1,163 @@
+"""`swarmd summarize`: what came of a campaign's searches, read from the result files alone."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import click
+
+from swarmd.state.errors import OperatorError
+from swarmd.state.store.files import home_from
+
+_PERCENTILES = (5, 25, 50, 75, 95)
+
+
+@click.command(epilog="Example: swarmd summarize majors-mtf --top 10")
+@click.argument("run", metavar="RUN")
+@click.option("--top", default=10, show_default=True, type=click.IntRange(1), help="How many of the best to show.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
+def summarize(run: str, top: int, as_json: bool) -> None:
+    """Totals, best trials and percentiles of RUN: a campaign's name, or a folder of results."""
+    document = summary_of(_folder(run), top=top)
+    if as_json:
+        click.echo(json.dumps(document, indent=2, allow_nan=False))
+    else:
+        _print(document)
+
+
+def summary_of(folder: Path, *, top: int) -> dict[str, Any]:
+    """Trials of every asset and mode under the folder, counted by what became of them.
+
+    `valid` met the constraints, `skipped` were evaluated and did not, `failed` could not be evaluated. Assets that the
+    preflight refused are listed, with the reason.
+    """
+    from swarmd.engine.phases.desk import PREFLIGHT_FILE
+    from swarmd.engine.phases.refine import ALL_TRIALS_FILE
+    from swarmd.engine.phases.screen import SCREEN_FILE
+    from swarmd.engine.search.prescreen import TOP_FILE
+
+    assets, valid_trials = [], []
+    totals = dict.fromkeys(("prescreened", "trials", "valid", "skipped", "failed"), 0)
+    refused = []
+    for path in sorted(folder.rglob(PREFLIGHT_FILE)):
+        seen = _read(path)
+        if seen.get("verdict") == "fail":
+            refused.append({"symbol": seen["symbol"], "reason": seen["problems"][0]})
+    found = {path.parent for name in (TOP_FILE, ALL_TRIALS_FILE) for path in folder.rglob(name)}
+    for place in sorted(found):
+        screened, refined = _read(place / TOP_FILE), _read(place / ALL_TRIALS_FILE)
+        verdict = _read(place / SCREEN_FILE)
+        trials = refined.get("trials", [])
+        said = {key: (refined or screened).get(key) for key in ("symbol", "strategy", "mode")}
+        counts = {
+            "prescreened": screened.get("tried", 0),
+            "trials": len(trials),
+            "valid": sum(trial["valid"] for trial in trials),
+            "skipped": sum(trial["state"] == "complete" and not trial["valid"] for trial in trials),
+            "failed": sum(trial["state"] == "failed" for trial in trials),
+        }
+        totals = {key: totals[key] + count for key, count in counts.items()}
+        valid = [{**said, **_plain(trial)} for trial in trials if trial["valid"]]
+        valid_trials += valid
+        assets.append(
+            {
+                **said,
+                **counts,
+                "best_score": max((trial["score"] for trial in valid), default=None),
+                "screen": verdict.get("verdict"),
+                "oos_annual_sharpe": verdict.get("vault", {}).get("metrics", {}).get("annual_sharpe"),
+                "psr": verdict.get("psr"),
+            }
+        )
+    if not assets and not refused:
+        raise OperatorError(f"{folder}: no results in it; name a campaign, or a folder that holds {ALL_TRIALS_FILE}")
+    valid_trials.sort(key=lambda trial: (-trial["score"], trial["symbol"], trial["mode"], trial["number"]))
+    return {
+        "schema": "swarmd.summary/1",
+        "results": str(folder),
+        "totals": totals,
+        "refused": refused,
+        "assets": assets,
+        "best": valid_trials[0] if valid_trials else None,
+        "top": valid_trials[:top],
+        "percentiles": _percentiles(valid_trials),
+    }
+
+
+def _folder(run: str) -> Path:
+    named = home_from().results_of(run)
+    for folder in (Path(run), named):
+        if folder.is_dir():
+            return folder
+    there = sorted(path.name for path in named.parent.glob("*") if path.is_dir())
+    listed = f"campaigns there: {', '.join(there)}" if there else f"there are none yet in {named.parent}"
+    raise OperatorError(f"{run}: neither a folder nor a campaign with results; {listed}")
+
+
+def _read(path: Path) -> dict[str, Any]:
+    """A result file; empty where the phase has not come to it yet."""
+    try:
+        document = json.loads(path.read_bytes())
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError) as cause:
+        raise OperatorError(f"{path} cannot be read ({cause}); run its phase again") from cause
+    if not isinstance(document, dict):
+        raise OperatorError(f"{path} is not a JSON object; run its phase again")
+    return document
+
+
+def _plain(trial: dict[str, Any]) -> dict[str, Any]:
+    return {key: trial[key] for key in ("number", "origin", "score", "params", "metrics")}
+
+
+def _percentiles(trials: list[dict[str, Any]]) -> dict[str, dict[str, float]]:
+    """Of score and the metrics people ask for, over valid trials, interpolated linearly."""
+    import numpy as np
+
+    table: dict[str, list[float]] = {"score": [trial["score"] for trial in trials]}
+    for name in ("annual_sharpe", "total_return", "max_drawdown", "win_rate", "total_trades"):
+        table[name] = [trial["metrics"][name] for trial in trials]
+    return {
+        name: {f"p{at}": float(np.percentile(values, at)) for at in _PERCENTILES}
+        for name, values in table.items()
+        if values
+    }
+
+
+def _print(document: dict[str, Any]) -> None:
+    totals = document["totals"]
+    click.echo(f"{document['results']}")
+    click.echo(
+        f"{totals['prescreened']} prescreened; {totals['trials']} trials: {totals['valid']} valid, "
+        f"{totals['skipped']} skipped (constraints), {totals['failed']} failed"
+    )
+    for entry in document["refused"]:
+        click.echo(f"refused {entry['symbol']}: {entry['reason']}")
+    click.echo(
+        f"\n{'asset':<12} {'mode':<14} {'trials':>7} {'valid':>6} {'best':>8} {'screen':>7} {'oos':>7} {'psr':>7}"
+    )
+    for entry in document["assets"]:
+        figures = (_short(entry["best_score"]), entry["screen"] or "-", _short(entry["oos_annual_sharpe"]))
+        click.echo(
+            f"{entry['symbol']:<12} {entry['mode']:<14} {entry['trials']:>7} {entry['valid']:>6} "
+            f"{figures[0]:>8} {figures[1]:>7} {figures[2]:>7} {_short(entry['psr']):>7}"
+        )
+    if document["top"]:
+        click.echo(f"\ntop {len(document['top'])}")
+    for rank, trial in enumerate(document["top"], start=1):
+        params = "  ".join(f"{name}={value:.6g}" for name, value in trial["params"].items())
+        metrics = trial["metrics"]
+        click.echo(
+            f"{rank:>4}  {trial['symbol']} {trial['mode']} #{trial['number']}  score {trial['score']:.3f}  "
+            f"sharpe {metrics['annual_sharpe']:.2f}  return {metrics['total_return']:.3f}  "
+            f"drawdown {metrics['max_drawdown']:.3f}  trades {metrics['total_trades']}  {params}"
+        )
+    if document["percentiles"]:
+        click.echo("\npercentiles of valid trials")
+    for name, at in document["percentiles"].items():
+        click.echo(f"  {name:<14} " + "  ".join(f"{key} {value:.4g}" for key, value in at.items()))
+
+
+def _short(value: float | None) -> str:
+    return "-" if value is None else f"{value:.3f}"

@@ -1,0 +1,128 @@
+"""The probabilistic Sharpe ratio: how sure one may be that the true Sharpe ratio lies above a benchmark.
+
+It asks for the shape of the returns, because few, skewed and fat-tailed observations make a Sharpe ratio worth less.
+All ratios here are *per period* of the returns; an annualised one with daily counts is the classic mistake.
+"""
+
+import math
+from dataclasses import dataclass
+from typing import Literal, assert_never
+
+import numpy as np
+
+from swarmd.engine.arrays import FloatArray
+
+# The same bound as the metrics': below it a variance is rounding noise.
+_LEAST_VARIANCE = 1e-30
+
+
+def probabilistic_sharpe_ratio(
+    sr: float,
+    sr_benchmark: float,
+    n_obs: int,
+    skew: float,
+    kurtosis: float,
+    *,
+    ar1: float = 0.0,
+    variance: Literal["observed", "null"] = "observed",
+) -> float:
+    """Probability that the true Sharpe ratio exceeds the benchmark, given an estimate.
+
+    Parameters
+    ----------
+    sr, sr_benchmark : Sharpe ratios per period
+    n_obs : number of returns, at least 2
+    skew, kurtosis : of the returns; kurtosis is not excess (Normal = 3)
+    ar1 : first-order autocorrelation of the returns, used by the "null" variance only, in (-1, 1)
+    variance : "observed" takes the estimator's variance at the estimate (2012), "null" at the benchmark with divisor
+    n and
+        autocorrelation (the later revision).
+
+    Returns
+    -------
+    float in [0, 1]
+        1/2 when both ratios are equal.
+
+    Raises
+    ------
+    ValueError
+        For fewer than two observations, a value that is not finite, moments no distribution has
+        (kurtosis < 1 + skew^2), or a variance of zero.
+
+    Source: Bailey and López de Prado (2012), The Sharpe ratio efficient frontier, Journal of Risk 15(2).
+    """
+    if n_obs < 2:
+        raise ValueError(f"probabilistic Sharpe ratio: {n_obs} observations; give at least 2")
+    if not all(map(math.isfinite, (sr, sr_benchmark, skew, kurtosis, ar1))):
+        raise ValueError(f"probabilistic Sharpe ratio: {(sr, sr_benchmark, skew, kurtosis, ar1)} must all be finite")
+    if kurtosis < 1.0 + skew * skew - 1e-9:
+        raise ValueError(
+            f"probabilistic Sharpe ratio: kurtosis {kurtosis} below 1 + skew^2 = {1 + skew * skew}; "
+            "give the plain kurtosis (Normal = 3), not the excess"
+        )
+    if not -1.0 < ar1 < 1.0:
+        raise ValueError(f"probabilistic Sharpe ratio: autocorrelation {ar1} is not within (-1, 1)")
+    match variance:
+        case "observed":
+            scaled = 1.0 - skew * sr + (kurtosis - 1.0) / 4.0 * sr * sr
+            root_n = math.sqrt(n_obs - 1)
+        case "null":
+            a = (1.0 + ar1) / (1.0 - ar1)
+            b = 1.0 + ar1 / (1.0 - ar1) + ar1 * ar1 / (1.0 - ar1 * ar1)
+            c = (1.0 + ar1 * ar1) / (1.0 - ar1 * ar1)
+            scaled = a - b * skew * sr_benchmark + c * (kurtosis - 1.0) / 4.0 * sr_benchmark * sr_benchmark
+            root_n = math.sqrt(n_obs)
+        case _:
+            assert_never(variance)
+    if scaled <= 0.0:
+        raise ValueError(f"probabilistic Sharpe ratio: the estimator's variance is {scaled}; it must be positive")
+    z = (sr - sr_benchmark) * root_n / math.sqrt(scaled)
+    # erfc keeps its precision in the lower tail, where 1 + erf would round to zero.
+    return 0.5 * math.erfc(-z / math.sqrt(2.0))
+
+
+@dataclass(frozen=True, slots=True)
+class SharpeEvidence:
+    """A Sharpe ratio per period with what is needed to judge it. `is_defined` is False where returns do not vary."""
+
+    sr: float
+    n_obs: int
+    skew: float
+    kurtosis: float
+    is_defined: bool
+
+    def psr(self, sr_benchmark: float = 0.0) -> float:
+        """Probability that the true ratio exceeds the benchmark; 0 where undefined, so that a gate on it fails."""
+        if not self.is_defined:
+            return 0.0
+        return probabilistic_sharpe_ratio(self.sr, sr_benchmark, self.n_obs, self.skew, self.kurtosis)
+
+
+def sharpe_evidence(returns: FloatArray) -> SharpeEvidence:
+    """Sharpe ratio (n - 1 in the deviation) and moments (n, as the source has them) of returns per period, flat ones
+    included.
+
+    Raises
+    ------
+    ValueError
+        If a return is not finite; names the first.
+    """
+    wrong = ~np.isfinite(returns)
+    if wrong.any():
+        at = int(np.argmax(wrong))
+        raise ValueError(f"Sharpe ratio: return {at} is {returns[at]}; leave no hole in the series")
+    n_obs = int(returns.size)
+    values = returns.tolist()
+    mean = math.fsum(values) / n_obs if n_obs else 0.0
+    deviations = [value - mean for value in values]
+    second = math.fsum(d**2 for d in deviations) / n_obs if n_obs else 0.0
+    if n_obs < 2 or second <= _LEAST_VARIANCE:
+        return SharpeEvidence(0.0, n_obs, 0.0, 3.0, is_defined=False)
+    third = math.fsum(d**3 for d in deviations) / n_obs
+    fourth = math.fsum(d**4 for d in deviations) / n_obs
+    sr = mean / math.sqrt(second * n_obs / (n_obs - 1))
+    kurtosis = fourth / second**2
+    skew = third / second**1.5
+    # Two values only, one of them rare: kurtosis is exactly 1 + skew^2, and the variance may vanish.
+    is_defined = 1.0 - skew * sr + (kurtosis - 1.0) / 4.0 * sr * sr > 0.0
+    return SharpeEvidence(sr, n_obs, skew, kurtosis, is_defined)

@@ -1,0 +1,53 @@
+"""Compiled before ready: a tiny market is traded once, so that no part of the real work waits for a compiler.
+
+Compilation gives no sign of progress and takes from a moment (cached) to half a minute (first run on a machine); before
+READY it is excused, afterwards it would look like a run that is stuck.
+"""
+
+import numpy as np
+
+from swarmd.engine.backtest import evaluate_many, run_backtest
+from swarmd.engine.kernel.costs import Costs
+from swarmd.engine.market.bars import Bars, bars_from_arrays
+from swarmd.engine.market.timeframes import parse_interval
+from swarmd.engine.search.combos import draw_combinations
+from swarmd.engine.search.space import search_space
+from swarmd.engine.strategies.registry import strategy_named
+from swarmd.state.records.job import Phase
+from swarmd.state.work_order import WorkOrder
+
+_BARS = 4000
+_VECTORS = 4
+
+
+def warm_up(order: WorkOrder) -> None:
+    """Run what the phase will run, on a market of a few thousand bars. ValueError where strategy or space are wrong."""
+    settings = order.campaign
+    strategy = strategy_named(settings.strategy.name)
+    interval = parse_interval(settings.data.interval)
+    for mode in (order.mode,) if order.mode else settings.strategy.modes:
+        # Data with accepted gaps takes another way through the kernels, which is compiled apart.
+        for bars in (_tiny_market(interval, gap=0), _tiny_market(interval, gap=3)):
+            run_backtest(bars, strategy, strategy.card.baseline, mode=mode, costs=Costs())
+            if order.phase is Phase.PRESCREEN:
+                space = search_space(strategy.card, mode, settings.space)
+                columns = draw_combinations(space, _VECTORS, 0, strategy.admissible)
+                evaluate_many(bars, strategy, columns, mode=mode, costs=Costs())
+
+
+def _tiny_market(interval_minutes: int, *, gap: int) -> Bars:
+    """Waves that make crossings, stops and targets, with so many bars missing in the middle; no claim beyond that."""
+    at = np.delete(np.arange(_BARS + gap), slice(_BARS // 2, _BARS // 2 + gap))
+    close = 100.0 * np.exp(0.05 * np.sin(at / 97.0) + 0.02 * np.sin(at / 13.0))
+    open_ = np.concatenate(([100.0], close[:-1]))
+    return bars_from_arrays(
+        "WARMUP",
+        interval_minutes,
+        at * interval_minutes * 60_000,
+        open_,
+        np.maximum(open_, close) * 1.001,
+        np.minimum(open_, close) * 0.999,
+        close,
+        np.ones(_BARS),
+        allow_gaps=gap,
+    )

@@ -1,0 +1,128 @@
+"""Crown: a finalist that passed every gate takes its niche, if it is strictly better than whoever holds it.
+
+Writes `champions/<SYMBOL>_<timeframe>.json`, the old one to `backup/` first. Crowning the same one twice changes
+nothing.
+"""
+
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Literal
+
+from swarmd.engine.champions.champion import ChampionFile, champion_path, read_champion, write_champion
+from swarmd.engine.phases.desk import Desk, read_document
+from swarmd.engine.phases.question import mode_folder, question_of
+from swarmd.engine.phases.screen import SCREEN_FILE
+from swarmd.state.errors import OperatorError, OutsideError
+from swarmd.state.records.result import Figure, ResultSummary
+from swarmd.state.store.files import lock_file
+from swarmd.state.units import iso
+from swarmd.state.work_order import WorkOrder
+
+# A crowning takes milliseconds; whoever holds the niche longer is not crowning.
+_TRIES, _PAUSE = 200, 0.05
+
+
+def crown(order: WorkOrder, desk: Desk) -> ResultSummary:
+    """Compare with the champion in force and replace it; fails where the challenger is not strictly better.
+
+    Raises
+    ------
+    OperatorError
+        If the screen is missing, was failed, or is of other data; or if the champion in force is damaged.
+    """
+    question = question_of(order, desk)
+    folder = mode_folder(order, desk)
+    screened = read_document(folder / SCREEN_FILE, made_by="screen")
+    if screened.get("data_sha256") != question.origin.data_sha256:
+        raise OperatorError(f"{folder / SCREEN_FILE} is of other data; run the screen again")
+    if screened.get("verdict") != "pass":
+        raise OperatorError(f"{folder / SCREEN_FILE} says {screened.get('verdict')!r}; only what passed can be crowned")
+    desk.expect(1)
+    desk.safe_point()
+    challenger = ChampionFile(
+        symbol=question.symbol,
+        timeframe=screened["interval"],
+        strategy=question.strategy_name,
+        mode=question.mode,
+        parameters=screened["params"],
+        metrics={
+            "development": screened["development"]["metrics"],
+            "vault": screened["vault"]["metrics"],
+            "gates": {gate["name"]: gate["figure"] for gate in screened["gates"]},
+        },
+        score=screened["score"],
+        created_at=iso(desk.now()),
+        run_id=order.run,
+        campaign=order.campaign.name,
+        trial_id=screened["trial"],
+        snapshot_id=screened["data_snapshot_id"],
+        data_sha256=screened["data_sha256"],
+        git_commit=screened["git_sha"],
+        code_version=screened["code_version"],
+        tried=screened["tried"],
+        certificate=desk.home.relative(folder / SCREEN_FILE),
+    )
+    path = champion_path(desk.home.champions, challenger.symbol, challenger.timeframe)
+    with _niche(path):
+        incumbent = read_champion(path)
+        if incumbent is not None and incumbent.says_the_same(challenger):
+            return _summary(incumbent, desk, path, "pass", "is in force already")
+        if incumbent is not None and challenger.score <= incumbent.score:
+            return _summary(
+                challenger,
+                desk,
+                path,
+                "fail",
+                f"not crowned: its score {challenger.score:.4f} is not above the {incumbent.score:.4f} of the champion "
+                f"in force (trial {incumbent.trial_id} of {incumbent.campaign})",
+            )
+        crowned = write_champion(path, challenger)
+    desk.advance(1)
+    before = "the niche was empty" if incumbent is None else f"the champion before had {incumbent.score:.4f}"
+    return _summary(crowned, desk, path, "pass", f"crowned with score {crowned.score:.4f}; {before}")
+
+
+@contextmanager
+def _niche(path: Path) -> Iterator[None]:
+    """Alone with the niche: two modes of a symbol may be crowned at once, and each reads before it writes."""
+    lock = path.with_name(f".{path.stem}.lock")
+    for _ in range(_TRIES):
+        descriptor = lock_file(lock, {"pid": os.getpid()})
+        if descriptor is not None:
+            break
+        time.sleep(_PAUSE)
+    else:
+        raise OutsideError(f"{lock} has been held for {_TRIES * _PAUSE:.0f} s; somebody else is crowning {path.stem}")
+    try:
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _summary(
+    champion: ChampionFile, desk: Desk, path: Path, verdict: Literal["pass", "fail"], told: str
+) -> ResultSummary:
+    figures: dict[str, Figure] = {
+        "symbol": champion.symbol,
+        "timeframe": champion.timeframe,
+        "strategy": champion.strategy,
+        "mode": champion.mode,
+        "score": champion.score,
+        "annual_sharpe": champion.metrics["development"]["annual_sharpe"],
+        "oos_annual_sharpe": champion.metrics["vault"]["annual_sharpe"],
+        "psr": champion.metrics["gates"]["psr"],
+        "tried": champion.tried,
+        "trial": champion.trial_id,
+        "crowned": verdict == "pass",
+        "path": desk.home.relative(path),
+        "checksum": champion.checksum,
+    }
+    return ResultSummary(
+        verdict=verdict,
+        headline=f"{champion.symbol} {champion.timeframe} {champion.mode}: {told}",
+        figures=figures,
+        artifacts=(desk.home.relative(path),) if verdict == "pass" else (),
+    )

@@ -1,0 +1,84 @@
+"""What a phase works at: the folders it writes, whom it tells, and whether it should stop.
+
+Made by the lane (whose desk beats and fills the outbox) and by the commands (whose desk draws a progress bar). A phase
+holds no other reference to the outside.
+"""
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from swarmd.state.errors import OperatorError
+from swarmd.state.store.files import Home, atomic_write
+from swarmd.state.units import Millis
+
+PREFLIGHT_FILE = "preflight.json"
+
+
+class Yielded(Exception):  # noqa: N818  (no error: the run did as it was asked)
+    """Raised at a safe point after a stop was asked for: all work so far is kept, the phase can be run again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """`expect` and `advance` count units of work, `told_trial` hands over each finished trial, `say` a person's
+    line."""
+
+    home: Home
+    now: Callable[[], Millis]
+    expect: Callable[[int], None]
+    advance: Callable[[int], None]
+    told_trial: Callable[[Mapping[str, Any]], None]
+    say: Callable[[str], None]
+    should_yield: Callable[[], bool]
+
+    def safe_point(self) -> None:
+        """Stop here if asked to."""
+        if self.should_yield():
+            raise Yielded
+
+    def work(self, units: int) -> None:
+        """So many units are done, and here one may stop."""
+        self.advance(units)
+        self.safe_point()
+
+    def write(self, path: Path, content: bytes, *, sync: bool = False) -> str:
+        """Replace the file as a whole; gives back the name records use for it."""
+        atomic_write(path, content, sync=sync)
+        return self.home.relative(path)
+
+    def write_json(self, path: Path, document: Mapping[str, Any], *, sync: bool = False) -> str:
+        return self.write(path, json_bytes(document), sync=sync)
+
+
+def quiet_desk(home: Home, now: Callable[[], Millis]) -> Desk:
+    """A desk that tells nobody and never stops."""
+    return Desk(
+        home=home,
+        now=now,
+        expect=lambda total: None,
+        advance=lambda units: None,
+        told_trial=lambda trial: None,
+        say=lambda text: None,
+        should_yield=lambda: False,
+    )
+
+
+def json_bytes(document: Mapping[str, Any]) -> bytes:
+    """JSON a person can read; the same document gives the same bytes. ValueError for NaN and infinities."""
+    return json.dumps(document, indent=1, ensure_ascii=False, allow_nan=False).encode() + b"\n"
+
+
+def read_document(path: Path, *, made_by: str) -> dict[str, Any]:
+    """A JSON document an earlier phase wrote; OperatorError says which phase to run when it is not there."""
+    try:
+        document = json.loads(path.read_bytes())
+    except FileNotFoundError:
+        raise OperatorError(f"{path} is not there; run the phase {made_by} first") from None
+    except (OSError, ValueError) as cause:
+        raise OperatorError(f"{path} cannot be read ({cause}); run the phase {made_by} again") from cause
+    if not isinstance(document, dict):
+        raise OperatorError(f"{path} is not a JSON object; run the phase {made_by} again")
+    return document

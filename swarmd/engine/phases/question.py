@@ -1,0 +1,121 @@
+"""The question an order asks, in the engine's own terms: bars, strategy, space, costs, score, constraints.
+
+Every phase begins here, so that all of them read the settings alike. Data that is not what the preflight saw is
+refused: a file replaced underfoot would otherwise give another result under the same name.
+"""
+
+import hashlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+from swarmd.engine.kernel.costs import Costs
+from swarmd.engine.market.bars import Bars, find_bars_file, load_bars
+from swarmd.engine.market.faults import DataError
+from swarmd.engine.phases.desk import PREFLIGHT_FILE, Desk, read_document
+from swarmd.engine.search.provenance import Provenance, provenance
+from swarmd.engine.search.score import Constraints, ScoreRule
+from swarmd.engine.search.space import Space, search_space
+from swarmd.engine.search.split import vault_start
+from swarmd.engine.strategies.contract import BarStrategy
+from swarmd.engine.strategies.registry import strategy_named
+from swarmd.state.records.campaign import CampaignSettings, DataSettings
+from swarmd.state.units import millis_of_iso
+from swarmd.state.work_order import WorkOrder
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """All of an order that numbers depend on. `bars` reach to the end of the data: the vault begins at `vault_bar`."""
+
+    symbol: str
+    mode: str
+    strategy: BarStrategy
+    strategy_name: str
+    space: Space
+    costs: Costs
+    rule: ScoreRule
+    constraints: Constraints
+    bars: Bars
+    vault_bar: int
+    origin: Provenance
+
+    @property
+    def development(self) -> Bars:
+        """What selection may see."""
+        return self.bars.between(0, self.vault_bar)
+
+
+def symbol_folder(order: WorkOrder, desk: Desk) -> Path:
+    return desk.home.results_of(order.campaign.name, order.symbol)
+
+
+def mode_folder(order: WorkOrder, desk: Desk) -> Path:
+    return desk.home.results_of(order.campaign.name, order.symbol, order.mode)
+
+
+def question_of(order: WorkOrder, desk: Desk) -> Question:
+    """The order's question with its bars loaded and compared with those of the preflight.
+
+    Raises
+    ------
+    DataError
+        If the bars cannot be read, or are not those the preflight saw.
+    ValueError
+        If strategy, mode or space are wrong.
+    OperatorError
+        If there was no preflight.
+    """
+    settings = order.campaign
+    strategy = strategy_named(settings.strategy.name)
+    space = search_space(strategy.card, order.mode, settings.space)
+    bars = bars_of(settings.data, order.symbol)
+    sha256 = bars.sha256()
+    seen = read_document(symbol_folder(order, desk) / PREFLIGHT_FILE, made_by="preflight")
+    if seen.get("data_sha256") != sha256:
+        raise DataError(
+            f"bars {order.symbol}: digest {sha256[:12]} is not {str(seen.get('data_sha256'))[:12]}, which the preflight "
+            "saw; the file was changed since: put the old one back, or start a new campaign for the new data"
+        )
+    return Question(
+        symbol=order.symbol,
+        mode=order.mode,
+        strategy=strategy,
+        strategy_name=settings.strategy.name,
+        space=space,
+        costs=costs_of(settings),
+        rule=ScoreRule(settings.score.primary, settings.score.weights),
+        constraints=Constraints(settings.constraints.min_trades, settings.constraints.max_drawdown),
+        bars=bars,
+        vault_bar=vault_start(bars.n_bars, settings.data.oos_share),
+        origin=provenance(snapshot_id=bars.snapshot_id(), sha256=sha256),
+    )
+
+
+def costs_of(settings: CampaignSettings) -> Costs:
+    return Costs(settings.costs.fee_bps, settings.costs.slippage_bps)
+
+
+def bars_path(data: DataSettings, symbol: str) -> Path:
+    """The file of the symbol under the root; a root that is a file is the one."""
+    root = Path(data.root)
+    return root if root.is_file() else find_bars_file(root, symbol)
+
+
+def bars_of(data: DataSettings, symbol: str) -> Bars:
+    """The asked stretch of a symbol, checked."""
+    return load_bars(
+        bars_path(data, symbol),
+        symbol=symbol,
+        interval=data.interval,
+        start_ms=None if data.start is None else millis_of_iso(data.start),
+        end_ms=None if data.end is None else millis_of_iso(data.end),
+        known_gaps=data.known_gaps,
+        allow_gaps=data.allow_gaps,
+    )
+
+
+def digest_of(document: object) -> str:
+    """Digest of plain values: canonical JSON (sorted keys, no blanks) under SHA-256, in hex."""
+    canonical = json.dumps(document, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+    return hashlib.sha256(canonical.encode()).hexdigest()

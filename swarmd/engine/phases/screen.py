@@ -1,0 +1,209 @@
+"""Screen: the one finalist meets the vault, and every gate is told with its figure and its threshold.
+
+Out-of-sample Sharpe, trades, walk-forward efficiency and the probabilistic Sharpe ratio of out-of-sample days decide;
+the stress with doubled costs is shown beside them. Writes `vault_opened.json` first, then `screen.json` and
+`report.md`.
+"""
+
+import math
+from pathlib import Path
+from typing import Any
+
+from swarmd.engine.backtest import Simulation, run_backtest
+from swarmd.engine.guards.probabilistic_sharpe import SharpeEvidence, sharpe_evidence
+from swarmd.engine.guards.soft_screen import Gate, soft_screen_gates, walk_forward_efficiency
+from swarmd.engine.kernel.costs import Costs
+from swarmd.engine.kernel.prices import day_end_bars
+from swarmd.engine.market.bars import Bars
+from swarmd.engine.market.timeframes import interval_name
+from swarmd.engine.metrics.daily import daily_returns
+from swarmd.engine.phases.desk import Desk, read_document
+from swarmd.engine.phases.question import Question, mode_folder, question_of
+from swarmd.engine.phases.refine import ALL_TRIALS_FILE
+from swarmd.engine.phases.report import screen_report
+from swarmd.engine.phases.trade_table import trades_csv
+from swarmd.engine.phases.vault import WarmedUp, open_vault
+from swarmd.engine.search.prescreen import TOP_FILE
+from swarmd.state.errors import OperatorError
+from swarmd.state.records.result import ResultSummary
+from swarmd.state.work_order import WorkOrder
+
+SCREEN_FILE = "screen.json"
+REPORT_FILE = "report.md"
+SCHEMA = "swarmd.screen/1"
+STRESS_FACTOR = 2.0
+
+
+def screen(order: WorkOrder, desk: Desk) -> ResultSummary:
+    """Evaluate the best trial of the refinement on the vault, once.
+
+    Raises
+    ------
+    OperatorError
+        If there is no refinement of this very data, or the vault was opened for another finalist.
+    """
+    question = question_of(order, desk)
+    folder = mode_folder(order, desk)
+    refined = read_document(folder / ALL_TRIALS_FILE, made_by="refine")
+    finalist = _finalist(folder, refined, question)
+    params = finalist["params"]
+    desk.expect(3)
+    desk.safe_point()
+    marker = open_vault(
+        folder,
+        {
+            "symbol": question.symbol,
+            "mode": question.mode,
+            "strategy": question.strategy_name,
+            "trial": finalist["number"],
+            "params": params,
+            "score": finalist["score"],
+            "vault_bar": question.vault_bar,
+            "data_sha256": question.origin.data_sha256,
+        },
+    )
+    inside = run_backtest(question.development, question.strategy, params, mode=question.mode, costs=question.costs)
+    desk.work(1)
+    vault = question.bars.between(question.vault_bar, question.bars.n_bars)
+    outside = on_vault(question, params, question.costs)
+    desk.work(1)
+    stressed = on_vault(question, params, doubled(question.costs))
+    desk.work(1)
+    wfe = walk_forward_efficiency(
+        is_return=inside.metrics.total_return,
+        is_bars=question.vault_bar,
+        oos_return=outside.metrics.total_return,
+        oos_bars=vault.n_bars,
+    )
+    evidence = sharpe_evidence(daily_returns(outside.equity, day_end_bars(vault.open_time)))
+    psr = evidence.psr()
+    alpha = order.campaign.validation.alpha
+    gates = soft_screen_gates(
+        oos_annual_sharpe=outside.metrics.annual_sharpe,
+        oos_trades=outside.metrics.total_trades,
+        wfe=wfe,
+        psr=psr,
+        alpha=alpha,
+    )
+    tried = refined["tried"] + _prescreen_tried(folder)
+    document = _document(
+        question, finalist, inside, outside, stressed, evidence, gates, vault, wfe=wfe, psr=psr, alpha=alpha,
+        tried=tried, seed=refined["seed"],
+    )  # fmt: skip
+    artifacts = (
+        desk.write_json(folder / SCREEN_FILE, document, sync=True),
+        desk.write(folder / REPORT_FILE, screen_report(document).encode()),
+        desk.write(folder / "vault_trades.csv", trades_csv(outside.trades, vault)),
+        desk.home.relative(marker),
+    )
+    passed = all(gate.passes for gate in gates)
+    return ResultSummary(
+        verdict="pass" if passed else "fail",
+        headline=_headline(question, gates),
+        tried=1,
+        figures={
+            "score": finalist["score"],
+            "annual_sharpe": inside.metrics.annual_sharpe,
+            "oos_annual_sharpe": outside.metrics.annual_sharpe,
+            "oos_total_return": outside.metrics.total_return,
+            "oos_max_drawdown": outside.metrics.max_drawdown,
+            "oos_trades": outside.metrics.total_trades,
+            "wfe": wfe,
+            "psr": psr,
+            "stress_annual_sharpe": stressed.metrics.annual_sharpe,
+            "trial": finalist["number"],
+            "tried": tried,
+        },
+        artifacts=artifacts,
+    )
+
+
+def on_vault(question: Question, params: dict[str, Any], costs: Costs) -> Simulation:
+    """The vector on the vault, its indicators warmed up on the bars before."""
+    vault = question.bars.between(question.vault_bar, question.bars.n_bars)
+    warmed = WarmedUp(question.strategy, question.bars, question.vault_bar)
+    return run_backtest(vault, warmed, params, mode=question.mode, costs=costs)
+
+
+def doubled(costs: Costs) -> Costs:
+    return Costs(costs.fee_bps * STRESS_FACTOR, costs.slippage_bps * STRESS_FACTOR)
+
+
+def _finalist(folder: Path, refined: dict[str, Any], question: Question) -> dict[str, Any]:
+    if refined.get("data_sha256") != question.origin.data_sha256 or refined.get("mode") != question.mode:
+        raise OperatorError(f"{folder / ALL_TRIALS_FILE} answers another question; run refine again")
+    number = refined.get("finalist")
+    if number is None:
+        raise OperatorError(
+            f"{folder / ALL_TRIALS_FILE} has no valid trial to screen; widen the search and refine again"
+        )
+    finalist: dict[str, Any] = refined["trials"][number]
+    return finalist
+
+
+def _prescreen_tried(folder: Path) -> int:
+    """Vectors the prescreen looked at; a refinement without one had none."""
+    path = folder / TOP_FILE
+    return int(read_document(path, made_by="prescreen")["tried"]) if path.is_file() else 0
+
+
+def _headline(question: Question, gates: tuple[Gate, ...]) -> str:
+    failed = [gate for gate in gates if not gate.passes]
+    where = f"{question.symbol} {question.mode}"
+    if not failed:
+        return f"{where}: all {len(gates)} gates passed: {'; '.join(gate.told for gate in gates)}"
+    return f"{where}: {len(failed)} of {len(gates)} gates failed: {'; '.join(gate.told for gate in failed)}"
+
+
+def _document(
+    question: Question,
+    finalist: dict[str, Any],
+    inside: Simulation,
+    outside: Simulation,
+    stressed: Simulation,
+    evidence: SharpeEvidence,
+    gates: tuple[Gate, ...],
+    vault: Bars,
+    *,
+    wfe: float | None,
+    psr: float,
+    alpha: float,
+    tried: int,
+    seed: int,
+) -> dict[str, Any]:
+    return {
+        "schema": SCHEMA,
+        "verdict": "pass" if all(gate.passes for gate in gates) else "fail",
+        "symbol": question.symbol,
+        "interval": interval_name(question.bars.interval_minutes),
+        "strategy": question.strategy_name,
+        "mode": question.mode,
+        "trial": finalist["number"],
+        "params": finalist["params"],
+        "score": finalist["score"],
+        **question.origin.document(seed=seed, tried=tried),
+        "costs": {"fee_bps": question.costs.fee_bps, "slippage_bps": question.costs.slippage_bps},
+        "development": _stretch(question.development, inside),
+        "vault": _stretch(vault, outside),
+        "stress": {"cost_factor": STRESS_FACTOR, "metrics": stressed.metrics.as_json()},
+        "wfe": wfe,
+        "psr": psr,
+        "alpha": alpha,
+        "daily": {
+            "sharpe": evidence.sr,
+            "days": evidence.n_obs,
+            "skew": evidence.skew,
+            "kurtosis": evidence.kurtosis,
+            "is_defined": evidence.is_defined and math.isfinite(evidence.sr),
+        },
+        "gates": [gate.document() for gate in gates],
+    }
+
+
+def _stretch(bars: Bars, simulation: Simulation) -> dict[str, Any]:
+    return {
+        "first_open_ms": int(bars.open_time[0]),
+        "last_open_ms": int(bars.open_time[-1]),
+        "bars": bars.n_bars,
+        "metrics": simulation.metrics.as_json(),
+    }

@@ -1,0 +1,21 @@
+"""The phases by name: the one list that lanes and commands go by."""
+
+from collections.abc import Callable, Mapping
+
+from swarmd.engine.phases.crown import crown
+from swarmd.engine.phases.desk import Desk
+from swarmd.engine.phases.preflight import preflight
+from swarmd.engine.phases.prescreen import prescreen
+from swarmd.engine.phases.refine import refine
+from swarmd.engine.phases.screen import screen
+from swarmd.state.records.job import Phase
+from swarmd.state.records.result import ResultSummary
+from swarmd.state.work_order import WorkOrder
+
+PHASES: Mapping[Phase, Callable[[WorkOrder, Desk], ResultSummary]] = {
+    Phase.PREFLIGHT: preflight,
+    Phase.PRESCREEN: prescreen,
+    Phase.REFINE: refine,
+    Phase.SCREEN: screen,
+    Phase.CROWN: crown,
+}
