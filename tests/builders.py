@@ -105,7 +105,7 @@ def a_beat(id: str = RUN, **fields: Any) -> Beat:
         {
             "id": id, "at": 0, "is_ready": True, "progress": 1, "done": 1, "total": 100, "rate": 1.0, "progress_at": 0,
             "heartbeat_at": 0, "excused": 0, "process_state": "S", "state_since": 0, "cpu_time": 0,
-            "runqueue_wait": 0, "rss_bytes": 1 << 20, **fields,
+            "runqueue_wait": 0, "stalled_cpu": 0, "rss_bytes": 1 << 20, **fields,
         }
     )  # fmt: skip
 

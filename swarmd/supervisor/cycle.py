@@ -158,6 +158,7 @@ def decide(view: View, roster: Iterable[Agent], now: Millis, swarm: Swarm) -> li
     for agent in roster:
         try:
             wishes += [(agent.NAME, wish) for wish in agent.decide(view, now)]
+            swarm.record(_agent_recovered(view, agent.NAME, now))
         except Exception as error:  # the shell's one answer to our own bugs: keep the evidence, lose the turn
             log.exception("%s failed in cycle %d; its turn is lost", agent.NAME, swarm.number)
             swarm.record(_agent_failed(view, agent.NAME, error, now))
@@ -186,6 +187,16 @@ def _agent_failed(view: View, agent: str, error: Exception, now: Millis) -> list
     ]
 
 
+def _agent_recovered(view: View, agent: str, now: Millis) -> list[Record]:
+    return [
+        incident.model_copy(
+            update={"status": IncidentStatus.CLOSED, "at": now, "outcome": "it decided again without fault"}
+        )
+        for incident in view.open_incidents()
+        if incident.signature is Signature.AGENT_FAILED and incident.subject == agent
+    ]
+
+
 def record_verdict(swarm: Swarm, view: View, verdict: Verdict, now: Millis) -> list[ActionTaken]:
     """Journal what stands, what does not (when that is new), and what follows from it for the records."""
     refusals = [refusal for refusal in _refusals(verdict, now) if _is_new(refusal, view)]
@@ -193,9 +204,10 @@ def record_verdict(swarm: Swarm, view: View, verdict: Verdict, now: Millis) -> l
         ActionTaken(id=f"a{swarm.number}-{index}", at=now, caused_by=action.caused_by, agent=agent, action=action)
         for index, (agent, action) in enumerate(verdict.taken)
     ]
-    records: list[Record] = [*taken, *refusals]
     for action in taken:
-        records += consequences(view, action, now)
+        # Each against the picture as the former left it: two runs ordered in one cycle must not get one slot.
+        swarm.record([action, *consequences(swarm.projection.view(), action, now)])
+    records: list[Record] = [*refusals]
     if view.scores is None or _scores_moved(view, verdict):
         records.append(verdict.scores)
     if taken or refusals:

@@ -187,7 +187,7 @@ def last_actions(view: View, now: Millis) -> list[RenderableType]:
 def job_counts(view: View) -> dict[str, int]:
     """Jobs of the campaign by where they stand; a queued job with a run counts as running."""
     counts = Counter(standing(view, job) for job in view.jobs_of_campaign())
-    return {name: counts[name] for name in ("running", *JobStatus)}
+    return {name: counts[name] for name in ("running", *(status.value for status in JobStatus))}
 
 
 def standing(view: View, job: Job) -> str:

@@ -29,12 +29,17 @@ def hang(now: int, run: dict[str, Any] | None = None, **beat: Any) -> tuple[Sign
 @pytest.mark.parametrize(
     ("limit", "beat", "signature", "words"),
     [
-        (45_000, {"progress_at": 0}, Signature.STUCK_WITHOUT_CPU, "no progress for 45001 ms (limit 45000 ms)"),
         (
             45_000,
-            {"progress_at": 0, "process_state": "R"},
+            {"progress_at": 0, "stalled_cpu": 300},
+            Signature.STUCK_WITHOUT_CPU,
+            "no progress for 45001 ms (limit 45000 ms); 300 ms of processor time used meanwhile",
+        ),
+        (
+            45_000,
+            {"progress_at": 0, "stalled_cpu": 40_000},
             Signature.STUCK_WITH_CPU,
-            "no progress for 45001 ms (limit 45000 ms)",
+            "no progress for 45001 ms (limit 45000 ms); 40000 ms of processor time used meanwhile",
         ),
         (20_000, {"heartbeat_at": 0}, Signature.SILENT, "no heartbeat for 20001 ms (limit 20000 ms)"),
         (240_000, {"is_ready": False}, Signature.NEVER_STARTED, "not ready after 240001 ms (limit 240000 ms)"),
@@ -61,7 +66,7 @@ def test_waiting_that_was_not_the_runs_own_doing_is_taken_off_and_told() -> None
     assert hang(65_000, progress_at=0, excused=20_000) is None
     assert hang(65_001, progress_at=0, excused=20_000) == (
         Signature.STUCK_WITHOUT_CPU,
-        "no progress for 45001 ms (limit 45000 ms; 20000 ms of waiting excused)",
+        "no progress for 45001 ms (limit 45000 ms; 20000 ms of waiting excused); 0 ms of processor time used meanwhile",
     )
     assert hang(35_000, heartbeat_at=0, excused=20_000) is None
 
@@ -133,4 +138,4 @@ def test_its_incidents_are_closed_by_the_work_of_a_newer_run_and_others_are_left
 def test_limits_are_those_of_the_policy() -> None:
     view = a_view(runs=[a_run()], beats=[a_beat(**{**FRESH, "progress_at": 0})], policy=a_policy(stuck_after=5_000))
     told, _ = decide(view, 10_000)
-    assert told.reason == "no progress for 10000 ms (limit 5000 ms)"
+    assert told.reason == "no progress for 10000 ms (limit 5000 ms); 0 ms of processor time used meanwhile"

@@ -193,11 +193,12 @@ class World:
         if process.mood not in ("stopped", "silent"):
             process.heartbeat_at = now
         letter = {"stopped": "T", "spinning": "R"}.get(process.mood, "S")
+        spent = now - process.progress_at if process.mood == "spinning" else 0
         self.record(
             a_beat(
                 run, at=now, is_ready=process.is_ready, done=process.done, progress_at=process.progress_at,
                 heartbeat_at=process.heartbeat_at, process_state=letter, state_since=process.state_since,
-                rss_bytes=process.rss,
+                stalled_cpu=spent, rss_bytes=process.rss,
             )
         )  # fmt: skip
 

@@ -13,6 +13,7 @@ from swarmd.state.records.run import RunAlive, RunOrdered
 from swarmd.state.units import Millis
 
 UNKILLABLE_GRACES = 3
+_BUSY_SHARE = 0.2
 _STOPPED_STATES = frozenset({"T", "t"})
 
 
@@ -51,10 +52,11 @@ def hang_of(run: RunAlive, beat: Beat | None, *, policy: Policy, watched_since: 
 
 
 def _stuck(beat: Beat, stuck: Millis, limit: Millis) -> Hang:
-    # The View holds one beat, so CPU use since the last progress is read off the scheduler's state of the process.
-    on_cpu = beat.process_state == "R"
-    signature = Signature.STUCK_WITH_CPU if on_cpu else Signature.STUCK_WITHOUT_CPU
-    return Hang(signature, f"no progress for {_of(stuck, limit, beat.excused)}")
+    # A dead-locked run still spends a little: its pulse, a poll. A live-locked one spends most of a processor.
+    is_busy = beat.stalled_cpu > _BUSY_SHARE * stuck
+    signature = Signature.STUCK_WITH_CPU if is_busy else Signature.STUCK_WITHOUT_CPU
+    used = f"{beat.stalled_cpu} ms of processor time used meanwhile"
+    return Hang(signature, f"no progress for {_of(stuck, limit, beat.excused)}; {used}")
 
 
 def _of(elapsed: Millis, limit: Millis, excused: Millis = 0) -> str:

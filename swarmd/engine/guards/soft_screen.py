@@ -7,6 +7,8 @@ Every gate is computed and told with its figure and its threshold, whether an ea
 import math
 from dataclasses import dataclass
 
+from swarmd.engine.arrays import FloatArray
+
 LEAST_OOS_SHARPE = 0.8
 LEAST_OOS_TRADES = 50
 LEAST_WFE = 0.5
@@ -45,16 +47,24 @@ class Gate:
         }
 
 
-def walk_forward_efficiency(*, is_return: float, is_bars: int, oos_return: float, oos_bars: int) -> float | None:
-    """Return per bar out of sample over return per bar in sample, of one split.
+def walk_forward_efficiency(inside: FloatArray, outside: FloatArray) -> float | None:
+    """Mean return per bar out of sample over mean return per bar in sample, of one split.
 
-    Undefined (None) where nothing was earned in sample: a ratio of losses would pass with flying colours.
+    Parameters
+    ----------
+    inside, outside : simple net returns of every bar of the two stretches, flat bars included
+
+    Sums of bar returns, not the total return of each stretch: that compounds, and the longer stretch would make a steady
+    edge look as if it faded (at a Sharpe ratio of 5 by more than half).
+
+    Undefined (None) where nothing was earned in sample: a ratio of two losses would pass with flying colours.
     """
-    if is_bars <= 0 or oos_bars <= 0:
-        raise ValueError(f"walk-forward efficiency: {is_bars} bars in sample, {oos_bars} out; both must be positive")
-    if is_return <= 0.0:
+    if not inside.size or not outside.size:
+        raise ValueError(f"walk-forward efficiency: {inside.size} bars in sample, {outside.size} out; give some of both")
+    earned = math.fsum(inside.tolist()) / inside.size
+    if earned <= 0.0:
         return None
-    return (oos_return / oos_bars) / (is_return / is_bars)
+    return math.fsum(outside.tolist()) / outside.size / earned
 
 
 def soft_screen_gates(

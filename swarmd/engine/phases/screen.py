@@ -9,6 +9,9 @@ import math
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
+from swarmd.engine.arrays import FloatArray
 from swarmd.engine.backtest import Simulation, run_backtest
 from swarmd.engine.guards.probabilistic_sharpe import SharpeEvidence, sharpe_evidence
 from swarmd.engine.guards.soft_screen import Gate, soft_screen_gates, walk_forward_efficiency
@@ -69,12 +72,7 @@ def screen(order: WorkOrder, desk: Desk) -> ResultSummary:
     desk.work(1)
     stressed = on_vault(question, params, doubled(question.costs))
     desk.work(1)
-    wfe = walk_forward_efficiency(
-        is_return=inside.metrics.total_return,
-        is_bars=question.vault_bar,
-        oos_return=outside.metrics.total_return,
-        oos_bars=vault.n_bars,
-    )
+    wfe = walk_forward_efficiency(bar_returns(inside.equity), bar_returns(outside.equity))
     evidence = sharpe_evidence(daily_returns(outside.equity, day_end_bars(vault.open_time)))
     psr = evidence.psr()
     alpha = order.campaign.validation.alpha
@@ -123,6 +121,12 @@ def on_vault(question: Question, params: dict[str, Any], costs: Costs) -> Simula
     vault = question.bars.between(question.vault_bar, question.bars.n_bars)
     warmed = WarmedUp(question.strategy, question.bars, question.vault_bar)
     return run_backtest(vault, warmed, params, mode=question.mode, costs=costs)
+
+
+def bar_returns(equity: FloatArray) -> FloatArray:
+    """Simple return of every bar, the first from the initial equity 1.0; 0 from a ruined bar on."""
+    before = np.concatenate(([1.0], equity[:-1]))
+    return np.divide(equity, before, out=np.ones(equity.size), where=before > 0.0) - 1.0
 
 
 def doubled(costs: Costs) -> Costs:

@@ -11,7 +11,8 @@ class Beat(Record):
 
     ``progress`` is the work loop's own counter and ``progress_at`` when it last advanced; ``heartbeat_at`` is the
     pulse of the process. ``excused`` is the time since the last progress that was not the run's own: the supervisor
-    overslept, or the run waited for a processor. ``process_state`` is the letter of ``/proc/PID/stat``.
+    overslept, or the run waited for a processor. ``stalled_cpu`` is the processor time used since the last progress.
+    ``process_state`` is the letter of ``/proc/PID/stat``.
     """
 
     KIND: ClassVar[str] = "beat"
@@ -28,4 +29,5 @@ class Beat(Record):
     state_since: Millis
     cpu_time: Millis
     runqueue_wait: Millis
+    stalled_cpu: Millis
     rss_bytes: int

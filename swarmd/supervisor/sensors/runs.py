@@ -144,13 +144,14 @@ def _beat(
     progress = pulse.progress if is_ours else 0
     is_ready = is_ours and pulse.is_ready
     if last is None:
-        advanced_at, state_since, excused, rate = run.launched_at, now, 0, 0.0
+        advanced_at, state_since, excused, stalled_cpu, rate = run.launched_at, now, 0, 0, 0.0
     else:
         has_advanced = progress != last.progress or is_ready != last.is_ready
         advanced_at = now if has_advanced else last.progress_at
         state_since = last.state_since if stat.state == last.process_state else now
         # Neither our own oversleeping nor its waiting for a processor is the run's fault.
         excused = 0 if has_advanced else last.excused + late + stat.runqueue_wait - last.runqueue_wait
+        stalled_cpu = 0 if has_advanced else last.stalled_cpu + stat.cpu_time - last.cpu_time
         rate = _rate(last, pulse.done if is_ours else 0, now)
     return Beat(
         id=run.id,
@@ -167,6 +168,7 @@ def _beat(
         state_since=state_since,
         cpu_time=stat.cpu_time,
         runqueue_wait=stat.runqueue_wait,
+        stalled_cpu=stalled_cpu,
         rss_bytes=stat.rss_bytes,
     )
 

@@ -2,6 +2,7 @@
 
 import json
 import math
+import shutil
 
 import numpy as np
 import pytest
@@ -31,7 +32,7 @@ def read(path):
 def planted(tmp_path_factory):
     """A market with an edge no gate can miss, screened and crowned."""
     root = tmp_path_factory.mktemp("planted")
-    bars, _ = planted_market(500, 3, 8.0, 15, symbol="EDGE")
+    bars, _ = planted_market(500, 4, 5.0, 15, symbol="EDGE")
     (root / "bars").mkdir()
     write_bars(root / "bars" / "EDGE.parquet", bars)
     said = {
@@ -131,8 +132,8 @@ def test_the_figures_are_those_of_one_run_on_each_stretch(planted):
     assert document["development"]["metrics"] == inside.metrics.as_json()
     assert document["vault"]["metrics"] == outside.metrics.as_json()
     assert document["stress"]["metrics"] == stress.metrics.as_json()
-    per_bar = (outside.metrics.total_return / vault.n_bars, inside.metrics.total_return / start)
-    assert math.isclose(document["wfe"], per_bar[0] / per_bar[1])
+    per_bar = [np.diff(run.equity, prepend=1.0) / np.r_[1.0, run.equity[:-1]] for run in (outside, inside)]
+    assert math.isclose(document["wfe"], per_bar[0].mean() / per_bar[1].mean())
     assert doubled(Costs(5.0, 2.0)) == Costs(10.0, 4.0)
 
 
@@ -149,8 +150,6 @@ def test_the_report_tells_every_gate_with_figure_and_threshold(planted):
 
 def test_another_finalist_is_refused_after_the_vault_was_opened(planted, tmp_path):
     root, _ = planted
-    import shutil
-
     shutil.copytree(root / "home", tmp_path / "home")
     path = results(tmp_path / "home") / "all_trials.json"
     refined = read(path)
@@ -205,8 +204,6 @@ def test_crowning_the_same_one_again_changes_nothing(planted):
 
 @pytest.mark.parametrize(("change", "verdict"), [(+0.0, "fail"), (+1.0, "fail"), (-1.0, "pass")])
 def test_only_a_strictly_better_score_takes_the_niche_and_the_old_one_is_kept(planted, tmp_path, change, verdict):
-    import shutil
-
     from swarmd.engine.champions.champion import champion_of_bytes, write_champion
 
     root, _ = planted
@@ -228,8 +225,6 @@ def test_only_a_strictly_better_score_takes_the_niche_and_the_old_one_is_kept(pl
 
 
 def test_a_damaged_champion_is_never_replaced_in_silence(planted, tmp_path):
-    import shutil
-
     root, _ = planted
     shutil.copytree(root / "home", tmp_path / "home")
     path = tmp_path / "home" / "champions" / "EDGE_15m.json"

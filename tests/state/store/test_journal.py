@@ -393,7 +393,7 @@ def test_after_a_failed_sync_everything_since_the_last_commit_is_written_anew(
         journal.append(gauges(3, 4))
         with monkeypatch.context() as disk:
             disk.setattr(os, "fdatasync", failing)
-            with pytest.raises(OutsideError, match="cannot make .* durable"):
+            with pytest.raises(OutsideError, match=r"cannot make .* durable"):
                 journal.commit()
         # What the kernel may have dropped after the failed sync.
         os.truncate(tmp_path / FIRST, len((tmp_path / FIRST).read_bytes()) - 100)

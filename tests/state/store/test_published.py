@@ -37,7 +37,8 @@ VIEW = a_view(
 
 
 def test_the_publishers_are_the_roster_and_the_arbiter() -> None:
-    assert AGENTS == (*(agent.NAME for agent in ROSTER), orchestration_consensus.NAME)
+    names = [agent.NAME for agent in ROSTER]
+    assert [*names, orchestration_consensus.NAME] == list(AGENTS)
 
 
 def test_every_file_says_who_when_and_what() -> None:
