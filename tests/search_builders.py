@@ -115,7 +115,7 @@ def run_phase(home: Path, market: Path, phase: Phase | str, **keywords: Any) -> 
 
 
 def files_below(folder: Path) -> dict[str, bytes]:
-    """Every file's content by its name below the folder, the study's journal (it bears wall times) and seconds left out."""
+    """Every file's content by its name below the folder; what bears times (the study's journal, seconds) is left out."""
     return {
         str(path.relative_to(folder)): path.read_bytes()
         for path in sorted(folder.rglob("*"))

@@ -34,6 +34,7 @@ from swarmd.state.store.published import DaemonFacts, publish, published_views
 from swarmd.state.units import MINUTE, SECOND, Millis
 from swarmd.state.view import View
 from swarmd.supervisor.backends.local import LocalBackend
+from swarmd.supervisor.chronicle import Chronicle
 from swarmd.supervisor.clock import SteadyClock
 from swarmd.supervisor.effects.documents import write_handoff
 from swarmd.supervisor.effects.records import consequences
@@ -66,6 +67,7 @@ class Swarm:
     page: BeatsPage
     backend: LocalBackend
     monitors: MonitorDesk
+    chronicle: Chronicle
     threads: int
     pid: int
     number: int
@@ -95,7 +97,7 @@ class Swarm:
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """What came of a cycle: the View with what was decided in it, how much was, and why the session ends, if it does."""
+    """What came of a cycle: the View with what was decided, how much was, and why the session ends if it does."""
 
     view: View
     n_actions: int
@@ -123,6 +125,7 @@ async def turn(swarm: Swarm, roster: Iterable[Agent], *, late: Millis) -> Turn:
     swarm.took_ms.append((time.perf_counter() - began) * 1000)
     documents = published_views(view, now, daemon=swarm.facts(now))
     publish(swarm.home, documents)
+    swarm.chronicle.tell(view, now, cycle=swarm.number)
     swarm.published = tuple(name for name in documents if name.endswith(".json"))
     return Turn(view, len(taken), ending)
 

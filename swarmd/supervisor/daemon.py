@@ -31,6 +31,7 @@ from swarmd.state.units import Millis, iso
 from swarmd.state.view import View
 from swarmd.supervisor.backends.local import LocalBackend
 from swarmd.supervisor.campaign_file import digest
+from swarmd.supervisor.chronicle import Chronicle
 from swarmd.supervisor.clock import anchored, boot_id, wall_millis
 from swarmd.supervisor.cycle import Swarm, Turn, turn
 from swarmd.supervisor.logs import log, open_log
@@ -110,13 +111,15 @@ async def _session(
                 page=page,
                 backend=backend,
                 monitors=MonitorDesk(home, is_on=monitors),
+                chronicle=Chronicle(home, session.id),
                 threads=max(1, cores // policy.max_lanes),
                 pid=os.getpid(),
                 number=before.cycle.number if before.cycle else 0,
                 started_at=now,
             )
             opening = _opening(before, session, policy, campaign, campaign_file, now)
-            swarm.record([*opening, *journal_damages(damages, now=now)])
+            found = [damage for damage in (*damages, journal.torn) if damage is not None and damage.is_new]
+            swarm.record([*opening, *journal_damages(found, now=now)])
             log.info("session %s open: pid %d, %d lanes", session.id, os.getpid(), policy.max_lanes)
             become_subreaper()
             _ask_on_signals(swarm, wake)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from swarmd.state.errors import OperatorError
 from swarmd.state.store.files import Home
 from swarmd.state.store.raw import read_journal
 from swarmd.state.store.tables import Tables
@@ -49,3 +50,12 @@ def newest_handoff(home: Home, since: float = 0.0) -> Path | None:
     pages = [(path.stat().st_mtime, path) for path in home.docs.glob("HANDOFF_SWARM_RUN_*.md")]
     when, page = max(pages, default=(0.0, None))
     return page if when >= since else None
+
+
+def require_campaign(home: Home) -> None:
+    """Refuse to resume where nothing was ever begun, before anything is made there."""
+    if not glance(home).campaign:
+        raise OperatorError(
+            f"there is no campaign to resume in {home.root}; start one with `swarmd start CAMPAIGN.yaml`, "
+            "or see it work with `swarmd start --demo`"
+        )

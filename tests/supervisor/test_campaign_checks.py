@@ -68,9 +68,7 @@ def test_a_symbol_without_a_file_is_told_with_those_that_are_there(tmp_path: Pat
         ({"space": "{sl: {low: 0.5, high: 0.96}}"}, "space.sl", "0.96 lies outside 0.0001 to 0.95"),
     ],
 )
-def test_what_the_strategy_does_not_have_is_told(
-    tmp_path: Path, lines: dict[str, str], field: str, said: str
-) -> None:
+def test_what_the_strategy_does_not_have_is_told(tmp_path: Path, lines: dict[str, str], field: str, said: str) -> None:
     (problem,) = strategy_problems(a_file(tmp_path, **lines), CARDS)
     assert problem.field == field
     assert said in problem.text

@@ -54,13 +54,15 @@ def walk_forward_efficiency(inside: FloatArray, outside: FloatArray) -> float | 
     ----------
     inside, outside : simple net returns of every bar of the two stretches, flat bars included
 
-    Sums of bar returns, not the total return of each stretch: that compounds, and the longer stretch would make a steady
-    edge look as if it faded (at a Sharpe ratio of 5 by more than half).
+    Sums of bar returns, not the total return of each stretch: that compounds, and over a longer stretch in sample a
+    steady edge would look as if it faded (at a Sharpe ratio of 5 by more than half).
 
     Undefined (None) where nothing was earned in sample: a ratio of two losses would pass with flying colours.
     """
     if not inside.size or not outside.size:
-        raise ValueError(f"walk-forward efficiency: {inside.size} bars in sample, {outside.size} out; give some of both")
+        raise ValueError(
+            f"walk-forward efficiency: {inside.size} bars in sample, {outside.size} out; give some of both"
+        )
     earned = math.fsum(inside.tolist()) / inside.size
     if earned <= 0.0:
         return None

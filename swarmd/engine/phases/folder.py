@@ -16,8 +16,8 @@ from swarmd.state.errors import OutsideError
 from swarmd.state.store.files import lock_file, lock_holder
 
 LOCK = ".lock"
-# As `atomic_write` names a file that is not in its place yet: `.config.json.k3x9_a1b`.
-_TEMPORARY = re.compile(r"\..+\.[a-z0-9_]{8}")
+# As `atomic_write` names a file that is not in its place yet: `.config.json.` and something of its own.
+_TEMPORARY = re.compile(r"\..+\.\w+\.[\w-]+")
 _LOOK_AGAIN_SECONDS = 0.1
 
 

@@ -74,8 +74,8 @@ def question_of(order: WorkOrder, desk: Desk) -> Question:
     seen = read_document(symbol_folder(order, desk) / PREFLIGHT_FILE, made_by="preflight")
     if seen.get("data_sha256") != sha256:
         raise DataError(
-            f"bars {order.symbol}: digest {sha256[:12]} is not {str(seen.get('data_sha256'))[:12]}, which the preflight "
-            "saw; the file was changed since: put the old one back, or start a new campaign for the new data"
+            f"bars {order.symbol}: digest {sha256[:12]} is not {str(seen.get('data_sha256'))[:12]}, which the "
+            "preflight saw; the file was changed since: put the old one back, or start a new campaign for the new data"
         )
     return Question(
         symbol=order.symbol,

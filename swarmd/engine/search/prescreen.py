@@ -161,11 +161,12 @@ def screening_document(
 
 def nothing_valid(screening: Screening, constraints: Constraints) -> str:
     """Why no vector was kept, in numbers."""
-    trades, drawdown = screening.metrics["total_trades"], screening.metrics["max_drawdown"]
+    most_trades = int(screening.metrics["total_trades"].max(initial=0))
+    least_drawdown = float(screening.metrics["max_drawdown"].min(initial=np.inf))
     return (
         f"none of {screening.tried} combinations meets the constraints: the most trades were "
-        f"{int(trades.max(initial=0))} (at least {constraints.min_trades}), the least drawdown {float(drawdown.min(initial=np.inf)):.3f} "
-        f"(at most {constraints.max_drawdown:g}); use more bars, wider ranges or milder constraints"
+        f"{most_trades} (at least {constraints.min_trades}), the least drawdown {least_drawdown:.3f} (at most "
+        f"{constraints.max_drawdown:g}); use more bars, wider ranges or milder constraints"
     )
 
 

@@ -55,9 +55,14 @@ class Journal:
         self._must_rewrite = False  # the bytes after the last commit are in doubt
         self._segment, self._committed_length = reading.last_segment, reading.last_length
         self._descriptor = -1
+        self.torn: Damage | None = None  # the line a crash left without its end, cut off here
         if self._segment and reading.is_last_sound:
             self._descriptor = os.open(self._path, _OPEN, 0o600)
-            os.ftruncate(self._descriptor, self._committed_length)  # the torn tail, if there is one
+            n_torn = os.fstat(self._descriptor).st_size - self._committed_length
+            if n_torn > 0:
+                reason = f"the last line was torn: {n_torn} bytes without an end were cut, after seq {self.seq}"
+                self.torn = Damage(self._segment, self.seq + 1, reason)
+            os.ftruncate(self._descriptor, self._committed_length)
         else:
             self._begin_segment()
 

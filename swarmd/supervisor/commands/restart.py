@@ -6,6 +6,7 @@ from swarmd.state.store.files import Home
 from swarmd.supervisor.commands.options import home_option, json_option, print_document
 from swarmd.supervisor.commands.stop import stop_daemon
 from swarmd.supervisor.detached import start_detached
+from swarmd.supervisor.glance import require_campaign
 from swarmd.supervisor.presence import daemon_of
 
 
@@ -20,6 +21,7 @@ from swarmd.supervisor.presence import daemon_of
 @json_option
 def restart(now: bool, timeout: float, until_done: bool, no_monitors: bool, home: Home, as_json: bool) -> None:
     """Stop, then start the last campaign again, detached."""
+    require_campaign(home)
     running = daemon_of(home)
     if running is not None:
         stop_daemon(home, running, now=now, timeout_s=timeout)

@@ -8,7 +8,7 @@ import click
 from swarmd.state.errors import OperatorError
 from swarmd.state.store.files import Home
 from swarmd.supervisor.commands.options import home_option, json_option, print_document
-from swarmd.supervisor.glance import glance
+from swarmd.supervisor.glance import require_campaign
 from swarmd.supervisor.presence import daemon_of
 
 
@@ -49,11 +49,8 @@ def start(
         raise OperatorError("give a campaign or --demo, not both")
     if as_json and not detach:
         raise OperatorError("--json needs --detach: in the foreground the answer would come only at the end")
-    if campaign is None and not demo and not glance(home).campaign:
-        raise OperatorError(
-            f"there is no campaign to resume in {home.root}; start one with `swarmd start CAMPAIGN.yaml`, "
-            "or see it work with `swarmd start --demo`"
-        )
+    if campaign is None and not demo:
+        require_campaign(home)
     if demo:
         from swarmd.supervisor.demo import demo_campaign
 

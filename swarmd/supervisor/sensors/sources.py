@@ -3,7 +3,7 @@
 A published file is a view of the journal, so losing one loses nothing; it is noticed, told, and made anew.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import orjson
 
@@ -40,7 +40,7 @@ def observe_monitors(view: View, states: Mapping[str, bool], *, now: Millis) -> 
     return seen
 
 
-def journal_damages(damages: tuple[Damage, ...], *, now: Millis) -> list[Record]:
+def journal_damages(damages: Sequence[Damage], *, now: Millis) -> list[Record]:
     """What opening the journal found and mended: one source per damaged place, so each is an incident of its own."""
     return [
         Source(

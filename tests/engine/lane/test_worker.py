@@ -79,7 +79,9 @@ class Run:
         return [json.loads(line) for line in path.read_text().splitlines()] if path.is_file() else []
 
     def lines(self, name: str) -> list[dict]:
-        return [json.loads(li) for li in (self.home.outbox_of(self.order.run) / f"{name}.jsonl").read_text().splitlines()]
+        return [
+            json.loads(li) for li in (self.home.outbox_of(self.order.run) / f"{name}.jsonl").read_text().splitlines()
+        ]
 
     def journal_size(self) -> int:
         return sum(path.stat().st_size for path in self.folder.glob("study_*.journal"))
@@ -200,7 +202,9 @@ def test_data_replaced_since_the_preflight_ends_with_the_data_code(prepared, hom
 def test_no_order_at_all_is_a_bad_order(tmp_path):
     (tmp_path / "order.json").write_text("{}")
     for arguments in ([str(tmp_path / "order.json")], [str(tmp_path / "none.json")], []):
-        ended = subprocess.run([sys.executable, "-m", "swarmd.engine.lane", *arguments], capture_output=True, check=False)
+        ended = subprocess.run(
+            [sys.executable, "-m", "swarmd.engine.lane", *arguments], capture_output=True, check=False
+        )
         assert ended.returncode == ExitCode.BAD_ORDER
         assert ended.stderr
 

@@ -1,4 +1,4 @@
-"""Screen and crown: the vault is opened once, looks at nothing it may not, and only what passed every gate is crowned."""
+"""Screen and crown: the vault is opened once, looks at nothing it may not, and only what passed is crowned."""
 
 import json
 import math

@@ -1,4 +1,4 @@
-"""Draws: as many as asked, each once, each admissible, the same for the same seed, and all there are of a small space."""
+"""Draws: as many as asked, each once, each admissible, the same for the same seed, and all of a small space."""
 
 import numpy as np
 import pytest

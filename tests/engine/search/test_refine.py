@@ -109,7 +109,7 @@ def test_the_lock_of_a_dead_writer_holds_nobody_up(undisturbed, tmp_path):
 def test_a_stop_between_trials_leaves_nothing_half_done_and_the_rest_is_done_later(undisturbed, tmp_path):
     _, trials = undisturbed
 
-    class Stop(Exception):
+    class StopError(Exception):
         pass
 
     def stop_at(number):
@@ -117,12 +117,12 @@ def test_a_stop_between_trials_leaves_nothing_half_done_and_the_rest_is_done_lat
 
         def before():
             if next(left, None) is None:
-                raise Stop
+                raise StopError
 
         return before
 
     journal = tmp_path / "study.journal"
-    with pytest.raises(Stop):
+    with pytest.raises(StopError):
         refined(journal, before=stop_at(7))
     told, found = [], []
     assert refined(journal, told=told, found=found.append) == trials

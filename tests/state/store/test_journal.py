@@ -466,3 +466,17 @@ def test_a_directory_removed_under_the_writer_is_made_anew_with_all_that_counts(
         journal.commit()
         journal.append(gauges(5, 5))
     assert set(read_journal(directory).folded().table("gauge")) == {"g1", "g2", "g3", "g4", "g5"}
+
+
+def test_a_torn_last_line_is_cut_and_named(tmp_path: Path) -> None:
+    with Journal.open(tmp_path)[0] as journal:
+        journal.append([a_gauge(value=1.0), a_gauge(value=2.0)])
+    segment = tmp_path / "000001.jsonl"
+    os.truncate(segment, segment.stat().st_size - 7)
+    reopened_journal, damages = Journal.open(tmp_path)
+    with reopened_journal:
+        assert damages == ()
+        assert reopened_journal.torn is not None
+        assert "without an end were cut, after seq 1" in reopened_journal.torn.reason
+    with Journal.open(tmp_path)[0] as again:
+        assert again.torn is None

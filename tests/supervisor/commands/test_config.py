@@ -49,7 +49,7 @@ def test_what_the_file_names_is_looked_at_unless_only_the_file_is_asked_for(tmp_
     told = CliRunner().invoke(config, ["check", path])
     assert told.exit_code == 2
     assert f"{path}:3:22: assets.tiers.A.0: no bars of BTCUSD" in told.stderr
-    assert f"{path}:4:34: strategy.modes.0: 'bold' is not a mode of mtf_ema" in told.stderr
+    assert f"{path}:4:35: strategy.modes.0: 'bold' is not a mode of mtf_ema" in told.stderr
     assert CliRunner().invoke(config, ["check", "--file-only", path]).exit_code == 0
 
 

@@ -135,7 +135,7 @@ def test_a_killed_daemon_is_made_good_by_ensure_once_and_by_restart(swarm: Swarm
     assert swarm.json("status")["campaign"]["status"] == "active"
 
 
-def test_in_the_foreground_without_a_terminal_each_change_is_a_line(swarm: Swarm) -> None:
+def test_in_the_foreground_each_change_is_a_line_and_a_question_changed_afterwards_is_refused(swarm: Swarm) -> None:
     code, out, err = swarm.run("start", swarm.campaign(n_assets=1), "--until-done", "--no-monitors")
     assert code == 0, err
     lines = [line.partition(" ")[2] for line in out.splitlines()]
@@ -145,6 +145,13 @@ def test_in_the_foreground_without_a_terminal_each_change_is_a_line(swarm: Swarm
     assert any(line.startswith("campaign try: done") for line in lines)
     assert swarm.json("ensure")["did"] == "nothing"
     assert swarm.daemon() == 0
+
+    # The reason a detached daemon did not begin is its own error, handed on.
+    changed = swarm.campaign(n_assets=1, costs="{fee_bps: 9}")
+    code, out, err = swarm.run("start", changed, "--detach", "--no-monitors")
+    assert (code, out) == (2, "")
+    assert err.startswith("error: campaign 'try' was started with other settings")
+    assert err.count("\n") == 1
 
 
 def test_on_a_terminal_the_live_view_is_drawn_and_ctrl_c_drains(swarm: Swarm) -> None:
@@ -170,15 +177,6 @@ def test_on_a_terminal_the_live_view_is_drawn_and_ctrl_c_drains(swarm: Swarm) ->
     assert "Ctrl-C drains and leaves" in text
     assert "COIN0.preflight" in text
     assert swarm.json("status")["campaign"]["status"] == "stopped"
-
-
-def test_why_a_detached_daemon_did_not_begin_is_told_as_its_own_error(swarm: Swarm) -> None:
-    assert swarm.run("start", swarm.campaign(n_assets=1), "--until-done", "--no-monitors")[0] == 0
-    changed = swarm.campaign(n_assets=1, costs="{fee_bps: 9}")
-    code, out, err = swarm.run("start", changed, "--detach", "--no-monitors")
-    assert (code, out) == (2, "")
-    assert err.startswith("error: campaign 'try' was started with other settings")
-    assert err.count("\n") == 1
 
 
 def test_a_campaign_that_cannot_be_is_refused_before_a_home_is_made(swarm: Swarm) -> None:

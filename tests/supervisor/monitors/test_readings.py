@@ -22,7 +22,15 @@ def test_the_gpu_monitor_tells_each_device_and_who_computes_on_it() -> None:
     device = gpu.Gpu(0, "NVIDIA H100", 0.87, 4 << 30, 80 << 30, 61, 412.0, (gpu.GpuProcess(12, "lane", 1 << 30),))
     silent = gpu.Gpu(1, "NVIDIA T4", None, None, None, None, None)
     text = told(gpu.drawn(gpu.GpuReading((device, silent), "570.1", notes=("GPU 2 does not answer: lost",))))
-    for expected in ("driver 570.1", "NVIDIA H100", "87%", "4.0 GiB of 80.0 GiB", "61 °C", "412 W", "pid 12 1.0 GiB lane"):
+    for expected in (
+        "driver 570.1",
+        "NVIDIA H100",
+        "87%",
+        "4.0 GiB of 80.0 GiB",
+        "61 °C",
+        "412 W",
+        "pid 12 1.0 GiB lane",
+    ):
         assert expected in text
     assert "NVIDIA T4" in text
     assert "GPU 2 does not answer: lost" in text
@@ -87,7 +95,9 @@ def test_the_log_index_tells_newest_first_with_errors_and_the_last_line(tmp_path
     home = Home(tmp_path)
     (home.logs / "lanes").mkdir(parents=True)
     (home.logs / "swarmd.log").write_text("INFO started\nERROR disk\n")
-    (home.logs / "lanes" / "r-a1.log").write_bytes(b"Traceback (most recent call last)\n\x1b[31mValueError: no\x1b[0m\n\n")
+    (home.logs / "lanes" / "r-a1.log").write_bytes(
+        b"Traceback (most recent call last)\n\x1b[31mValueError: no\x1b[0m\n\n"
+    )
     (home.logs / "workflow_events.log").write_text("one\ntwo\n")
     (home.logs / "other.txt").write_text("not a log")
     for age, name in enumerate(("lanes/r-a1.log", "workflow_events.log", "swarmd.log")):

@@ -24,7 +24,7 @@ needs_tmux = pytest.mark.skipif(shutil.which("tmux") is None, reason="no tmux on
 
 @pytest.fixture
 def home(tmp_path: Path) -> Iterator[Home]:
-    home = Home(tmp_path / "a home's \"place\"")
+    home = Home(tmp_path / 'a home\'s "place"')
     home.root.mkdir()
     yield home
     subprocess.run(["tmux", "-L", socket_name(home), "kill-server"], capture_output=True, check=False)

@@ -1,0 +1,202 @@
+"""prescreen, refine, optimize, summarize, champion: what a person types, what comes back, with which exit code."""
+
+import json
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from search_builders import a_market
+
+from swarmd.cli import exit_code_of
+from swarmd.engine.backtest import run_backtest
+from swarmd.engine.kernel.costs import Costs
+from swarmd.engine.market.bars import load_bars
+from swarmd.engine.strategies.registry import strategy_named
+
+MTF = strategy_named("mtf_ema")
+VECTORS = [
+    {"tf_fast": 15, "L_fast": 5, "tf_slow": 60, "L_slow": 12, "sl": 0.02, "tp": 0.05},
+    {"tf_fast": 30, "L_fast": 8, "tf_slow": 120, "L_slow": 10, "sl": 0.01, "tp": 0.03},
+    {"tf_fast": 15, "L_fast": 3, "tf_slow": 60, "L_slow": 6, "sl": 0.03, "tp": 0.02},
+]
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("bars")
+    a_market(folder)
+    return folder / "NOISE.parquet"
+
+
+@pytest.fixture
+def home(tmp_path, monkeypatch):
+    monkeypatch.setenv("SWARMD_HOME", str(tmp_path / "home"))
+    return tmp_path / "home"
+
+
+def told(capsys, *arguments, code=0):
+    """What the command prints: stdout as JSON where it was asked for, else (stdout, stderr)."""
+    assert exit_code_of([str(argument) for argument in arguments]) == code
+    out, err = capsys.readouterr()
+    return json.loads(out) if "--json" in arguments else (out, err)
+
+
+def test_prescreen_of_given_vectors_equals_single_runs_row_for_row(data, tmp_path, capsys):
+    given, metrics = tmp_path / "vectors.parquet", tmp_path / "metrics.parquet"
+    pq.write_table(pa.Table.from_pylist(VECTORS), given)
+    document = told(
+        capsys, "prescreen", "--data", data, "--mode", "aggressive", "--params-file", given, "--metrics-out", metrics,
+        "--max-drawdown", 0.95, "--json",
+    )  # fmt: skip
+    rows = pq.read_table(metrics).to_pylist()
+    bars = load_bars(data)
+    for vector, row in zip(VECTORS, rows, strict=True):
+        alone = run_backtest(bars, MTF, vector, mode="aggressive", costs=Costs()).metrics
+        assert {name: row[name] for name in vector} == vector
+        assert row["total_trades"] == alone.total_trades
+        assert row["annual_sharpe"] == pytest.approx(alone.annual_sharpe, rel=1e-9)
+        assert row["max_drawdown"] == pytest.approx(alone.max_drawdown, rel=1e-9)
+    ranked = {row["rank"]: row["score"] for row in rows if row["rank"] is not None}
+    assert [entry["score"] for entry in document["top"]] == [ranked[rank] for rank in sorted(ranked)]
+    assert (document["tried"], document["seed"], document["evaluated_bars"]) == (3, None, bars.n_bars)
+
+
+@pytest.mark.parametrize("suffix", ["csv", "json"])
+def test_vectors_may_come_as_csv_or_json(data, tmp_path, capsys, suffix):
+    path = tmp_path / f"vectors.{suffix}"
+    text = json.dumps(VECTORS)
+    if suffix == "csv":
+        rows = [VECTORS[0], *(vector.values() for vector in VECTORS)]
+        text = "\n".join(",".join(str(value) for value in row) for row in rows)
+    path.write_text(text)
+    document = told(capsys, "prescreen", "--data", data, "--mode", "aggressive", "--params-file", path, "--json")
+    assert document["tried"] == 3
+
+
+def test_prescreen_writes_the_same_file_every_time_and_seconds_beside_it(data, tmp_path, capsys):
+    for name in ("a", "b"):
+        document = told(
+            capsys,
+            "prescreen",
+            "--data",
+            data,
+            "--mode",
+            "aggressive",
+            "--combos",
+            200,
+            "--out",
+            tmp_path / name,
+            "--json",
+        )
+    assert set(document["seconds"]) == {"generate", "prepare", "evaluate", "rank", "serialize", "total"}
+    first, again = ((tmp_path / name / "phase0_top500.json").read_bytes() for name in ("a", "b"))
+    assert first == again
+    assert "seconds" not in json.loads(first)
+    assert json.loads((tmp_path / "a" / "phase0_seconds.json").read_text())["seconds"]["total"] > 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--mode", "agressive"], "did you mean 'aggressive'"),
+        (["--strategy", "mtf_emu"], "did you mean 'mtf_ema'"),
+        (["--primary", "anual_sharpe"], "did you mean 'annual_sharpe'"),
+        (["--engine", "gpu"], "CPU only"),
+        (["--combos", "5", "--params-file", "x.csv"], "exclude each other"),
+        (["--params-file", "nowhere.csv"], "nowhere.csv"),
+        (["--start", "yesterday"], "yesterday"),
+        (["--interval", "7m"], "7m"),
+    ],
+)
+def test_a_bad_flag_is_one_line_on_stderr_and_exit_code_2(data, capsys, arguments, said):
+    out, err = told(capsys, "prescreen", "--data", data, *arguments, code=2)
+    assert out == ""
+    assert err.startswith("error: ")
+    assert err.count("\n") == 1
+    assert said in err
+
+
+def test_vectors_outside_the_limits_or_of_another_strategy_are_refused(data, tmp_path, capsys):
+    path = tmp_path / "v.json"
+    for vector, said in (
+        ({**VECTORS[0], "sl": 5.0}, "sl is 5"),
+        ({"L_fast": 1}, "wanted"),
+        ({"L_fast": "x"}, "numbers"),
+    ):
+        path.write_text(json.dumps([vector]))
+        _, err = told(capsys, "prescreen", "--data", data, "--mode", "aggressive", "--params-file", path, code=2)
+        assert said in err
+
+
+def test_prescreen_without_a_valid_combination_ends_with_1_and_says_why(data, capsys):
+    out, _ = told(capsys, "prescreen", "--data", data, "--combos", 20, "--min-trades", 100000, code=1)
+    assert "none of 20 combinations meets the constraints" in out
+
+
+def test_optimize_refine_and_summarize_on_one_asset(data, home, capsys):
+    flags = ("--data", data, "--mode", "aggressive")
+    done = told(capsys, "optimize", *flags, "--prescreen", 200, "--trials", 24, "--json")
+    assert [entry["phase"] for entry in done["phases"]][:4] == ["preflight", "prescreen", "refine", "screen"]
+    assert done["results"] == str(home / "results" / "optimize" / "NOISE" / "aggressive")
+    more = told(capsys, "refine", *flags, "--trials", 30, "--json")
+    assert (more["tried"], more["verdict"]) == (30, "pass")
+    summary = told(capsys, "summarize", "optimize", "--top", 2, "--json")
+    totals = summary["totals"]
+    assert (totals["prescreened"], totals["trials"]) == (200, 30)
+    assert totals["valid"] + totals["skipped"] + totals["failed"] == 30
+    assert len(summary["top"]) == 2
+    assert summary["best"] == summary["top"][0]
+    assert summary["best"]["score"] == summary["assets"][0]["best_score"] == more["figures"]["score"]
+    spread = summary["percentiles"]["score"]
+    assert spread["p5"] <= spread["p50"] <= spread["p95"] <= summary["best"]["score"]
+    out, _ = told(capsys, "summarize", done["results"])
+    assert "200 prescreened; 30 trials" in out
+
+
+def test_optimize_stops_at_data_that_is_not_fit(tmp_path, home, capsys):
+    a_market(tmp_path / "short", days=30)
+    out, _ = told(
+        capsys, "optimize", "--data", tmp_path / "short" / "NOISE.parquet", "--prescreen", 10, "--trials", 2, code=1
+    )
+    assert "preflight  FAIL" in out
+    assert "30.0 days" in out
+    refused = told(capsys, "summarize", "optimize", "--json")["refused"]
+    assert refused[0]["symbol"] == "NOISE"
+
+
+def test_summarize_of_nothing_says_what_there_is(home, capsys):
+    (home / "results" / "majors").mkdir(parents=True)
+    _, err = told(capsys, "summarize", "major", code=2)
+    assert "campaigns there: majors" in err
+    _, err = told(capsys, "summarize", "majors", code=2)
+    assert "no results in it" in err
+
+
+def test_champions_are_listed_and_shown_and_a_damaged_one_is_told(home, capsys):
+    from swarmd.engine.champions.champion import ChampionFile, write_champion
+
+    assert "no champions yet" in told(capsys, "champion", "list")[0]
+    figures = {"annual_sharpe": 1.0}
+    path = home / "champions" / "BTCUSDT_5m.json"
+    write_champion(
+        path,
+        ChampionFile(
+            symbol="BTCUSDT", timeframe="5m", strategy="mtf_ema", mode="aggressive", parameters={"L_fast": 5},
+            metrics={"development": figures, "vault": figures, "gates": {}}, score=1.5, created_at="t", run_id="r",
+            campaign="c", trial_id=1, snapshot_id="s", data_sha256="d", git_commit=None, code_version="v", tried=9,
+            certificate=None,
+        ),
+    )  # fmt: skip
+    assert told(capsys, "champion", "list", "--json")["champions"][0]["tried"] == 9
+    assert told(capsys, "champion", "show", "BTCUSDT", "--json") == json.loads(path.read_text())
+    _, err = told(capsys, "champion", "show", "ETHUSDT", code=2)
+    assert "there is: BTCUSDT_5m" in err
+    path.write_text(path.read_text().replace('"tried": 9', '"tried": 8'))
+    assert "DAMAGED" in told(capsys, "champion", "list")[0]
+    assert "changed by hand" in told(capsys, "champion", "show", "BTCUSDT", code=2)[1]
+
+
+@pytest.mark.parametrize("command", ["prescreen", "refine", "optimize", "summarize", "champion"])
+def test_help_has_an_example(command, capsys):
+    out, _ = told(capsys, command, "--help")
+    assert f"Example: swarmd {command}" in " ".join(out.split())
