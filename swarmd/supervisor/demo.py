@@ -11,8 +11,8 @@ from pathlib import Path
 from swarmd.state.errors import OutsideError
 from swarmd.state.store.files import Home, atomic_write
 
-_MARKETS = (("planted", "PLANTEDDEMO", ("--sharpe", "4")), ("noise", "NOISEDEMO", ()))
-_DAYS = 365
+_MARKETS = (("planted", "PLANTEDDEMO", ("--sharpe", "5")), ("noise", "NOISEDEMO", ()))
+_DAYS = 730
 _MADE_WITHIN_S = 300.0
 
 _CAMPAIGN = """\
@@ -20,8 +20,10 @@ _CAMPAIGN = """\
 name: demo
 data: {root: bars, interval: 5m}
 assets: {tiers: {DEMO: [PLANTEDDEMO, NOISEDEMO]}}
-strategy: {name: mtf_ema, modes: [balanced]}
-search: {prescreen: {combos: 20000, seed: 42}, refine: {trials: 40}}
+strategy: {name: mtf_ema, modes: [aggressive]}
+search: {prescreen: {combos: 50000, seed: 42}, refine: {trials: 60, seed: 42}}
+# Rules that trade seldom win by luck: a finalist must trade often enough for the held-back third to judge it.
+constraints: {min_trades: 150}
 """
 
 

@@ -42,7 +42,7 @@ class Picture:
 def picture(home: Home) -> Picture:
     projection = Projection.from_journal(home.journal)
     view = projection.view()
-    last_session = next(reversed(view.sessions.values()), None)
+    last_session = next(reversed(list(view.sessions.values())), None)
     now = anchored(last_session, projection.last_at).now()
     return Picture(home, view, now, projection.last_at, daemon_of(home))
 

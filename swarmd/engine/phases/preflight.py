@@ -11,6 +11,7 @@ from swarmd.engine.kernel.fold import SCREEN_METRICS
 from swarmd.engine.market.bars import Bars
 from swarmd.engine.market.faults import DataError
 from swarmd.engine.market.quality import preflight as examine_file
+from swarmd.engine.market.timeframes import DAY_MINUTES
 from swarmd.engine.phases.desk import PREFLIGHT_FILE, Desk
 from swarmd.engine.phases.question import bars_of, bars_path, costs_of, symbol_folder
 from swarmd.engine.search.provenance import provenance
@@ -22,6 +23,7 @@ from swarmd.state.records.result import ResultSummary
 from swarmd.state.work_order import WorkOrder
 
 SCHEMA = "swarmd.preflight/1"
+LEAST_DAYS = 90
 
 
 def preflight(order: WorkOrder, desk: Desk) -> ResultSummary:
@@ -48,6 +50,7 @@ def preflight(order: WorkOrder, desk: Desk) -> ResultSummary:
             interval=settings.data.interval,
             known_gaps=settings.data.known_gaps,
             allow_gaps=settings.data.allow_gaps,
+            min_days=LEAST_DAYS,
         )
         document |= {"report": report.as_document()}
         desk.work(1)
@@ -56,14 +59,18 @@ def preflight(order: WorkOrder, desk: Desk) -> ResultSummary:
             finding.message
             for finding in report.findings
             # Of a stretch of the file the loader is the judge: what lies outside it is nobody's concern.
-            if finding.level == "error" and (is_whole_file or finding.check in ("history", "columns"))
+            if finding.level == "error" and is_whole_file
         ]
+        if problems:
+            return _failed(document, problems, desk, order)
         bars = bars_of(settings.data, order.symbol)
     except DataError as refusal:
         return _failed(document, [str(refusal)], desk, order)
     desk.work(1)
-    if problems:
-        return _failed(document, problems, desk, order)
+    days = bars.n_bars * bars.interval_minutes / DAY_MINUTES
+    if days < LEAST_DAYS:
+        short = f"{path}: {days:.1f} days from {settings.data.start} to {settings.data.end}, fewer than {LEAST_DAYS}"
+        return _failed(document, [f"{short}; ask for a longer stretch"], desk, order)
     warnings = [finding.message for finding in report.findings if finding.level == "warning"]
     probes = _probe(order, bars)
     warnings += [
@@ -91,7 +98,7 @@ def preflight(order: WorkOrder, desk: Desk) -> ResultSummary:
         tried=len(probes),
         figures={
             "bars": bars.n_bars,
-            "days": round(report.days, 1),
+            "days": round(days, 1),
             "synthetic_bars": int(bars.synthetic.sum()),
             "baseline_trades": min(probes.values()),
             "data_sha256": origin.data_sha256,

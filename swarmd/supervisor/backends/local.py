@@ -81,7 +81,7 @@ class LocalBackend:
             **os.environ,
             LOCK_FD_VARIABLE: str(_LOCK_FD),
             BEATS_VARIABLE: f"{self.home.beats_path}:{run.slot}",
-            RUN_VARIABLE: run.id,
+            RUN_VARIABLE: self._mark(run.id),
             "NUMBA_NUM_THREADS": threads,
             "OMP_NUM_THREADS": threads,
             # A CPU lane holds no CUDA context, whatever it imports.
@@ -91,6 +91,10 @@ class LocalBackend:
         if self.notify_socket:
             environment["NOTIFY_SOCKET"] = self.notify_socket
         return environment
+
+    def _mark(self, run: str) -> str:
+        """What every descendant of the run carries. Another home may well have a run of the same id."""
+        return f"{run}@{self.home.run_dir}"
 
     def holds_lock(self, run: str) -> bool:
         return is_locked(self.home.lock_path(run))
@@ -103,7 +107,7 @@ class LocalBackend:
             stat = read_stat(pid)
             if stat is not None and stat.start_ticks == ticks:
                 return Identity(pid, ticks)
-        for candidate in processes_with(RUN_VARIABLE, run.id):
+        for candidate in processes_with(RUN_VARIABLE, self._mark(run.id)):
             stat = read_stat(candidate)
             if stat is not None and os.getsid(candidate) == candidate:
                 return Identity(candidate, stat.start_ticks)
@@ -130,7 +134,7 @@ class LocalBackend:
             exited = process.collect()
             self.unwatch(process.pidfd)
             process.close()
-        kill_stragglers(RUN_VARIABLE, run.id)
+        kill_stragglers(RUN_VARIABLE, self._mark(run.id))
         return exited
 
     def pids(self) -> frozenset[int]:

@@ -92,6 +92,18 @@ def test_preflight_fails_too_little_history_and_a_missing_file_as_verdicts(tmp_p
     assert "no bars of ETHUSDT" in missing.headline
 
 
+def test_preflight_judges_the_campaigns_stretch_and_not_what_lies_outside_it(market, tmp_path):
+    bars = without_bars(market, tmp_path / "holed", np.arange(9800, 9810))
+    data = {"root": str(tmp_path / "holed"), "interval": "15m"}
+    before = np.datetime_as_string(np.datetime64(int(bars.open_time[9000]), "ms"))
+    early = run_phase(tmp_path / "home", tmp_path / "holed", "preflight", data=data | {"end": before})
+    assert (early.verdict, early.figures["bars"]) == ("pass", 9000)
+    week = np.datetime_as_string(np.datetime64(int(bars.open_time[7 * 96]), "ms"))
+    short = run_phase(tmp_path / "home", tmp_path / "holed", "preflight", data=data | {"end": week})
+    assert short.verdict == "fail"
+    assert "7.0 days" in short.headline
+
+
 def test_preflight_warns_where_the_baseline_trades_too_seldom(market, tmp_path):
     told = Told()
     order = an_order(tmp_path, market, "preflight", constraints={"min_trades": 100_000})

@@ -2,6 +2,7 @@
 
 import shutil
 import subprocess
+import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -23,11 +24,15 @@ needs_tmux = pytest.mark.skipif(shutil.which("tmux") is None, reason="no tmux on
 
 
 @pytest.fixture
-def home(tmp_path: Path) -> Iterator[Home]:
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Home]:
+    # A short path: the name of a socket may not be longer than 107 bytes.
+    sockets = tempfile.mkdtemp(prefix="swarmd-")
+    monkeypatch.setenv("TMUX_TMPDIR", sockets)
     home = Home(tmp_path / 'a home\'s "place"')
     home.root.mkdir()
     yield home
     subprocess.run(["tmux", "-L", socket_name(home), "kill-server"], capture_output=True, check=False)
+    shutil.rmtree(sockets)
 
 
 def ask(home: Home, *words: str) -> str:
