@@ -4,11 +4,7 @@ Looked at before anything starts, so that a typing error costs a second and not 
 engine alone, which may not be imported here: its own command is asked in a process of its own.
 """
 
-import json
 import math
-import os
-import subprocess
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -16,10 +12,10 @@ from typing import Any
 from swarmd.state.errors import OutsideError
 from swarmd.state.records.campaign import SpaceRange
 from swarmd.supervisor.campaign_file import CampaignFile, CampaignFileError, nearest
+from swarmd.supervisor.engine_answers import engine_document
 from swarmd.supervisor.yaml_places import Problem
 
 BARS_SUFFIXES = (".parquet", ".csv", ".feather")
-_ENGINE_WITHIN_S = 120.0
 
 Card = Mapping[str, Any]
 
@@ -51,20 +47,9 @@ def data_problems(file: CampaignFile) -> list[Problem]:
 
 def strategy_cards() -> dict[str, Card]:
     """The strategies by name, as the engine tells of them."""
-    command = [sys.executable, "-P", "-m", "swarmd", "strategies", "list", "--json"]
     try:
-        told = subprocess.run(
-            command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=_ENGINE_WITHIN_S, env=os.environ
-        )
-        if told.returncode != 0:
-            last = (told.stderr.strip().splitlines() or [f"exit code {told.returncode}"])[-1]
-            raise OutsideError(f"the engine could not list its strategies: {last}; try `swarmd strategies list`")
-        return {card["name"]: card for card in json.loads(told.stdout)["strategies"]}
-    except subprocess.TimeoutExpired as cause:
-        raise OutsideError(
-            f"the engine did not list its strategies within {_ENGINE_WITHIN_S:g} s; try again"
-        ) from cause
-    except (OSError, ValueError, KeyError) as cause:
+        return {card["name"]: card for card in engine_document("strategies", "list")["strategies"]}
+    except (KeyError, TypeError) as cause:
         raise OutsideError(f"the engine's list of strategies is not readable: {cause!r}") from cause
 
 

@@ -241,7 +241,7 @@ def _asked(before: View, campaign: CampaignSettings | None, file: str, session: 
             )
         ]
     renewed = known.model_copy(update={"at": now, "started_at": now, "caused_by": (session.id,)})
-    if known.status in (CampaignStatus.STOPPED, CampaignStatus.PAUSED):
+    if known.status is CampaignStatus.STOPPED:
         ask = Request(
             id=f"{session.id}-resume",
             at=now,

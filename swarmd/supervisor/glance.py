@@ -15,12 +15,16 @@ from swarmd.state.store.tables import Tables
 
 @dataclass(frozen=True, slots=True)
 class Glance:
-    """``campaign`` is the last one started, or empty; ``open_runs`` are ids of runs not ended."""
+    """``campaign`` is the last one started, or empty; ``open_runs`` are ids of runs not ended.
+
+    ``stopped_by`` says who asked for the last stop: ``cli`` is a person's wish, a signal may be a machine going down.
+    """
 
     campaign: str
     status: str
     open_runs: tuple[str, ...]
     answers: dict[str, str]
+    stopped_by: str
 
 
 def glance(home: Home) -> Glance:
@@ -32,6 +36,14 @@ def glance(home: Home) -> Glance:
         status=str(campaigns[last]["status"]) if last else "",
         open_runs=tuple(
             run for run, said in _data(tables, "run").items() if said["status"] in ("starting", "running", "stopping")
+        ),
+        stopped_by=next(
+            (
+                str(said["asked_by"])
+                for said in reversed(list(_data(tables, "request").values()))
+                if said["verb"] in ("stop", "stop_now")
+            ),
+            "",
         ),
         answers={
             request: str(said["answer"])

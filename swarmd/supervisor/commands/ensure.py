@@ -14,8 +14,8 @@ _OTHER_WITHIN_S = 1.0
 
 
 @click.command(
-    epilog="Example: swarmd ensure     In a crontab: * * * * * swarmd --home /srv/swarm ensure     A campaign that was "
-    "stopped is taken up again; one that is done, or a home that never had one, is left alone."
+    epilog="Example: swarmd ensure     In a crontab: * * * * * swarmd --home /srv/swarm ensure     A campaign that is "
+    "done, or was stopped by `swarmd stop`, or a home that never had one, is left alone."
 )
 @click.option("--until-done", is_flag=True, help="If it must be started: leave when the campaign is done.")
 @click.option("--no-monitors", is_flag=True, help="Without the tmux monitors.")
@@ -41,6 +41,9 @@ def _ensured(home: Home, until_done: bool, no_monitors: bool) -> tuple[str, int 
         return "nothing", None, f"no campaign was ever started on {home.root}; begin with `swarmd start CAMPAIGN.yaml`"
     if seen.status == "done":
         return "nothing", None, f"campaign {seen.campaign} is done; nothing to run"
+    if seen.status == "stopped" and seen.stopped_by == "cli":
+        text = f"campaign {seen.campaign} was stopped on purpose; take it up again with `swarmd start`"
+        return "nothing", None, text
     try:
         pid = start_detached(home, None, until_done=until_done, monitors=not no_monitors)
     except OperatorError:

@@ -22,6 +22,19 @@ from swarmd.supervisor.presence import daemon_of
 @click.option("--no-monitors", is_flag=True, help="Without the tmux monitors.")
 @click.option("--no-screen", is_flag=True, help="One line for each change instead of the live view.")
 @click.option("--demo", is_flag=True, help="A small campaign on two made-up markets, to see it work in minutes.")
+@click.option(
+    "--data",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help="A ready-made campaign over every bars file of this folder.",
+)
+@click.option(
+    "--known-gap",
+    "known_gaps",
+    multiple=True,
+    metavar="DAY",
+    help="With --data: a day whose missing bars are accepted.",
+)
 @click.option("--checked", is_flag=True, hidden=True, help="The campaign was checked by the process that started this.")
 @home_option
 @json_option
@@ -32,6 +45,8 @@ def start(
     no_monitors: bool,
     no_screen: bool,
     demo: bool,
+    data: Path | None,
+    known_gaps: tuple[str, ...],
     checked: bool,
     home: Home,
     as_json: bool,
@@ -45,17 +60,19 @@ def start(
         raise OperatorError(
             f"a daemon already runs here ({running.told(home)}); look with `swarmd status`, end it with `swarmd stop`"
         )
-    if demo and campaign is not None:
-        raise OperatorError("give a campaign or --demo, not both")
+    if sum((demo, data is not None, campaign is not None)) > 1:
+        raise OperatorError("give one of: a campaign file, --data DIR, --demo")
+    if known_gaps and data is None:
+        raise OperatorError("--known-gap goes with --data; a campaign file has data.known_gaps for it")
     if as_json and not detach:
         raise OperatorError("--json needs --detach: in the foreground the answer would come only at the end")
-    if campaign is None and not demo:
-        require_campaign(home)
-    if demo:
-        from swarmd.supervisor.demo import demo_campaign
+    if demo or data is not None:
+        from swarmd.supervisor.ready_made import campaign_over, demo_campaign
 
         home.prepare()
-        campaign = demo_campaign(home)
+        campaign = demo_campaign(home) if data is None else campaign_over(home, data, known_gaps)
+    elif campaign is None:
+        require_campaign(home)
     if detach:
         _start_detached(home, campaign, until_done, no_monitors, as_json)
         return
