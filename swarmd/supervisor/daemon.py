@@ -34,6 +34,7 @@ from swarmd.supervisor.campaign_file import digest
 from swarmd.supervisor.chronicle import Chronicle
 from swarmd.supervisor.clock import anchored, boot_id, wall_millis
 from swarmd.supervisor.cycle import Swarm, Turn, turn
+from swarmd.supervisor.effects.documents import write_run_meta
 from swarmd.supervisor.logs import log, open_log
 from swarmd.supervisor.monitors.desk import MonitorDesk
 from swarmd.supervisor.processes import become_subreaper
@@ -120,6 +121,8 @@ async def _session(
             opening = _opening(before, session, policy, campaign, campaign_file, now)
             found = [damage for damage in (*damages, journal.torn) if damage is not None and damage.is_new]
             swarm.record([*opening, *journal_damages(found, now=now)])
+            if (asked := swarm.projection.view().campaign) is not None:
+                write_run_meta(home, asked, session)
             log.info("session %s open: pid %d, %d lanes", session.id, os.getpid(), policy.max_lanes)
             become_subreaper()
             _ask_on_signals(swarm, wake)

@@ -4,15 +4,36 @@ import asyncio
 import sys
 from pathlib import Path
 
+import orjson
+
 from swarmd.agents.pages.handoff import CommandOutput, handoff
+from swarmd.state.records.campaign import Campaign
 from swarmd.state.records.gauge import Document
 from swarmd.state.records.record import Record
+from swarmd.state.records.session import Session
 from swarmd.state.store.files import Home, atomic_write
 from swarmd.state.units import Millis, iso
 from swarmd.state.view import View
 
 _COMMAND_WITHIN_S = 20.0
 _OUTPUT_MAX = 6_000
+
+
+def write_run_meta(home: Home, campaign: Campaign, session: Session) -> None:
+    """``results/<campaign>/run_meta.json``: the question as it was resolved, kept with its answers."""
+    document = {
+        "schema": "swarmd.run_meta/1",
+        "campaign": campaign.id,
+        "digest": campaign.digest,
+        "file": campaign.file,
+        "run_id": session.id,
+        "started_at": iso(campaign.started_at),
+        "host": session.host,
+        "code_version": session.code_version,
+        "settings": campaign.settings.model_dump(mode="json"),
+    }
+    path = home.results_of(campaign.id) / "run_meta.json"
+    atomic_write(path, orjson.dumps(document, option=orjson.OPT_INDENT_2) + b"\n", sync=True)
 
 
 async def write_handoff(view: View, home: Home, reason: str, cause: str, *, now: Millis) -> list[Record]:
