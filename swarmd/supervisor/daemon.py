@@ -91,7 +91,7 @@ async def _session(
     try:
         projection = Projection.from_journal(home.journal)
         before = projection.view()
-        _check_campaign(before, campaign)
+        check_campaign_unchanged(before, campaign)
         previous = [None, *before.sessions.values()][-1]
         clock = anchored(previous, projection.last_at)
         now = clock.now()
@@ -118,7 +118,7 @@ async def _session(
                 number=before.cycle.number if before.cycle else 0,
                 started_at=now,
             )
-            opening = _opening(before, session, policy, campaign, campaign_file, now)
+            opening = opening_records(before, session, policy, campaign, campaign_file, now)
             found = [damage for damage in (*damages, journal.torn) if damage is not None and damage.is_new]
             swarm.record([*opening, *journal_damages(found, now=now)])
             if (asked := swarm.projection.view().campaign) is not None:
@@ -169,7 +169,7 @@ async def _loop(swarm: Swarm, wake: asyncio.Event, on_cycle: OnCycle | None) -> 
             due = loop.time()
 
 
-def _check_campaign(before: View, campaign: CampaignSettings | None) -> None:
+def check_campaign_unchanged(before: View, campaign: CampaignSettings | None) -> None:
     if campaign is None:
         if before.campaign is None:
             raise OperatorError(
@@ -202,7 +202,7 @@ def policy_of(settings: CampaignSettings | None, cores: int, *, monitors: bool, 
     )
 
 
-def _opening(
+def opening_records(
     before: View, session: Session, policy: Policy, campaign: CampaignSettings | None, file: str, now: Millis
 ) -> list[Record]:
     """What a session says first: that the former was lost if it never closed, the limits, the lanes, the question."""

@@ -35,7 +35,7 @@ def sleeper() -> Iterator[Process]:
     process = hold(pid, 0, is_child=True)
     assert process is not None
     yield process
-    if process.pid in {int(name) for name in os.listdir("/proc") if name.isdigit()}:
+    if Path(f"/proc/{process.pid}").exists():
         process.send(signal.SIGKILL)
         eventually(process.has_ended)
         process.collect()
@@ -98,8 +98,9 @@ def test_the_whole_group_is_killed_with_its_leader(tmp_path: Path) -> None:
         sys.executable,
         "-S",
         "-c",
-        "import subprocess, sys, time; "
-        f"open({str(note)!r}, 'w').write(str(subprocess.Popen([sys.executable, '-S', '-c', 'import time; time.sleep(60)']).pid)); "
+        "import subprocess, sys, time\n"
+        "child = subprocess.Popen([sys.executable, '-S', '-c', 'import time; time.sleep(60)'])\n"
+        f"open({str(note)!r}, 'w').write(str(child.pid))\n"
         "time.sleep(60)",
     )
     process = hold(leader, 0, is_child=True)

@@ -1,0 +1,97 @@
+"""Results count once, under their own token, and a torn line counts as nothing; requests arrive as records."""
+
+from pathlib import Path
+
+import pytest
+from builders import JOB, RUN, a_job, a_request, a_result, a_run, a_view
+
+from swarmd.state.records.request import Request, Verb
+from swarmd.state.records.result import Result, ResultSummary
+from swarmd.state.store.files import Home
+from swarmd.state.work_order import ResultLine, SaidLine
+from swarmd.supervisor.presence import ask
+from swarmd.supervisor.sensors.outbox import observe_inbox, observe_results, result_line
+
+SUMMARY = ResultSummary(verdict="pass", headline="57,600 bars fit to use", tried=3, figures={"bars": 57_600})
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Home:
+    made = Home(tmp_path / "home")
+    made.prepare()
+    return made
+
+
+def said(home: Home, *lines: bytes, run: str = RUN) -> None:
+    outbox = home.outbox_of(run)
+    outbox.mkdir(parents=True, exist_ok=True)
+    (outbox / "events.jsonl").write_bytes(b"".join(lines))
+
+
+def a_line(token: int) -> bytes:
+    return ResultLine(token=token, summary=SUMMARY, wall=1).model_dump_json().encode() + b"\n"
+
+
+def test_a_reported_result_becomes_a_record_once(home: Home) -> None:
+    said(home, SaidLine(token=1, text='about the "result"', wall=1).model_dump_json().encode() + b"\n", a_line(1))
+    view = a_view(jobs=[a_job(attempt=1)], runs=[a_run(status="running")])
+    [result] = observe_results(view, home, now=9)
+    assert isinstance(result, Result)
+    assert (result.id, result.job, result.attempt, result.summary) == (RUN, JOB, 1, SUMMARY)
+    again = a_view(jobs=[a_job(attempt=1)], runs=[a_run(status="running")], results=[result])
+    assert observe_results(again, home, now=10) == []
+
+
+@pytest.mark.parametrize("cut", [1, 7, 40])
+def test_a_torn_result_is_not_a_result(home: Home, cut: int) -> None:
+    said(home, a_line(1)[:-cut])
+    assert result_line(home.outbox_of(RUN), 1) is None
+
+
+def test_a_result_under_another_token_is_not_this_runs(home: Home) -> None:
+    said(home, a_line(1))
+    assert result_line(home.outbox_of(RUN), 2) is None
+
+
+def test_a_run_that_has_said_nothing_has_no_result(home: Home) -> None:
+    assert result_line(home.outbox_of(RUN), 1) is None
+
+
+def test_a_result_of_an_ordered_run_waits_until_its_process_was_seen(home: Home) -> None:
+    said(home, a_line(1))
+    view = a_view(jobs=[a_job(attempt=1)], runs=[a_run(status="starting")])
+    assert observe_results(view, home, now=9) == []
+
+
+def test_requests_become_records_and_their_files_are_done_with(home: Home) -> None:
+    name = ask(home, "pause")
+    [request], files = observe_inbox(a_view(), home, now=5)
+    assert isinstance(request, Request)
+    assert (request.id, request.verb, request.asked_by, request.at) == (name, Verb.PAUSE, "cli", 5)
+    assert files == [home.inbox / f"{name}.json"]
+
+
+def test_a_request_already_on_record_is_not_made_twice(home: Home) -> None:
+    name = ask(home, "stop")
+    known, files = observe_inbox(a_view(requests=[a_request(id=name)]), home, now=5)
+    assert known == []
+    assert files == [home.inbox / f"{name}.json"]
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"{", b"[]", orjson.dumps({"verb": "fly", "asked_by": "x"}), b'{"verb":"stop"}']
+)
+def test_a_damaged_request_asks_for_nothing_and_is_put_away(home: Home, content: bytes) -> None:
+    (home.inbox / "broken.json").write_bytes(content)
+    requests, files = observe_inbox(a_view(), home, now=5)
+    assert requests == []
+    assert files == [home.inbox / "broken.json"]
+
+
+def test_results_of_several_runs_are_told_apart(home: Home) -> None:
+    other = f"{JOB}-a2"
+    said(home, a_line(1))
+    said(home, a_line(2), run=other)
+    runs = [a_run(status="lost", ended_at=3, reason="gone"), a_run(JOB, 2, status="running")]
+    seen = observe_results(a_view(jobs=[a_job(attempt=2)], runs=runs, results=[a_result()]), home, now=9)
+    assert [(record.id, getattr(record, "attempt", 0)) for record in seen] == [(other, 2)]

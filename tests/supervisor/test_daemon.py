@@ -1,0 +1,67 @@
+"""What a session says first: limits as numbers, a lane per slot, and never two questions under one name."""
+
+import pytest
+from builders import a_campaign, a_lane, a_session, a_view, the_settings
+
+from swarmd.state.errors import OperatorError
+from swarmd.state.records.campaign import CampaignSettings
+from swarmd.state.records.lane import Lane, LaneStatus
+from swarmd.state.records.record import Record
+from swarmd.state.records.request import Request, Verb
+from swarmd.state.records.session import Session, SessionStatus
+from swarmd.state.view import View
+from swarmd.supervisor.campaign_file import digest
+from swarmd.supervisor.daemon import check_campaign_unchanged, opening_records, policy_of
+
+NOW = 1_000
+
+
+def opened(before: View, campaign: CampaignSettings | None, **limits: int) -> list[Record]:
+    policy = policy_of(campaign or the_settings(), 2, monitors=False, now=NOW).model_copy(update=limits)
+    return opening_records(before, a_session(id="new", at=NOW), policy, campaign, "c.yaml", NOW)
+
+
+def test_auto_means_a_lane_per_core_and_a_number_means_that_number() -> None:
+    assert policy_of(the_settings(), 6, monitors=True, now=NOW).max_lanes == 6
+    assert policy_of(the_settings(limits={"max_lanes": 3}), 6, monitors=True, now=NOW).max_lanes == 3
+
+
+def test_the_campaigns_limits_are_the_policys() -> None:
+    limits = {"run_timeout": "30m", "max_attempts": 3, "backoff": ["2s", "20s"], "disk_free_min": "2GiB"}
+    policy = policy_of(the_settings(limits=limits), 2, monitors=True, now=NOW)
+    told = (policy.run_timeout, policy.max_attempts, policy.backoff_first, policy.backoff_cap, policy.disk_free_min)
+    assert told == (1_800_000, 3, 2_000, 20_000, 2 << 30)
+
+
+def test_a_session_that_never_closed_is_lost() -> None:
+    before = a_view(sessions=[a_session(id="old", status="open")])
+    lost = [record for record in opened(before, None) if isinstance(record, Session) and record.id == "old"]
+    assert [record.status for record in lost] == [SessionStatus.LOST]
+
+
+def test_lanes_are_made_once_and_those_beyond_the_limit_are_held() -> None:
+    before = a_view(lanes=[a_lane("cpu0", slot=0), a_lane("cpu1", slot=1), a_lane("cpu2", slot=2)])
+    lanes = [record for record in opened(before, None, max_lanes=4) if isinstance(record, Lane)]
+    assert [lane.id for lane in lanes] == ["cpu3"]
+    held = [record for record in opened(before, None, max_lanes=2) if isinstance(record, Lane)]
+    assert [(lane.id, lane.status) for lane in held] == [("cpu2", LaneStatus.HELD)]
+
+
+@pytest.mark.parametrize(("status", "asks"), [("stopped", [Verb.RESUME]), ("paused", []), ("active", []), ("done", [])])
+def test_starting_again_resumes_what_was_stopped_and_leaves_a_pause_alone(status: str, asks: list[Verb]) -> None:
+    before = a_view(campaigns=[a_campaign(status=status)])
+    requests = [record for record in opened(before, None) if isinstance(record, Request)]
+    assert [request.verb for request in requests] == asks
+
+
+def test_the_same_question_may_be_started_again_and_a_changed_one_may_not_keep_its_name() -> None:
+    settings = the_settings()
+    before = a_view(campaigns=[a_campaign(settings=settings, digest=digest(settings))])
+    check_campaign_unchanged(before, settings)
+    with pytest.raises(OperatorError, match=r"was started with other settings .* give the changed file another `name`"):
+        check_campaign_unchanged(before, the_settings(search={"prescreen": {"combos": 7}}))
+
+
+def test_resuming_without_any_campaign_says_how_to_begin() -> None:
+    with pytest.raises(OperatorError, match=r"swarmd start CAMPAIGN\.yaml"):
+        check_campaign_unchanged(a_view(campaigns=[]), None)
