@@ -78,9 +78,7 @@ def test_a_request_already_on_record_is_not_made_twice(home: Home) -> None:
     assert files == [home.inbox / f"{name}.json"]
 
 
-@pytest.mark.parametrize(
-    "content", [b"", b"{", b"[]", orjson.dumps({"verb": "fly", "asked_by": "x"}), b'{"verb":"stop"}']
-)
+@pytest.mark.parametrize("content", [b"", b"{", b"[]", b'{"verb":"fly","asked_by":"x"}', b'{"verb":"stop"}'])
 def test_a_damaged_request_asks_for_nothing_and_is_put_away(home: Home, content: bytes) -> None:
     (home.inbox / "broken.json").write_bytes(content)
     requests, files = observe_inbox(a_view(), home, now=5)
