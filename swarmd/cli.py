@@ -53,7 +53,7 @@ VERBS: dict[str, Verb] = {
     "refine": Verb(f"{_ENGINE}.refine:refine", RESEARCH, "Optuna search from the screen's best."),
     "optimize": Verb(f"{_ENGINE}.optimize:optimize", RESEARCH, "All phases for one asset in this process."),
     "summarize": Verb(f"{_ENGINE}.summarize:summarize", RESEARCH, "Totals, best and percentiles of a run's results."),
-    "champion": Verb(f"{_ENGINE}.champion:champion", RESEARCH, "List, show, set, roll back and verify champions."),
+    "champion": Verb(f"{_ENGINE}.champion:champion", RESEARCH, "List champions, or show one with its evidence."),
     "config": Verb(f"{_CONTROL}.config:config", MACHINE, "Check a campaign file; print its JSON Schema."),
     "doctor": Verb(f"{_CONTROL}.doctor:doctor", MACHINE, "What is missing or wrong on this machine, and the fix."),
 }

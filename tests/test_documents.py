@@ -1,0 +1,253 @@
+"""The pages tell the truth: every command line parses, every link leads somewhere, every worked example comes out."""
+
+import doctest
+import importlib.util
+import re
+import shlex
+from collections.abc import Iterator
+from importlib.machinery import SourceFileLoader
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import click
+import pytest
+from repository import ROOT, committed_texts
+
+from swarmd.cli import VERBS, cli
+from swarmd.state.records.incident import INCIDENT_MOVES
+from swarmd.state.records.job import Phase
+from swarmd.state.store.codec import KINDS
+
+DOCS = ROOT / "docs"
+PAGES = sorted([ROOT / "README.md", ROOT / "CHANGELOG.md", *DOCS.glob("*.md"), *(DOCS / "adr").glob("*.md")])
+TAUGHT = [page for page in PAGES if page.name != "CHANGELOG.md"]
+FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+
+
+def named(page: Path) -> str:
+    return str(page.relative_to(ROOT))
+
+
+# -- command lines ----------------------------------------------------------------------------------------------------
+
+
+def command_lines(text: str) -> Iterator[str]:
+    """Every `swarmd …` of the shell blocks of a page: to be typed as they stand."""
+    for language, block in FENCE.findall(text):
+        if language in ("sh", "bash", "console"):
+            yield from (line for line in block.splitlines() if line.startswith("swarmd "))
+
+
+def mentions(text: str) -> list[str]:
+    """Every `swarmd …` within a sentence; it may name a command without all it needs."""
+    return re.findall(r"`(swarmd [^`]+)`", FENCE.sub("", text))
+
+
+def parse(line: str) -> None:
+    """Walk a command line through click's own parser, running nothing; UsageError where it does not parse.
+
+    Values are not converted (a file of an example need not exist), except choices: those are words of ours.
+    """
+    command: click.Command = cli
+    context = click.Context(cli, info_name="swarmd")
+    words = _words(line)
+    while True:
+        values, left, _ = command.make_parser(context).parse_args(list(words))
+        params = command.get_params(context)
+        if any(param.is_eager and values.get(param.name or "") is True for param in params):
+            return  # --help or --version: the rest does not count
+        for param in params:
+            _check(param, values.get(param.name or ""), context)
+        if not isinstance(command, click.Group):
+            if left:
+                raise click.UsageError(f"{' '.join(left)!r} is left over", context)
+            return
+        if not left:
+            raise click.MissingParameter("it names no command", context, param_type="command")
+        name, *words = left
+        found = command.get_command(context, name)
+        if found is None:
+            raise click.UsageError(f"there is no command {name!r}", context)
+        command, context = found, click.Context(found, info_name=name, parent=context)
+
+
+def _words(line: str) -> list[str]:
+    """Up to where the shell takes over: a comment, a pipe, a redirection, what follows."""
+    words = shlex.split(line, comments=True)[1:]
+    ends = [at for at, word in enumerate(words) if word in ("|", ">", ">>", ";", "&&", "2>&1")]
+    return words[: min(ends, default=len(words))]
+
+
+def _check(param: click.Parameter, value: Any, context: click.Context) -> None:
+    given = [one for one in (value if isinstance(value, (list, tuple)) else [value]) if isinstance(one, str)]
+    if param.required and not given:
+        raise click.MissingParameter(ctx=context, param=param)
+    if isinstance(param.type, click.Choice):
+        for one in given:
+            param.type.convert(one, param, context)
+
+
+@pytest.mark.parametrize("page", TAUGHT, ids=named)
+def test_every_command_line_of_a_page_parses(page: Path) -> None:
+    refused = {}
+    text = page.read_text()
+    for line in [*command_lines(text), *mentions(text)]:
+        try:
+            parse(line)
+        except click.MissingParameter as wrong:
+            if line not in mentions(text):
+                refused[line] = wrong.format_message()
+        except click.ClickException as wrong:
+            refused[line] = wrong.format_message()
+    assert refused == {}
+
+
+def test_the_pages_do_show_command_lines() -> None:
+    texts = [page.read_text() for page in TAUGHT]
+    shown = [shlex.split(line)[1] for text in texts for line in command_lines(text)]
+    assert len(shown) >= 10
+    assert {"start", "status", "query", "explain", "stop"} <= set(shown)
+    assert len([line for text in texts for line in mentions(text)]) >= 10
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "swarmd statsu",
+        "swarmd stop --nwo",
+        "swarmd query lnaes",
+        "swarmd config check",
+        "swarmd config chekc campaign.yaml",
+        "swarmd explain one two",
+        "swarmd",
+    ],
+)
+def test_a_wrong_command_line_in_a_page_would_be_found(line: str) -> None:
+    with pytest.raises(click.ClickException):
+        parse(line)
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_the_examples_in_the_help_parse(verb: str) -> None:
+    command = cli.get_command(click.Context(cli), verb)
+    assert command is not None
+    leaves = list(command.commands.values()) if isinstance(command, click.Group) else [command]
+    for leaf in leaves:
+        # One ends where blanks set the next apart, or the sentence about it begins.
+        examples = re.findall(r"swarmd [^`]+?(?=\s{2,}|`|, or |\.(?:\s|$)|$)", leaf.epilog or "", re.MULTILINE)
+        assert examples, f"{verb} {leaf.name}"
+        for example in examples:
+            parse(example)
+
+
+def test_scripts_that_the_pages_name_exist() -> None:
+    for page in TAUGHT:
+        for name in re.findall(r"(?<![\w/])scripts/(\w+)", page.read_text()):
+            assert (ROOT / "scripts" / name).is_file(), f"{named(page)} names scripts/{name}"
+
+
+# -- links and places -------------------------------------------------------------------------------------------------
+
+
+def anchors(text: str) -> set[str]:
+    """Headings as they are linked to: lower case, blanks as hyphens, punctuation dropped."""
+    headings = re.findall(r"^#+ (.+)$", FENCE.sub("", text), re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=named)
+def test_every_relative_link_leads_somewhere(page: Path) -> None:
+    text = FENCE.sub("", page.read_text())
+    for target in re.findall(r"\]\(([^)\s]+)\)", text):
+        if "://" in target:
+            continue
+        path, _, anchor = target.partition("#")
+        there = (page.parent / path).resolve() if path else page
+        assert there.exists(), f"{named(page)} links to {target}"
+        assert there.is_relative_to(ROOT), f"{named(page)} links out of the project: {target}"
+        if anchor:
+            assert anchor in anchors(there.read_text()), f"{named(page)} links to {target}, a heading that is not there"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=named)
+def test_every_file_of_the_code_that_a_page_names_exists(page: Path) -> None:
+    for name in re.findall(r"`((?:swarmd/|tests/|state/|agents/|engine/|supervisor/)[\w/]+\.py)`", page.read_text()):
+        assert (ROOT / name).exists() or (ROOT / "swarmd" / name).exists(), f"{named(page)} names {name}"
+
+
+# -- the words --------------------------------------------------------------------------------------------------------
+
+
+def vocabulary() -> dict[str, str]:
+    rows = re.findall(r"^\| ([^|]+?) \| (.+) \|$", (DOCS / "vocabulary.md").read_text(), re.MULTILINE)
+    return {word: meaning for word, meaning in rows if word not in ("word", "---")}
+
+
+def test_every_word_is_told_once() -> None:
+    rows = re.findall(r"^\| ([^|]+?) \| .+ \|$", (DOCS / "vocabulary.md").read_text(), re.MULTILINE)
+    words = [word for row in rows for word in row.split(", ")]
+    assert len(words) == len(set(words))
+    assert {"bar", "lane", "run", "campaign", "phase", "trial", "incident", "record", "guard", "vault"} <= set(words)
+
+
+def test_the_vocabulary_and_the_code_name_the_same_statuses_and_phases() -> None:
+    told = re.findall(r"`(\w+)`", vocabulary()["phase"])
+    built = [phase.value for phase in Phase]
+    assert [phase for phase in told if phase in built] == built
+    assert re.findall(r"`(\w+)`", vocabulary()["incident"]) == [status.value for status in INCIDENT_MOVES.moves]
+
+
+def test_the_pages_and_the_code_name_the_same_phases() -> None:
+    in_order = " → ".join(f"`{phase.value}`" for phase in Phase)
+    for page in (ROOT / "README.md", DOCS / "architecture.md"):
+        without_asides = re.sub(r" \([^)]*\)", "", " ".join(page.read_text().split()))
+        assert in_order in without_asides, f"{named(page)} tells the phases otherwise"
+
+
+def test_words_that_have_a_better_one_are_not_used() -> None:
+    better = {"candlestick": "bar", "candle": "bar", "worker thread": "lane", "hyperparameter": "parameter"}
+    texts = committed_texts("swarmd", "docs", "README.md")
+    used = [f"{path}: {word}" for path, text in texts for word in better if re.search(rf"\b{word}s?\b", text.lower())]
+    assert used == []
+
+
+# -- pages that are made, and figures that are recomputed -------------------------------------------------------------
+
+
+def script(name: str) -> ModuleType:
+    """A script as a module, without running it."""
+    loader = SourceFileLoader(name, str(ROOT / "scripts" / name))
+    spec = importlib.util.spec_from_loader(name, loader)
+    assert spec is not None
+    module = importlib.util.module_from_spec(spec)
+    loader.exec_module(module)
+    return module
+
+
+def test_the_page_of_the_records_is_up_to_date() -> None:
+    told: Any = script("make_records_page")
+    assert (DOCS / "records.md").read_text() == told.records_page(), "run .venv/bin/python scripts/make_records_page"
+
+
+def test_the_page_of_the_records_has_a_chapter_for_every_kind_and_a_drawing_for_every_lifecycle() -> None:
+    text = (DOCS / "records.md").read_text()
+    assert set(KINDS) <= set(re.findall(r"^## (\w+)$", text, re.MULTILINE))
+    drawn = re.findall(r"^## (\w+)\n(?:(?!^## ).)*?^stateDiagram-v2$", text, re.MULTILINE | re.DOTALL)
+    assert drawn == ["campaign", "incident", "job", "lane", "request", "run", "session", "source", "step"]
+    assert "    starting --> running\n" in text
+    assert "| `attempt` | `int` | `0` | the fencing token of the newest run ordered for it" in text
+
+
+def test_the_worked_examples_of_the_guards_come_out() -> None:
+    failed, tried = doctest.testfile(str(DOCS / "guards.md"), module_relative=False)
+    assert tried >= 10
+    assert failed == 0
+
+
+def test_the_worked_example_in_words_has_the_figures_of_the_one_that_is_run() -> None:
+    text = (DOCS / "guards.md").read_text()
+    prose, _, run = text.partition("**Worked example.**")[2].partition("```python")
+    for figure in ("1.5556", "1.0308", "1.5092", "0.9344"):
+        assert figure in prose, figure
+        assert figure in run, figure
