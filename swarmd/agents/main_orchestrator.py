@@ -9,10 +9,10 @@ from collections import Counter
 from typing import assert_never
 
 from swarmd.agents.rules.page_state import PageState, page_state
-from swarmd.agents.rules.plan import planned_jobs
+from swarmd.agents.rules.plan import plan_size, planned_jobs
 from swarmd.agents.rules.pulse import is_unkillable
 from swarmd.agents.rules.ranking import PHASES
-from swarmd.agents.rules.words import several
+from swarmd.agents.rules.words import gate_word, several
 from swarmd.state.actions import (
     Action,
     AnswerRequest,
@@ -25,13 +25,15 @@ from swarmd.state.actions import (
 )
 from swarmd.state.records.campaign import Campaign, CampaignStatus
 from swarmd.state.records.job import Job, JobStatus, Phase
-from swarmd.state.records.request import Request, Verb
+from swarmd.state.records.request import Request, RequestStatus, Verb
 from swarmd.state.records.run import RunAlive, RunOrdered, RunStatus, run_id
+from swarmd.state.records.session import Session
 from swarmd.state.units import Millis
 from swarmd.state.view import View
 
 NAME = "main_orchestrator"
 _STOPS = (Verb.STOP, Verb.STOP_NOW)
+_OVERTAKEN = "overtaken"
 _ENDED_BADLY = (JobStatus.FAILED, JobStatus.QUARANTINED, JobStatus.SKIPPED)
 
 
@@ -43,6 +45,8 @@ def decide(view: View, now: Millis) -> list[Action]:
         (request for request in view.pending_requests() if request.id not in late), key=lambda each: (each.at, each.id)
     )
     stops = [request for request in pending if request.verb in _STOPS]
+    if not stops and (leaving := _left_open(view)):
+        return [*settled, *overtaken, *leaving]
     if stops:
         return [*settled, *overtaken, *_stopping(view, pending, stops, now, is_settling=bool(settled))]
     steered = _steered(view, pending[0]) if pending else []
@@ -56,6 +60,8 @@ def _queued(view: View) -> list[Action]:
     """The jobs the campaign is made of and that are not on record yet."""
     campaign = view.campaign
     if campaign is None or campaign.status is not CampaignStatus.ACTIVE:
+        return []
+    if len(view.jobs_of_campaign()) >= plan_size(campaign):
         return []
     return [
         QueueJob(
@@ -102,7 +108,8 @@ def _skipped(view: View) -> list[Action]:
     for job in view.jobs.values():
         if job.status in _ENDED_BADLY:
             is_first = job.status is not JobStatus.SKIPPED
-            closed[job.id] = f"{job.phase.value} {job.status.value}: {job.reason}" if is_first else job.reason
+            # Short: the gate's own record holds its whole story, and each job behind it would repeat it.
+            closed[job.id] = gate_word(view, job) if is_first else job.reason
             continue
         gate = next((gate for gate in job.after if gate in closed), None)
         if gate is None or job.status is JobStatus.DONE or view.open_run_of(job.id) is not None:
@@ -123,12 +130,27 @@ def _overtaken(view: View) -> list[AnswerRequest]:
     return [
         AnswerRequest(
             request=request.id,
-            reason=f"overtaken: the session asked to stop died, {session.id} began {session.at - request.at} ms later",
+            reason=f"{_OVERTAKEN}: its session died, and {session.id} began {session.at - request.at} ms later",
             caused_by=(request.id, session.id),
         )
         for request in view.pending_requests()
         if request.verb in _STOPS and request.at < session.at
     ]
+
+
+def _left_open(view: View) -> list[Action]:
+    """The end once more, where a stop is answered and the session still open: the disk was full at that very moment."""
+    session = view.session
+    if session is None or view.is_working:
+        return []
+    stop = next((each for each in reversed([*view.requests.values()]) if _was_granted(each, session)), None)
+    return [] if stop is None else [EndSession(reason=stop.answer, caused_by=(stop.id, session.id))]
+
+
+def _was_granted(request: Request, session: Session) -> bool:
+    """A stop of this session that was answered; the answer's instant is the record's."""
+    is_answered = request.verb in _STOPS and request.status is RequestStatus.ANSWERED
+    return is_answered and request.at >= session.at and not request.answer.startswith(_OVERTAKEN)
 
 
 def _stopping(
@@ -246,9 +268,10 @@ def _done(view: View, now: Millis, *, is_settling: bool) -> list[Action]:
 
 def _finished(view: View, campaign: Campaign, now: Millis) -> list[Action]:
     jobs = view.jobs_of_campaign()
+    if len(jobs) < plan_size(campaign) or any(job.status is JobStatus.QUEUED for job in jobs):
+        return []
     own = {job.id for job in jobs}
-    planned = {job.id for job in planned_jobs(campaign)}
-    if not planned <= own or any(job.status is JobStatus.QUEUED for job in jobs):
+    if any(job.id not in own for job in planned_jobs(campaign)):
         return []
     if any(run.job in own and _may_still_end(view, run, now) for run in view.open_runs()):
         return []

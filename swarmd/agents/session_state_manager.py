@@ -100,24 +100,33 @@ def _typical(view: View, phase: Phase) -> Millis:
 
 def _lost_session(view: View, now: Millis) -> list[Action]:
     session = view.session
-    lost = next((s for s in reversed(list(view.sessions.values())) if s.status is SessionStatus.LOST), None)
-    if session is None or lost is None:
+    if session is None:
         return []
+    # Found lost by this very session: what an earlier one found was told then, and its incident may be forgotten.
+    found = [s for s in view.sessions.values() if s.status is SessionStatus.LOST and s.at >= session.at]
     left = [run for run in view.runs.values() if run.ordered_at < session.at and not _ended_before(run, session)]
-    known = view.incidents.get(incident_id(lost.id, Signature.DAEMON_LOST))
-    if known is None:
-        return [_daemon_lost(view, lost, session, len(left), now)]
-    if known not in view.open_incidents():
-        return []
+    opened: list[Action] = [
+        _daemon_lost(view, lost, session, len(left), now)
+        for lost in found
+        if incident_id(lost.id, Signature.DAEMON_LOST) not in view.incidents
+    ]
     # The sensors look before anybody decides: a run that is still alive in the View is ours again. Only an order
     # without a process is unclear until its lock has told.
     if any(isinstance(run, RunOrdered) for run in left):
-        return []
+        return opened
     ended = sum(1 for run in left if isinstance(run, RunEnded))
-    outcome = (
-        f"{several(len(left) - ended, 'run')} adopted, {ended} ended, {now - known.opened_at} ms after it was noticed"
-    )
-    return [CloseIncident(incident=known.id, reason=outcome, caused_by=(known.id, session.id))]
+    told = f"{several(len(left) - ended, 'run')} adopted, {ended} ended"
+    # Every open one: a daemon that died again before it could close its predecessor's left that one to us.
+    closed: list[Action] = [
+        CloseIncident(
+            incident=known.id,
+            reason=f"{told}, {now - known.opened_at} ms after it was noticed",
+            caused_by=(known.id, session.id),
+        )
+        for known in view.open_incidents()
+        if known.signature is Signature.DAEMON_LOST
+    ]
+    return [*opened, *closed]
 
 
 def _ended_before(run: RunOrdered | RunAlive | RunEnded, session: Session) -> bool:

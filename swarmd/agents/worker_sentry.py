@@ -14,6 +14,7 @@ from swarmd.agents.rules.losses import (
     losses_of,
     losses_since,
     newest_run,
+    tries_in_vain,
     vanished_with_daemon,
 )
 from swarmd.agents.rules.readiness import ready_jobs
@@ -67,13 +68,18 @@ def _after_loss(
         remedy = f"quarantine {job.id} after {len(losses)} losses"
         opened = _opened(view, run, told, remedy, f"{job.id} takes no lane any more", now)
         return [*([] if known else [opened]), *_poison(view, job, losses, told, now)]
-    wait = backoff(len(losses), first=view.policy.backoff_first, cap=view.policy.backoff_cap)
+    in_vain = tries_in_vain(view, job, losses)
+    wait = backoff(in_vain, first=view.policy.backoff_first, cap=view.policy.backoff_cap)
     remedy = f"wait {wait} ms, then attempt {job.attempt + 1} of {job.id} from its outbox"
     if vanished_with_daemon(view, run):
         remedy += "; not counted against the job, the daemon was away"
+    elif not run.was_launched:
+        remedy += "; not counted against the job, nothing of it ever ran"
     opened = _opened(view, run, told, remedy, f"attempt {job.attempt + 1} makes progress", now + wait)
     of_limit = f"loss {len(losses)} (limit {view.policy.max_attempts}): {told.cause}"
-    return [*([] if known else [opened]), *_wait(view, job, run, len(losses), of_limit, now)]
+    if not run.was_launched:
+        of_limit = f"order {in_vain} in a row that nothing came of"
+    return [*([] if known else [opened]), *_wait(view, job, run, in_vain, of_limit, now)]
 
 
 def _opened(view: View, run: RunEnded, told: Diagnosis, remedy: str, expected: str, starts: Millis) -> OpenIncident:

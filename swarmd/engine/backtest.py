@@ -69,8 +69,10 @@ def evaluate_many(
 
     Parameters
     ----------
-    columns : one array of shape (n_combos,) per parameter of the card
-    progress : called with the number of combos done since its last call, from this thread
+    columns : one array of shape (n_combos,) per parameter of the card; each number must be within its limits, but rows
+        need not be `admissible`: what goes together is the search's rule, and a row that breaks it still has metrics
+    progress : called with the number of combos done since its last call, from this thread; 0 says that what they share
+        is prepared
 
     Returns
     -------

@@ -63,6 +63,11 @@ class Projection:
         self.last_at = max(self.last_at, record.at)
         self._frozen.pop(kind, None)
 
+    def take_refused_moves(self) -> list[str]:
+        """What was refused since this was last asked; forgotten here, so that it cannot grow for ever."""
+        taken, self.refused_moves = self.refused_moves, []
+        return taken
+
     def view(self) -> View:
         """The picture now. It stays as it is, whatever is applied afterwards; unchanged tables are shared."""
         tables: dict[str, Any] = {field: self._table(kind) for kind, field in _TABLES.items()}

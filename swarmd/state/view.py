@@ -5,6 +5,7 @@ Built by ``projection``; no agent changes it, and nothing here looks at the worl
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from swarmd.state.actions import ActionTaken, Refusal
 from swarmd.state.records.beat import Beat
@@ -25,7 +26,7 @@ from swarmd.state.records.step import Step
 AnyRun = RunOrdered | RunAlive | RunEnded
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)  # without slots: the questions asked most are answered once for each picture
 class View:
     """Everything known at the end of an observation, by id. Iteration order is the order of first appearance."""
 
@@ -83,19 +84,28 @@ class View:
 
     def open_runs(self) -> list[RunOrdered | RunAlive]:
         """Runs that hold their lane: ordered, running or stopping."""
-        return [run for run in self.runs.values() if not isinstance(run, RunEnded)]
+        return [*self._open]
 
     def live_runs(self) -> list[RunAlive]:
-        return [run for run in self.runs.values() if isinstance(run, RunAlive)]
+        return [run for run in self._open if isinstance(run, RunAlive)]
+
+    @cached_property
+    def _open(self) -> tuple[RunOrdered | RunAlive, ...]:
+        """Few among thousands that have ended, and asked for hundreds of times a cycle."""
+        return tuple(run for run in self.runs.values() if not isinstance(run, RunEnded))
+
+    @cached_property
+    def _open_by_job(self) -> Mapping[str, RunOrdered | RunAlive]:
+        return {run.job: run for run in reversed(self._open)}  # the first of several stands
 
     def ended_runs_of(self, job: str) -> list[RunEnded]:
         return [run for run in self.runs.values() if isinstance(run, RunEnded) and run.job == job]
 
     def open_run_of(self, job: str) -> RunOrdered | RunAlive | None:
-        return next((run for run in self.open_runs() if run.job == job), None)
+        return self._open_by_job.get(job)
 
     def run_in(self, lane: str) -> RunOrdered | RunAlive | None:
-        return next((run for run in self.open_runs() if run.lane == lane), None)
+        return next((run for run in self._open if run.lane == lane), None)
 
     # -- lanes --------------------------------------------------------------------------------------------------
 

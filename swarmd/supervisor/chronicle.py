@@ -14,7 +14,7 @@ import orjson
 
 from swarmd.state.errors import OutsideError
 from swarmd.state.records.job import JobStatus
-from swarmd.state.store.files import Home
+from swarmd.state.store.files import Home, write_whole
 from swarmd.state.units import SECOND, Millis, iso
 from swarmd.state.view import View
 from swarmd.supervisor.screen import changes
@@ -70,8 +70,13 @@ def _lines(documents: list[dict[str, Any]]) -> bytes:
 
 def _append(path: Path, data: bytes) -> None:
     try:
-        with open(path, "ab", opener=_private) as file:
-            file.write(data)
+        with open(path, "ab", buffering=0, opener=_private) as file:
+            before = file.tell()
+            try:
+                write_whole(file.fileno(), data)
+            except OSError:
+                file.truncate(before)  # half a line would spoil the next one too
+                raise
     except OSError as cause:
         raise OutsideError(f"cannot append to {path}: {cause.strerror}") from cause
 

@@ -4,6 +4,7 @@ Both are context managers that give the function the daemon calls after each cyc
 from the last picture, so that a slow terminal never holds up a cycle.
 """
 
+import contextlib
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -38,18 +39,23 @@ def live_view(home: Home) -> Iterator[OnCycle]:
         latest[:] = [(view, now)]
 
     try:
-        with Live(
-            get_renderable=drawn,
-            console=console,
-            screen=True,
-            refresh_per_second=_DRAWN_PER_SECOND,
-            redirect_stderr=False,
+        # The terminal may be gone by the time the picture is put away; the swarm has left in good order all the same.
+        with (
+            contextlib.suppress(OSError),
+            Live(
+                get_renderable=drawn,
+                console=console,
+                screen=True,
+                refresh_per_second=_DRAWN_PER_SECOND,
+                redirect_stderr=False,
+            ),
         ):
             yield on_cycle
     finally:
         if latest:
             view, now = latest[-1]
-            console.print(screen(view, now, daemon="left", home=str(home.root)))
+            with contextlib.suppress(OSError):
+                console.print(screen(view, now, daemon="left", home=str(home.root)))
 
 
 @contextmanager

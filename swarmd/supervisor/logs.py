@@ -22,4 +22,6 @@ def open_log(home: Home) -> None:
     handler.setFormatter(formatter)
     log.handlers[:] = [handler]
     log.propagate = False
+    # A full disk must not cover the terminal with tracebacks of the log itself.
+    logging.raiseExceptions = False
     log.setLevel(logging.INFO)

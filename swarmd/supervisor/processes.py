@@ -6,10 +6,13 @@ Nothing here knows runs' records or decides anything.
 
 import fcntl
 import os
+import select
 import signal
 import struct
 from dataclasses import dataclass
 from pathlib import Path
+
+from swarmd.state.errors import OutsideError
 
 _CLOCK_TICKS = os.sysconf("SC_CLK_TCK")
 _PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
@@ -18,6 +21,8 @@ _PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 _PIDFD_GET_INFO = (3 << 30) | (64 << 16) | (0xFF << 8) | 11
 _PIDFD_INFO_EXIT = 1 << 3
 _PR_SET_CHILD_SUBREAPER = 36
+# What forks while it is being looked for is found by the next look.
+_LOOKS_FOR_STRAGGLERS = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,8 +63,16 @@ class Exit:
 
     def told(self) -> str:
         if self.signal > 0:
-            return f"killed by {signal.Signals(self.signal).name}"
+            return f"killed by {_named(self.signal)}"
         return f"exited with code {self.code}" if self.code >= 0 else "gone, and its exit status with it"
+
+
+def _named(number: int) -> str:
+    """Real-time signals have no name of their own."""
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"
 
 
 @dataclass(slots=True)
@@ -84,43 +97,70 @@ class Process:
             self.send(signal.SIGKILL)
 
     def has_ended(self) -> bool:
-        if self.is_child:
-            return os.waitid(os.P_PIDFD, self.pidfd, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
-        return read_stat(self.pid) is None
+        """Asked of the pidfd, which turns readable at the end: a number may be a stranger's by now."""
+        looker = select.poll()
+        looker.register(self.pidfd, select.POLLIN)
+        return bool(looker.poll(0))
 
     def collect(self) -> Exit:
         """Reap it and say how it ended; only after ``has_ended``."""
         if self.is_child:
-            told = os.waitid(os.P_PIDFD, self.pidfd, os.WEXITED)
+            try:
+                told = os.waitid(os.P_PIDFD, self.pidfd, os.WEXITED | os.WNOHANG)
+            except ChildProcessError:  # somebody else waited for it
+                return _exit_of_adopted(self.pid, self.pidfd)
             if told is None:
                 return Exit()
             return Exit(code=told.si_status) if told.si_code == os.CLD_EXITED else Exit(signal=told.si_status)
-        return _exit_of_adopted(self.pidfd)
+        return _exit_of_adopted(self.pid, self.pidfd)
 
     def close(self) -> None:
         os.close(self.pidfd)
 
 
-def _exit_of_adopted(pidfd: int) -> Exit:
-    """Another process reaped it; newer kernels keep the status with the pidfd."""
+def _exit_of_adopted(pid: int, pidfd: int) -> Exit:
+    """Another process waits for it: until it has, the zombie shows the status; newer kernels then keep it for us."""
+    status = _status_of_zombie(pid, pidfd)
+    if status is None:
+        status = _status_kept(pidfd)
+    if status is None:
+        return Exit()
+    return Exit(signal=os.WTERMSIG(status)) if os.WIFSIGNALED(status) else Exit(code=os.WEXITSTATUS(status))
+
+
+def _status_of_zombie(pid: int, pidfd: int) -> int | None:
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()
+        # Read after the status: as long as the pidfd still names a number, that number is no stranger's.
+        is_there = f"Pid:\t{pid}\n" in Path(f"/proc/self/fdinfo/{pidfd}").read_text()
+    except OSError:
+        return None
+    return int(fields[49]) if is_there and fields[0] == b"Z" and len(fields) > 49 else None
+
+
+def _status_kept(pidfd: int) -> int | None:
     answer = bytearray(64)
     struct.pack_into("=Q", answer, 0, _PIDFD_INFO_EXIT)
     try:
         fcntl.ioctl(pidfd, _PIDFD_GET_INFO, answer)
     except OSError:
-        return Exit()
+        return None
     if not struct.unpack_from("=Q", answer)[0] & _PIDFD_INFO_EXIT:
-        return Exit()
-    status = struct.unpack_from("=i", answer, 60)[0]
-    return Exit(signal=os.WTERMSIG(status)) if os.WIFSIGNALED(status) else Exit(code=os.WEXITSTATUS(status))
+        return None
+    return int(struct.unpack_from("=i", answer, 60)[0])
 
 
 def hold(pid: int, start_ticks: int, *, is_child: bool) -> Process | None:
-    """A pidfd on exactly the process that started at ``start_ticks``, or None when it is gone or somebody else."""
+    """A pidfd on exactly the process that started at ``start_ticks``, or None when it is gone or somebody else.
+
+    Raises OutsideError where nobody can tell (no descriptor left): a living process must not be taken for a dead one.
+    """
     try:
         pidfd = os.pidfd_open(pid)
-    except OSError:
+    except ProcessLookupError:
         return None
+    except OSError as cause:
+        raise OutsideError(f"cannot hold process {pid} by a pidfd: {cause.strerror}") from cause
     # The identity is read after the pidfd is open: a pid recycled in between cannot slip through.
     stat = read_stat(pid)
     # Our own child that has already ended is a zombie until we wait for it: still ours.
@@ -148,6 +188,16 @@ def _carries(pid: int | str, variable: str, value: str) -> bool:
 
 def kill_stragglers(variable: str, value: str) -> list[int]:
     """End what a run left behind in sessions of its own; returns the pids that were signalled."""
+    signalled: set[int] = set()
+    for _ in range(_LOOKS_FOR_STRAGGLERS):
+        found = set(_kill_each(variable, value)) - signalled
+        if not found:
+            break
+        signalled |= found
+    return sorted(signalled)
+
+
+def _kill_each(variable: str, value: str) -> list[int]:
     signalled = []
     for pid in processes_with(variable, value):
         try:

@@ -13,6 +13,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from swarmd.agents.rules.words import said_no, several
 from swarmd.state.records.campaign import Campaign, CampaignStatus
 from swarmd.state.records.incident import Incident, IncidentStatus
 from swarmd.state.records.job import Job, JobStatus, Phase
@@ -55,7 +56,8 @@ def goal(view: View, now: Millis) -> RenderableType:
     )  # fmt: skip
     bar = Table.grid(expand=True)  # a bar of its own has no end of line
     bar.add_row(ProgressBar(total=max(1, len(jobs)), completed=settled))
-    tally = Text(", ".join(f"{number} {name}" for name, number in counts.items() if number), style="dim")
+    words = Counter(outcome(view, job) for job in jobs)
+    tally = Text(", ".join(f"{number} {name}" for name, number in words.items()), style="dim")
     return Panel(Group(head, bar, tally, phases(view)), title="goal", title_align="left")
 
 
@@ -64,7 +66,7 @@ def phases(view: View) -> RenderableType:
     table = Table.grid(padding=(0, 2))
     by_phase: dict[Phase, Counter[str]] = {phase: Counter() for phase in Phase}
     for job in view.jobs_of_campaign():
-        by_phase[job.phase][standing(view, job)] += 1
+        by_phase[job.phase][outcome(view, job)] += 1
     for phase, counts in by_phase.items():
         if counts:
             table.add_row(phase.value, ", ".join(f"{number} {name}" for name, number in sorted(counts.items())))
@@ -137,15 +139,27 @@ def incidents(view: View, now: Millis) -> list[RenderableType]:
 
 
 def failures(view: View) -> list[RenderableType]:
-    """Jobs that came to a bad end, with the reason on the job itself; those skipped because of them say nothing new."""
-    bad = [job for job in view.jobs_of_campaign() if job.status in (JobStatus.FAILED, JobStatus.QUARANTINED)]
-    if not bad:
+    """Jobs that came to a bad end, with the reason on the job itself; those skipped because of them say nothing new.
+
+    An honest no is an answer: it stands apart, without the colour of trouble.
+    """
+    ended = [job for job in view.jobs_of_campaign() if job.status in (JobStatus.FAILED, JobStatus.QUARANTINED)]
+    refused = [job for job in ended if said_no(view, job)]
+    bad = [job for job in ended if not said_no(view, job)]
+    return [
+        *_job_table(view, "failed jobs", bad, style="yellow"),
+        *_job_table(view, "answered no", refused, style="dim"),
+    ]
+
+
+def _job_table(view: View, title: str, jobs: list[Job], *, style: str) -> list[RenderableType]:
+    if not jobs:
         return []
-    table = Table(title=f"failed jobs: {len(bad)}", title_justify="left", box=None, show_header=False, expand=True)
+    table = Table(title=f"{title}: {len(jobs)}", title_justify="left", box=None, show_header=False, expand=True)
     table.add_column(no_wrap=True)
     table.add_column(ratio=1)
-    for job in bad[-_LAST:]:
-        table.add_row(Text(f"{short_job(job.id)} {job.status.value}", style="yellow"), Text(job.reason))
+    for job in jobs[-_LAST:]:
+        table.add_row(Text(f"{short_job(job.id)} {outcome(view, job)}", style=style), Text(job.reason))
     return [table]
 
 
@@ -194,6 +208,11 @@ def standing(view: View, job: Job) -> str:
     return "running" if job.status is JobStatus.QUEUED and view.open_run_of(job.id) else job.status.value
 
 
+def outcome(view: View, job: Job) -> str:
+    """Its standing in a person's words: a phase that did its work and said no has not failed."""
+    return "said no" if said_no(view, job) else standing(view, job)
+
+
 def eta_of(done: int, total: int, rate: float) -> Millis | None:
     """Milliseconds left at this rate, or None when nobody can tell."""
     return round(max(0, total - done) / rate * 1000) if total and rate > 0 else None
@@ -217,10 +236,10 @@ def idle_because(view: View, now: Millis) -> str:
     ready = [job for job in queued if not view.waits_for(job)]
     held = [job for job in ready if job.not_before > now]
     if not ready:
-        return f"{len(queued)} jobs wait for others to finish"
+        return f"{several(len(queued), 'job')} to wait for others"
     if len(held) == len(ready):
         first = min(job.not_before for job in held) - now
-        return f"{len(held)} jobs wait for their back-off, the first another {spoken(first)}"
+        return f"{several(len(held), 'job')} in back-off, the first for another {spoken(first)}"
     return ""
 
 
@@ -261,7 +280,7 @@ def _changes(before: View | None, view: View) -> Iterator[str]:
     for job in view.jobs_of_campaign():
         known = before.jobs.get(job.id)
         if job.status is not JobStatus.QUEUED and (known is None or known.status is JobStatus.QUEUED):
-            yield f"job {job.id}: {job.status.value}" + (f": {job.reason}" if job.reason else "")
+            yield f"job {job.id}: {outcome(view, job)}" + (f": {job.reason}" if job.reason else "")
     for incident in view.incidents.values():
         seen = before.incidents.get(incident.id)
         if seen is None and incident.status is not IncidentStatus.CLOSED:

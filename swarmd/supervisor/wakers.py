@@ -11,7 +11,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from watchdog.events import FileSystemEvent, FileSystemEventHandler
+from watchdog.events import FileDeletedEvent, FileMovedEvent, FileSystemEvent, FileSystemEventHandler
 from watchdog.observers import Observer
 
 from swarmd.state.store.files import Home
@@ -50,11 +50,15 @@ class Wakers:
     def __enter__(self) -> Self:
         self._listen()
         self._loop.add_signal_handler(signal.SIGCHLD, self._wake.set)
-        handler = _Handler(self._loop, self._wake)
+        # Only what is named in the filters reaches us: the daemon itself replaces some ten files there each second. The
+        # outboxes are not watched at all; a run that has something to say sends a datagram, or ends.
         try:
-            self._observer.schedule(handler, str(self._home.inbox))
-            self._observer.schedule(handler, str(self._home.outbox), recursive=True)
-            self._observer.schedule(_OnDeletion(self._loop, self._wake), str(self._home.state))
+            self._observer.schedule(
+                _OnArrival(self._loop, self._wake), str(self._home.inbox), event_filter=[FileMovedEvent]
+            )
+            self._observer.schedule(
+                _OnDeletion(self._loop, self._wake), str(self._home.state), event_filter=[FileDeletedEvent]
+            )
             self._observer.start()
         except OSError as error:
             log.warning("no inotify (%s): requests and results are seen once a cycle instead", error.strerror)
@@ -78,10 +82,16 @@ class Wakers:
         if len(str(path).encode()) > _SOCKET_PATH_MAX:
             log.info("the home's path is too long for a socket: runs are seen once a cycle instead")
             return
-        path.unlink(missing_ok=True)
-        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC)
-        self._socket.bind(str(path))
-        path.chmod(0o600)
+        listening = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC)
+        try:
+            path.unlink(missing_ok=True)
+            listening.bind(str(path))
+            path.chmod(0o600)
+        except OSError as error:
+            listening.close()
+            log.warning("no socket for runs (%s): they are seen once a cycle instead", error.strerror)
+            return
+        self._socket = listening
         self.notify_socket = str(path)
         self._loop.add_reader(self._socket, self._heard)
 
@@ -93,21 +103,16 @@ class Wakers:
                 self._wake.set()
 
 
-class _Handler(FileSystemEventHandler):
-    """Requests arriving and runs reporting; the steady trickle of progress lines is none of it."""
+class _OnArrival(FileSystemEventHandler):
+    """Requests are moved into the inbox under their name, whole."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop, wake: asyncio.Event) -> None:
         self._loop = loop
         self._wake = wake
 
-    def on_any_event(self, event: FileSystemEvent) -> None:
-        names = (str(event.src_path), str(event.dest_path))
-        if event.event_type in ("moved", "modified") and _is_told(names):
+    def on_moved(self, event: FileSystemEvent) -> None:
+        if str(event.dest_path).endswith(".json"):
             _set(self._loop, self._wake)
-
-
-def _is_told(names: tuple[str, ...]) -> bool:
-    return any(name.endswith(("events.jsonl", ".json")) for name in names)
 
 
 class _OnDeletion(FileSystemEventHandler):

@@ -101,7 +101,7 @@ def test_what_stands_behind_a_closed_gate_is_skipped_at_once_with_the_first_reas
         (refine.id, "skipped", (gate.id,)),
         (screen.id, "skipped", (refine.id,)),
     ]
-    assert {wish.reason for wish in found} == {"prescreen quarantined: 3 of its runs were lost"}
+    assert {wish.reason for wish in found} == {"prescreen quarantined"}
 
 
 def test_the_campaign_is_done_when_every_job_is_final_and_says_the_counts() -> None:
@@ -233,3 +233,28 @@ def test_without_a_campaign_a_stop_still_ends_the_session() -> None:
     found = wishes(campaigns=[], jobs=[], requests=[a_request(at=1)], documents=[a_document(at=2)])
     assert kinds(found) == ["answer_request", "end_session"]
     assert [w for w in wishes(campaigns=[], jobs=[]) if isinstance(w, WriteHandoff)] == []
+
+
+def test_a_session_that_was_to_end_and_is_still_open_is_ended_once_more() -> None:
+    stop = a_request("stop", at=50, status="answered", answer="stopped with 5 jobs still to do")
+    stopped = {"campaigns": [a_campaign(settings=ONE, status="stopped")], "sessions": [a_session(at=10)]}
+    [ending] = wishes(jobs=all_jobs("queued"), requests=[stop], **stopped)
+    assert isinstance(ending, EndSession)
+    assert ending.reason == "stopped with 5 jobs still to do"
+
+
+@pytest.mark.parametrize(
+    "fields", [{"at": 9}, {"answer": "overtaken: its session died, and bt began 1 ms later"}, {"verb": "pause"}]
+)
+def test_an_answered_request_that_ended_nothing_does_not_end_this_session(fields: dict[str, Any]) -> None:
+    asked = a_request(**{"verb": "stop", "at": 50, "status": "answered", "answer": "stopped", **fields})
+    stopped = {"campaigns": [a_campaign(settings=ONE, status="stopped")], "sessions": [a_session(at=10)]}
+    assert wishes(jobs=all_jobs("queued"), requests=[asked], **stopped) == []
+
+
+def test_an_honest_no_is_not_called_a_failure_behind_it() -> None:
+    screen = a_job(phase="screen", status="failed", attempt=1, reason="1 of 4 gates failed")
+    crown = a_job(phase="crown", after=(screen.id,))
+    said = a_result(f"{screen.id}-a1", job=screen.id, phase="screen", verdict="fail")
+    found = wishes(jobs=[screen, crown], results=[said])
+    assert [wish.reason for wish in found if isinstance(wish, SettleJob)] == ["screen said no"]

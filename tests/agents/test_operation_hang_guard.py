@@ -139,3 +139,12 @@ def test_limits_are_those_of_the_policy() -> None:
     view = a_view(runs=[a_run()], beats=[a_beat(**{**FRESH, "progress_at": 0})], policy=a_policy(stuck_after=5_000))
     told, _ = decide(view, 10_000)
     assert told.reason == "no progress for 10000 ms (limit 5000 ms); 0 ms of processor time used meanwhile"
+
+
+def test_a_suspend_is_not_time_the_run_took() -> None:
+    slept = 8 * 3_600_000
+    now = slept + 7_200_000
+    assert hang(now, overslept=slept, progress_at=now, heartbeat_at=now) is None
+    told = hang(now + 1, overslept=slept, progress_at=now, heartbeat_at=now)
+    assert told is not None
+    assert told[0] is Signature.OVERTIME

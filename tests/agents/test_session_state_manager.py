@@ -158,3 +158,15 @@ def test_low_use_beside_a_queue_is_said_and_stands_until_there_is_enough() -> No
     finding = (a_finding("session_state_manager/low_use", text=text),)
     assert [texts(load, finding) for load in (0.20, 0.60, 0.70)] == [[], [], [""]]
     assert texts(0.60) == []
+
+
+def test_a_loss_that_an_earlier_session_was_told_of_is_not_told_again() -> None:
+    assert wishes(sessions=[LOST, a_session(at=55_000)]) == []
+
+
+def test_an_incident_about_a_loss_is_closed_though_the_session_that_opened_it_was_lost_too() -> None:
+    earlier = an_incident("bt-old", "daemon_lost", agent="session_state_manager", opened_at=50_000)
+    second = a_session(id="bt-second", status="lost", at=55_000)
+    found = wishes(sessions=[LOST, second, a_session(at=55_000)], incidents=[earlier])
+    assert [wish.incident for wish in found if isinstance(wish, OpenIncident)] == ["bt-second/daemon_lost"]
+    assert [wish.incident for wish in found if isinstance(wish, CloseIncident)] == [earlier.id]

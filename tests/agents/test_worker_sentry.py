@@ -189,3 +189,26 @@ def test_nobody_misses_a_worker_while_the_campaign_is_paused_or_every_job_waits(
     assert wishes(now=90_000, jobs=[a_job()], campaigns=[a_campaign(status="paused")]) == []
     assert wishes(now=90_000, jobs=[a_job(not_before=90_001)]) == []
     assert wishes(now=90_000, jobs=[a_job(not_before=70_000)]) == []
+
+
+def test_orders_that_no_process_came_of_are_waited_out_and_never_quarantine_a_job() -> None:
+    job = a_job(attempt=9)
+    runs = [
+        a_run(JOB, n, status="lost", ended_at=10_000, was_launched=False, reason="cannot write the order: no space")
+        for n in range(1, 10)
+    ]
+    found = wishes(jobs=[job], runs=runs)
+    assert not [wish for wish in found if isinstance(wish, SettleJob)]
+    assert [wish.not_before for wish in found if isinstance(wish, HoldJob)] == [70_000]
+    assert opened(found) == [
+        (Signature.NEVER_STARTED, "no process came of the order: cannot write the order: no space")
+    ]
+
+
+def test_an_order_that_nothing_came_of_does_not_add_to_the_losses_before_it() -> None:
+    lost_once = lost(ended_at=5_000)
+    unlaunched = a_run(JOB, 2, status="lost", ended_at=10_000, was_launched=False)
+    found = wishes(jobs=[a_job(attempt=2)], runs=[lost_once, unlaunched], policy=a_policy(max_attempts=2))
+    assert not [wish for wish in found if isinstance(wish, SettleJob)]
+    [held] = [wish for wish in found if isinstance(wish, HoldJob)]
+    assert held.reason == "wait 1000 ms after order 1 in a row that nothing came of"

@@ -82,6 +82,9 @@ def test_progress_counts_every_combination_once_and_in_parts():
     heard: list[int] = []
     bars = awkward_bars("walk", 2000, 6)
     evaluate_many(bars, MTF, short_columns(9000, 7), mode="balanced", costs=Costs(), progress=heard.append)
+    # The first word comes when lines and tables are ready, before any row is.
+    assert heard[0] == 0
+    assert min(heard[1:]) > 0
     assert sum(heard) == 9000
     assert len(heard) > 1
 

@@ -219,6 +219,8 @@ class World:
                 self.record(a_document(at=now, reason=action.reason))
             case EndSession():
                 self.has_ended = True
+                if (session := self.view().session) is not None:
+                    self.record(a_session(**{**dict(session), "status": "closed", "at": now}))
             case _:
                 pass
 

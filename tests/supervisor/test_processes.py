@@ -1,6 +1,7 @@
 """Processes are told apart by identity, never by number; whatever a run leaves behind can be found and ended."""
 
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -10,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from swarmd.supervisor.processes import Process, hold, kill_stragglers, processes_with, read_stat, reap, zombies
+from swarmd.state.errors import OutsideError
+from swarmd.supervisor.processes import Exit, Process, hold, kill_stragglers, processes_with, read_stat, reap, zombies
 
 SLEEPER = [sys.executable, "-S", "-c", "import time; time.sleep(60)"]
 
@@ -128,3 +130,36 @@ def test_zombies_are_listed_and_reaped() -> None:
     assert eventually(lambda: child.pid in zombies())
     reap(frozenset({child.pid}))
     assert child.pid not in zombies()
+
+
+def test_a_real_time_signal_has_no_name_and_is_told_by_its_number() -> None:
+    assert Exit(signal=signal.SIGRTMIN + 1).told() == f"killed by signal {signal.SIGRTMIN + 1}"
+
+
+def test_a_process_that_is_not_ours_to_wait_for_has_ended_though_nobody_has_reaped_it(sleeper: Process) -> None:
+    stat = read_stat(sleeper.pid)
+    assert stat is not None
+    adopted = hold(sleeper.pid, stat.start_ticks, is_child=False)
+    assert adopted is not None
+    assert not adopted.has_ended()
+    sleeper.send(signal.SIGKILL)
+    assert eventually(adopted.has_ended)
+    assert adopted.collect() == Exit(signal=signal.SIGKILL)
+    adopted.close()
+
+
+def test_without_a_descriptor_left_a_living_process_is_not_called_dead(sleeper: Process) -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (3, hard))
+    try:
+        with pytest.raises(OutsideError, match="pidfd"):
+            hold(sleeper.pid, 0, is_child=False)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+def test_an_exit_somebody_else_has_waited_for_is_no_error(sleeper: Process) -> None:
+    sleeper.send(signal.SIGKILL)
+    os.waitpid(sleeper.pid, 0)
+    assert sleeper.has_ended()
+    assert sleeper.collect() in (Exit(), Exit(signal=signal.SIGKILL))  # newer kernels remember

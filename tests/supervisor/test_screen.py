@@ -81,9 +81,9 @@ def test_a_free_lane_says_why_it_is_free() -> None:
     assert idle_because(a_view(jobs=[first, second]), 0) == ""
     held = a_job(phase="preflight", not_before=MINUTE)
     told = idle_because(a_view(jobs=[held, second]), 0)
-    assert told == "1 jobs wait for their back-off, the first another 1 min 0 s"
+    assert told == "1 job in back-off, the first for another 1 min 0 s"
     running = a_run(job=first.id)
-    assert idle_because(a_view(jobs=[first, second], runs=[running]), 0) == "1 jobs wait for others to finish"
+    assert idle_because(a_view(jobs=[first, second], runs=[running]), 0) == "1 job to wait for others"
     assert idle_because(a_view(campaigns=[a_campaign(status="paused")], jobs=[first]), 0) == ""
 
 

@@ -1,8 +1,9 @@
 """Which ended runs count against their job, and which are forgiven.
 
 A loss is a run that ended without its work: failed, lost, or done without a result. Forgiven are runs that were asked
-to stop by a person, and runs that vanished while the daemon was away: neither says anything about the job, and a
-daemon that is killed often must not drive a healthy job into quarantine.
+to stop by a person, runs that vanished while the daemon was away, and orders no process ever came of: none of them says
+anything about the job, and neither a daemon that is killed often nor a full disk must drive a healthy job into
+quarantine.
 """
 
 from swarmd.state.actions import StopRun
@@ -87,11 +88,23 @@ def losses_of(view: View, job: Job, asked: frozenset[str], now: Millis) -> list[
 
 
 def losses_since(view: View, since: Millis, now: Millis) -> list[RunEnded]:
-    """Counted losses of the whole fleet that ended after ``since``."""
+    """Losses of the whole fleet that ended after ``since``; orders that nothing came of are part of a storm as well."""
     late = [run for run in view.runs.values() if isinstance(run, RunEnded) and run.ended_at > since]
     asked = asked_to_stop(view) if late else frozenset()
-    return [run for run in late if _counts(view, run, asked, now)]
+    return [run for run in late if not run.was_launched or _counts(view, run, asked, now)]
+
+
+def tries_in_vain(view: View, job: Job, losses: list[RunEnded]) -> int:
+    """What the job's next wait grows with: its counted losses, or the orders at its end that nothing came of."""
+    n_unlaunched = 0
+    for attempt in range(job.attempt, 0, -1):
+        run = view.runs.get(run_id(job.id, attempt))
+        if not isinstance(run, RunEnded) or run.was_launched:
+            break
+        n_unlaunched += 1
+    return max(len(losses), n_unlaunched)
 
 
 def _counts(view: View, run: RunEnded, asked: frozenset[str], now: Millis) -> bool:
-    return run.id not in asked and is_loss(view, run, now) and not vanished_with_daemon(view, run)
+    is_forgiven = run.id in asked or not run.was_launched or vanished_with_daemon(view, run)
+    return not is_forgiven and is_loss(view, run, now)

@@ -31,3 +31,9 @@ def planned_jobs(campaign: Campaign) -> list[PlannedJob]:
                 plan.append(PlannedJob(job, symbol, mode, phase, priority, (before,)))
                 before = job
     return plan
+
+
+def plan_size(campaign: Campaign) -> int:
+    """How many jobs ``planned_jobs`` gives, without making them: it is asked every cycle."""
+    settings = campaign.settings
+    return len(settings.symbols()) * (1 + len(set(settings.strategy.modes)) * (len(PHASES) - 1))

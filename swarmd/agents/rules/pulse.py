@@ -39,9 +39,9 @@ def hang_of(run: RunAlive, beat: Beat | None, *, policy: Policy, watched_since: 
         if starting > policy.start_within:
             return Hang(Signature.NEVER_STARTED, f"not ready after {_of(starting, policy.start_within, excused)}")
         return None
-    running = now - run.launched_at
+    running = now - run.launched_at - beat.overslept
     if running > policy.run_timeout:
-        return Hang(Signature.OVERTIME, f"running for {_of(running, policy.run_timeout)}")
+        return Hang(Signature.OVERTIME, f"running for {_of(running, policy.run_timeout, beat.overslept)}")
     silent = elapsed(beat.heartbeat_at, beat.excused)
     if silent > policy.silent_after:
         return Hang(Signature.SILENT, f"no heartbeat for {_of(silent, policy.silent_after, beat.excused)}")

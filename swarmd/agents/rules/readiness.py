@@ -1,7 +1,15 @@
 """Which jobs could start now: queued, their predecessors done, their wait over, no run of theirs open."""
 
 from swarmd.agents.rules.backoff import backoff
-from swarmd.agents.rules.losses import asked_to_stop, awaits_result, has_yielded, is_loss, losses_of, newest_run
+from swarmd.agents.rules.losses import (
+    asked_to_stop,
+    awaits_result,
+    has_yielded,
+    is_loss,
+    losses_of,
+    newest_run,
+    tries_in_vain,
+)
 from swarmd.state.records.job import Job, JobStatus
 from swarmd.state.records.run import RunEnded, run_id
 from swarmd.state.units import Millis
@@ -34,9 +42,10 @@ def _rests(view: View, job: Job, run: RunEnded, now: Millis) -> bool:
     if run.id in asked:
         return False
     policy = view.policy
-    losses = 0 if has_yielded(run) else len(losses_of(view, job, asked, now))
-    wait = backoff(losses or int(has_yielded(run)), first=policy.backoff_first, cap=policy.backoff_cap)
-    return losses >= policy.max_attempts or now < run.ended_at + wait
+    losses = [] if has_yielded(run) else losses_of(view, job, asked, now)
+    in_vain = 1 if has_yielded(run) else tries_in_vain(view, job, losses)
+    wait = backoff(in_vain, first=policy.backoff_first, cap=policy.backoff_cap)
+    return len(losses) >= policy.max_attempts or now < run.ended_at + wait
 
 
 def assets_in_flight(view: View) -> set[str]:

@@ -55,6 +55,8 @@ def diagnosis(view: View, run: RunEnded) -> Diagnosis:
         return Diagnosis(Signature.CRASH, f"exit code {run.exit_code}{told}")
     if run.status is RunStatus.DONE:
         return Diagnosis(Signature.CRASH, f"exit code {run.exit_code} without a result on record{told}")
+    if not run.was_launched:
+        return Diagnosis(Signature.NEVER_STARTED, f"no process came of the order{told}")
     after = run.ended_at - run.ordered_at
     if beat is None:
         return Diagnosis(Signature.NEVER_STARTED, f"ordered and not seen alive in {after} ms{told}")

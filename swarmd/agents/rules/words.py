@@ -1,6 +1,26 @@
-"""Counting for people: one run, two runs."""
+"""Words for people: counts with their nouns, and how a job that ended the chain behind it is named."""
+
+from swarmd.state.records.job import Job, JobStatus, Phase
+from swarmd.state.records.run import run_id
+from swarmd.state.view import View
 
 
 def several(number: int, noun: str, plural: str = "") -> str:
     """``0 runs``, ``1 run``, ``2,000 runs``."""
     return f"{number:,} {noun if number == 1 else plural or noun + 's'}"
+
+
+def said_no(view: View, job: Job) -> bool:
+    """Whether the job did its work and the honest answer was no: an end like any other, not a malfunction.
+
+    A preflight that refuses its data is not one of these: somebody has to mend the data.
+    """
+    if job.status is not JobStatus.FAILED or job.phase is Phase.PREFLIGHT:
+        return False
+    result = view.results.get(run_id(job.id, job.attempt))
+    return result is not None and result.summary.verdict == "fail"
+
+
+def gate_word(view: View, job: Job) -> str:
+    """Why the jobs behind this one are skipped: ``preflight failed``, ``screen said no``, ``refine quarantined``."""
+    return f"{job.phase.value} said no" if said_no(view, job) else f"{job.phase.value} {job.status.value}"

@@ -6,6 +6,7 @@ instant, and the one before it lies in `backup/`.
 
 import hashlib
 import json
+import re
 from pathlib import Path
 from typing import Any, Literal
 
@@ -17,6 +18,7 @@ from swarmd.state.store.files import atomic_write
 
 SCHEMA = "swarmd.champion/1"
 BACKUP = "backup"
+_PLAIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
 
 
 class ChampionFile(Shape):
@@ -69,18 +71,33 @@ def checksum_of(document: dict[str, Any]) -> str:
 
 
 def champion_path(champions: Path, symbol: str, timeframe: str) -> Path:
+    """The file of a niche. OperatorError for a symbol or timeframe that would lead elsewhere."""
+    for name, value in (("symbol", symbol), ("timeframe", timeframe)):
+        if not _PLAIN.fullmatch(value):
+            raise OperatorError(f"{name} {value!r} cannot be part of a file's name; use letters, digits, - and _")
     return champions / f"{symbol}_{timeframe}.json"
+
+
+def champion_of_file(content: bytes, path: Path) -> ChampionFile:
+    """The champion that lies at `path`; one of another niche, copied there, is refused like a damaged one."""
+    champion = champion_of_bytes(content, where=str(path))
+    niche = f"{champion.symbol}_{champion.timeframe}"
+    if niche != path.stem:
+        raise OperatorError(
+            f"{path}: it is the champion of {niche}; move it to {niche}.json, or put the right one here"
+        )
+    return champion
 
 
 def champion_of_bytes(content: bytes, *, where: str) -> ChampionFile:
     """The champion a file says; OperatorError where schema or checksum do not hold."""
     try:
-        document = json.loads(content)
-    except ValueError as cause:
+        document = json.loads(content, parse_constant=_refuse_constant)
+        wanted = checksum_of(document) if isinstance(document, dict) else ""
+    except (ValueError, RecursionError) as cause:
         raise OperatorError(f"{where}: not JSON ({cause}); restore the last one from {BACKUP}/") from cause
     if not isinstance(document, dict) or document.get("schema") != SCHEMA:
         raise OperatorError(f"{where}: its schema is not {SCHEMA}; restore the last one from {BACKUP}/")
-    wanted = checksum_of(document)
     if document.get("checksum") != wanted:
         raise OperatorError(
             f"{where}: checksum {str(document.get('checksum'))[:12]} but its content has {wanted[:12]}, so it was "
@@ -94,6 +111,10 @@ def champion_of_bytes(content: bytes, *, where: str) -> ChampionFile:
         raise OperatorError(f"{where}: {at}: {first['msg']}; restore the last one from {BACKUP}/") from cause
 
 
+def _refuse_constant(name: str) -> None:
+    raise ValueError(f"{name} is no number of JSON")
+
+
 def read_champion(path: Path) -> ChampionFile | None:
     """The champion in force, verified; None when the niche is empty."""
     try:
@@ -102,7 +123,7 @@ def read_champion(path: Path) -> ChampionFile | None:
         return None
     except OSError as cause:
         raise OutsideError(f"cannot read {path}: {cause.strerror}") from cause
-    return champion_of_bytes(content, where=str(path))
+    return champion_of_file(content, path)
 
 
 def write_champion(path: Path, challenger: ChampionFile) -> ChampionFile:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from swarmd.engine.champions.champion import ChampionFile, champion_of_bytes, champion_path
+from swarmd.engine.champions.champion import ChampionFile, champion_of_file, champion_path
 from swarmd.engine.strategies.registry import strategy_named
 from swarmd.state.errors import OperatorError
 
@@ -57,7 +57,7 @@ class ChampionLoader:
         if content is None:
             return self._baseline(path, "there is no champion of this niche")
         try:
-            champion = champion_of_bytes(content, where=str(path))
+            champion = champion_of_file(content, path)
         except OperatorError as refusal:
             return self._baseline(path, str(refusal))
         told = {

@@ -4,8 +4,6 @@ Arguments and words only: the run is `engine.backtest`, the bars are `engine.mar
 document are public; their columns and fields change only with an entry in the changelog.
 """
 
-import csv
-import datetime as dt
 import io
 import json
 from pathlib import Path
@@ -14,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from swarmd.engine.commands.faults import told_to_the_operator
+from swarmd.engine.commands.instants import instant_of
 from swarmd.state.store.files import atomic_write
 
 if TYPE_CHECKING:  # numpy, numba and pyarrow come in only when a command runs
@@ -21,10 +20,6 @@ if TYPE_CHECKING:  # numpy, numba and pyarrow come in only when a command runs
     from swarmd.engine.kernel.costs import Costs
     from swarmd.engine.market.bars import Bars
 
-TRADE_COLUMNS = (
-    "trade", "entry_time", "exit_time", "side", "entry_price", "exit_price", "qty", "pnl", "return", "exit_reason",
-    "bars_held", "entry_bar", "exit_bar", "fees",
-)  # fmt: skip
 SEMANTICS = "next_open"
 
 
@@ -61,10 +56,14 @@ SEMANTICS = "next_open"
     "--known-gap", "known_gaps", multiple=True, metavar="DAY", help="Accept the gap that begins on this UTC day."
 )
 @click.option("--allow-gaps", default=0, show_default=True, help="Accept this many missing bars in all.")
-@click.option("--trades", "trades_path", type=click.Path(path_type=Path), metavar="OUT.csv", help="Write every trade.")
 @click.option(
-    "--equity", "equity_path", type=click.Path(path_type=Path), metavar="OUT.parquet", help="Write equity per bar."
-)
+    "--trades", "trades_path", type=click.Path(dir_okay=False, path_type=Path), metavar="OUT.csv",
+    help="Write every trade.",
+)  # fmt: skip
+@click.option(
+    "--equity", "equity_path", type=click.Path(dir_okay=False, path_type=Path), metavar="OUT.parquet",
+    help="Write equity per bar.",
+)  # fmt: skip
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
 def backtest(
     data: Path,
@@ -93,6 +92,7 @@ def backtest(
     from swarmd.engine.backtest import run_backtest
     from swarmd.engine.kernel.costs import Costs
     from swarmd.engine.market.bars import load_bars
+    from swarmd.engine.phases.trade_table import trades_csv
     from swarmd.engine.strategies.contract import checked_params
     from swarmd.engine.strategies.registry import strategy_named
 
@@ -106,8 +106,8 @@ def backtest(
             data,
             symbol=symbol,
             interval=interval,
-            start_ms=_instant(start, "--start"),
-            end_ms=_instant(end, "--end"),
+            start_ms=instant_of(start, flag="--start"),
+            end_ms=instant_of(end, flag="--end"),
             known_gaps=known_gaps,
             allow_gaps=allow_gaps,
         )
@@ -116,7 +116,7 @@ def backtest(
             bars, strategy, given, mode=chosen_mode, costs=costs, engine="cpu" if engine == "cpu" else "reference"
         )
     if trades_path is not None:
-        atomic_write(trades_path.absolute(), trades_csv(bars, run).encode())
+        atomic_write(trades_path.absolute(), trades_csv(run.trades, bars))
     if equity_path is not None:
         atomic_write(equity_path.absolute(), _equity_parquet(bars, run))
     document = {
@@ -140,36 +140,6 @@ def backtest(
             click.echo(f"written  {written}")
 
 
-def trades_csv(bars: "Bars", run: "Simulation") -> str:
-    """The trades as CSV text; floats in full, times as the open time of the bar in which the fill happened."""
-    trades = run.trades
-    text = io.StringIO()
-    table = csv.writer(text, lineterminator="\n")
-    table.writerow(TRADE_COLUMNS)
-    reasons = trades.exit_reason
-    for at in range(len(trades)):
-        entry_bar, exit_bar = int(trades.entry_bar[at]), int(trades.exit_bar[at])
-        table.writerow(
-            (
-                at + 1,
-                _iso(int(bars.open_time[entry_bar])),
-                _iso(int(bars.open_time[exit_bar])),
-                "long" if trades.side[at] > 0 else "short",
-                repr(float(trades.entry_price[at])),
-                repr(float(trades.exit_price[at])),
-                repr(float(trades.qty[at])),
-                repr(float(trades.pnl[at])),
-                repr(float(trades.return_[at])),
-                reasons[at],
-                exit_bar - entry_bar,
-                entry_bar,
-                exit_bar,
-                repr(float(trades.fees[at])),
-            )
-        )
-    return text.getvalue()
-
-
 def _equity_parquet(bars: "Bars", run: "Simulation") -> bytes:
     """Equity marked at each bar's close, beside the bar's open time."""
     import pyarrow as pa
@@ -184,7 +154,7 @@ def _equity_parquet(bars: "Bars", run: "Simulation") -> bytes:
 
 
 def _data_document(path: Path, bars: "Bars") -> dict[str, Any]:
-    from swarmd.engine.market.timeframes import interval_name
+    from swarmd.engine.market.timeframes import interval_name, iso_instant
 
     return {
         "path": str(path),
@@ -193,8 +163,8 @@ def _data_document(path: Path, bars: "Bars") -> dict[str, Any]:
         "snapshot_id": bars.snapshot_id(),
         "sha256": bars.sha256(),
         "bars": bars.n_bars,
-        "first": _iso(int(bars.open_time[0])),
-        "last": _iso(int(bars.open_time[-1])),
+        "first": iso_instant(int(bars.open_time[0])),
+        "last": iso_instant(int(bars.open_time[-1])),
         "gaps": _gaps(bars),
     }
 
@@ -203,10 +173,12 @@ def _gaps(bars: "Bars") -> list[dict[str, Any]]:
     """The accepted gaps: first missing open time and how many bars were put in."""
     import numpy as np
 
+    from swarmd.engine.market.timeframes import iso_instant
+
     edges = np.diff(bars.synthetic.astype(np.int8), prepend=0, append=0)
     starts, stops = np.flatnonzero(edges == 1).tolist(), np.flatnonzero(edges == -1).tolist()
     return [
-        {"first_missing": _iso(int(bars.open_time[start])), "bars": stop - start}
+        {"first_missing": iso_instant(int(bars.open_time[start])), "bars": stop - start}
         for start, stop in zip(starts, stops, strict=True)
     ]
 
@@ -232,7 +204,10 @@ def _params(text: str) -> dict[str, Any]:
     source = "--params"
     if text.startswith("@"):
         source = text[1:]
-        text = Path(source).read_text()
+        try:
+            text = Path(source).read_text()
+        except UnicodeDecodeError as fault:
+            raise ValueError(f"{source}: not a text file; give a file with a JSON object of parameters") from fault
     try:
         params = json.loads(text)
     except json.JSONDecodeError as fault:
@@ -243,21 +218,3 @@ def _params(text: str) -> dict[str, Any]:
     if not isinstance(params, dict):
         raise ValueError(f'{source}: {type(params).__name__} given; give a JSON object such as {{"L_fast": 20}}')
     return params
-
-
-def _instant(text: str | None, flag: str) -> int | None:
-    """Milliseconds UTC of a day or an instant; a time without a zone is UTC."""
-    if text is None:
-        return None
-    try:
-        instant = dt.datetime.fromisoformat(text)
-    except ValueError as fault:
-        raise ValueError(f"{flag}: {text!r} is no day or ISO instant; write 2023-01-01 or 2023-01-01T12:00Z") from fault
-    if instant.tzinfo is None:
-        instant = instant.replace(tzinfo=dt.UTC)
-    return round(instant.timestamp() * 1000)
-
-
-def _iso(open_time_ms: int) -> str:
-    instant = dt.datetime.fromtimestamp(open_time_ms / 1000, tz=dt.UTC)
-    return instant.isoformat(timespec="milliseconds" if open_time_ms % 1000 else "seconds").replace("+00:00", "Z")

@@ -36,17 +36,21 @@ def list_champions(as_json: bool) -> None:
             continue
         click.echo(
             f"{entry['niche']:<18} {entry['strategy']:<12} {entry['mode']:<14} {entry['score']:>8.3f} "
-            f"{entry['annual_sharpe']:>8.3f} {entry['oos_annual_sharpe']:>8.3f} {entry['tried']:>9}  "
+            f"{_short(entry['annual_sharpe']):>8} {_short(entry['oos_annual_sharpe']):>8} {entry['tried']:>9}  "
             f"{entry['created_at']}"
         )
 
 
 @champion.command("show", epilog="Example: swarmd champion show BTCUSDT 5m --json")
-@click.argument("symbol")
+@click.argument("symbol", metavar="SYMBOL|NICHE")
 @click.argument("timeframe", required=False)
 @click.option("--json", "as_json", is_flag=True, help="The champion's own document on stdout.")
 def show_champion(symbol: str, timeframe: str | None, as_json: bool) -> None:
-    """One champion, its checksum verified. TIMEFRAME may be left out where the asset has one champion only."""
+    """One champion, its checksum verified.
+
+    Named by symbol and timeframe, by the niche as `list` prints it (BTCUSDT_5m), or by the symbol alone where the asset
+    has one champion only.
+    """
     path = _path_of(symbol, timeframe)
     crowned = read_champion(path)
     if crowned is None:
@@ -83,13 +87,17 @@ def _entry(path: Path) -> dict[str, Any]:
         "strategy": crowned.strategy,
         "mode": crowned.mode,
         "score": crowned.score,
-        "annual_sharpe": crowned.metrics["development"]["annual_sharpe"],
-        "oos_annual_sharpe": crowned.metrics["vault"]["annual_sharpe"],
+        "annual_sharpe": crowned.metrics.get("development", {}).get("annual_sharpe"),
+        "oos_annual_sharpe": crowned.metrics.get("vault", {}).get("annual_sharpe"),
         "tried": crowned.tried,
         "campaign": crowned.campaign,
         "created_at": crowned.created_at,
         "checksum": crowned.checksum,
     }
+
+
+def _short(value: float | None) -> str:
+    return "-" if value is None else f"{value:.3f}"
 
 
 def _path_of(symbol: str, timeframe: str | None) -> Path:
@@ -99,9 +107,12 @@ def _path_of(symbol: str, timeframe: str | None) -> Path:
         if path.is_file():
             return path
     there = sorted(champions.glob("*.json"))
-    mine = [path for path in there if path.stem.rpartition("_")[0] == symbol]
-    if timeframe is None and len(mine) == 1:
-        return mine[0]
+    if timeframe is None:
+        by_niche = [path for path in there if path.stem == symbol]
+        by_symbol = [path for path in there if path.stem.rpartition("_")[0] == symbol]
+        for found in (by_niche, by_symbol):
+            if len(found) == 1:
+                return found[0]
     listed = ", ".join(path.stem for path in there) or "none yet"
     asked = symbol if timeframe is None else f"{symbol} {timeframe}"
     raise OperatorError(f"{champions}: no single champion for {asked}; there is: {listed}")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from swarmd.engine.commands.instants import instant_of
 from swarmd.engine.commands.search_flags import SearchFlags, search_flags
 from swarmd.state.errors import OperatorError
 from swarmd.state.store.files import atomic_write
@@ -38,9 +39,12 @@ if TYPE_CHECKING:  # numpy and pyarrow come in only when the command runs
     help="Last part of the data to leave unseen; campaigns and `optimize` leave a third.",
 )  # fmt: skip
 @click.option(
-    "--metrics-out", type=click.Path(path_type=Path), metavar="F.parquet", help="Write every row with its metrics."
+    "--metrics-out", type=click.Path(dir_okay=False, path_type=Path), metavar="F.parquet",
+    help="Write every row with its metrics.",
+)  # fmt: skip
+@click.option(
+    "--out", type=click.Path(file_okay=False, path_type=Path), metavar="DIR", help="Write phase0_top500.json there."
 )
-@click.option("--out", type=click.Path(path_type=Path), metavar="DIR", help="Write phase0_top500.json there.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
 def prescreen(
     combos: int | None,
@@ -108,7 +112,6 @@ def _screen(
     from swarmd.engine.search.split import vault_start
     from swarmd.engine.strategies.registry import strategy_named
     from swarmd.state.records.campaign import ScoreSettings
-    from swarmd.state.units import millis_of_iso
 
     with told_to_the_operator():
         strategy = strategy_named(flags.strategy)
@@ -121,12 +124,12 @@ def _screen(
             flags.data,
             symbol=flags.symbol,
             interval=flags.interval,
-            start_ms=None if flags.start is None else millis_of_iso(flags.start),
-            end_ms=None if flags.end is None else millis_of_iso(flags.end),
+            start_ms=instant_of(flags.start, flag="--start"),
+            end_ms=instant_of(flags.end, flag="--end"),
             known_gaps=flags.known_gaps,
             allow_gaps=flags.allow_gaps,
         )
-        origin = provenance(snapshot_id=bars.snapshot_id(), sha256=bars.sha256())
+        origin = provenance(snapshot_id=bars.snapshot_id(), sha256=bars.sha256(), strategy_name=flags.strategy)
         seen = bars if oos_share == 0.0 else bars.between(0, vault_start(bars.n_bars, oos_share))
         watch = Stopwatch()
         if params_file is None:
@@ -190,10 +193,10 @@ def _columns_of_file(path: Path) -> dict[str, "NDArray[Any]"]:
             case ".csv":
                 table = pa.csv.read_csv(path)
             case ".json":
-                table = pa.Table.from_pylist(json.loads(path.read_bytes()))
+                table = pa.Table.from_pylist(_rows_of_json(path))
             case other:
                 raise ValueError(f"{path}: {other or 'no suffix'} is not read here; give .parquet, .csv or .json")
-    except (pa.ArrowException, json.JSONDecodeError, AttributeError, TypeError) as fault:
+    except (pa.ArrowException, json.JSONDecodeError, UnicodeDecodeError, OverflowError) as fault:
         raise ValueError(f"{path}: not a table of parameters ({fault}); give one column per parameter") from fault
     if table.num_rows == 0 or table.num_columns == 0:
         raise ValueError(f"{path}: no rows; give at least one combination")
@@ -204,6 +207,17 @@ def _columns_of_file(path: Path) -> dict[str, "NDArray[Any]"]:
             raise ValueError(f"{path}: column {name} is {column.type}, {column.null_count} blank; give numbers only")
         columns[name] = np.ascontiguousarray(column.to_numpy())
     return columns
+
+
+def _rows_of_json(path: Path) -> list[dict[str, Any]]:
+    rows = json.loads(path.read_bytes())
+    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+        raise ValueError(f"{path}: not a list of JSON objects; give [{{...}}, {{...}}], one object per combination")
+    for number, row in enumerate(rows):
+        # Arrow takes the names of the first row and drops what others have besides.
+        if row.keys() != rows[0].keys():
+            raise ValueError(f"{path}: row {number} has {sorted(row)}, row 0 {sorted(rows[0])}; name the same in each")
+    return rows
 
 
 def _metrics_parquet(screening: "Screening") -> bytes:

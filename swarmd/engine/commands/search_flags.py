@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 import click
 from pydantic import ValidationError
 
+from swarmd.engine.commands.instants import instant_of
 from swarmd.state.errors import OperatorError
 from swarmd.state.records.campaign import CampaignSettings
 from swarmd.state.records.job import Phase, job_id
@@ -79,6 +80,7 @@ def settings_of(
     from swarmd.engine.commands.faults import told_to_the_operator
     from swarmd.engine.market.checks import interval_of
     from swarmd.engine.market.formats import read_klines
+    from swarmd.engine.market.gaps import parse_known_gap
     from swarmd.engine.market.timeframes import interval_name
     from swarmd.engine.strategies.registry import strategy_named
 
@@ -87,6 +89,10 @@ def settings_of(
         mode = flags.mode if flags.mode is not None else next(iter(card.modes))
         card.mode(mode)
         interval = flags.interval
+        for flag, text in (("--start", flags.start), ("--end", flags.end)):
+            instant_of(text, flag=flag)
+        for day in flags.known_gaps:
+            parse_known_gap(day)
         if interval is None:
             interval = interval_name(interval_of(read_klines(flags.data)))
     data: dict[str, Any] = {
@@ -115,6 +121,10 @@ def settings_of(
     except ValidationError as wrong:
         first = wrong.errors()[0]
         at = ".".join(str(part) for part in first["loc"])
+        if at.startswith("assets."):
+            raise OperatorError(
+                f"{first.get('input')!r} cannot name an asset's results; give --symbol with capitals, digits, - and _"
+            ) from wrong
         raise OperatorError(f"{at} is {first.get('input')!r}: {first['msg']}") from wrong
 
 

@@ -40,13 +40,14 @@ def summary_of(folder: Path, *, top: int) -> dict[str, Any]:
     totals = dict.fromkeys(("prescreened", "trials", "valid", "skipped", "failed"), 0)
     refused = []
     for path in sorted(folder.rglob(PREFLIGHT_FILE)):
-        seen = _read(path)
+        seen = _read(path, "swarmd.preflight/1")
         if seen.get("verdict") == "fail":
             refused.append({"symbol": seen["symbol"], "reason": seen["problems"][0]})
     found = {path.parent for name in (TOP_FILE, ALL_TRIALS_FILE) for path in folder.rglob(name)}
     for place in sorted(found):
-        screened, refined = _read(place / TOP_FILE), _read(place / ALL_TRIALS_FILE)
-        verdict = _read(place / SCREEN_FILE)
+        screened = _read(place / TOP_FILE, "swarmd.prescreen/1")
+        refined = _read(place / ALL_TRIALS_FILE, "swarmd.trials/1")
+        verdict = _read(place / SCREEN_FILE, "swarmd.screen/1")
         trials = refined.get("trials", [])
         said = {key: (refined or screened).get(key) for key in ("symbol", "strategy", "mode")}
         counts = {
@@ -94,7 +95,7 @@ def _folder(run: str) -> Path:
     raise OperatorError(f"{run}: neither a folder nor a campaign with results; {listed}")
 
 
-def _read(path: Path) -> dict[str, Any]:
+def _read(path: Path, schema: str) -> dict[str, Any]:
     """A result file; empty where the phase has not come to it yet."""
     try:
         document = json.loads(path.read_bytes())
@@ -102,8 +103,8 @@ def _read(path: Path) -> dict[str, Any]:
         return {}
     except (OSError, ValueError) as cause:
         raise OperatorError(f"{path} cannot be read ({cause}); run its phase again") from cause
-    if not isinstance(document, dict):
-        raise OperatorError(f"{path} is not a JSON object; run its phase again")
+    if not isinstance(document, dict) or document.get("schema") != schema:
+        raise OperatorError(f"{path}: its schema is not {schema}; run its phase again")
     return document
 
 

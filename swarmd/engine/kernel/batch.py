@@ -18,7 +18,8 @@ from swarmd.engine.arrays import BoolArray, FloatArray, IntArray
 from swarmd.engine.kernel.costs import Costs
 from swarmd.engine.kernel.crossings import interval_extremes, pair_crossings
 from swarmd.engine.kernel.events import next_real_bar
-from swarmd.engine.kernel.fold import SCREEN_METRICS, EventList, Factors, screen_plain, trade_list
+from swarmd.engine.kernel.fold import SCREEN_METRICS, EventList, Factors, screen_plain
+from swarmd.engine.kernel.marks import trade_list
 from swarmd.engine.kernel.passage import passage_levels
 from swarmd.engine.kernel.plan import Direction
 from swarmd.engine.kernel.prices import PriceArrays
@@ -88,6 +89,8 @@ def screen_crossings(
 ) -> dict[str, NDArray[Any]]:
     """Metrics of one vector per row of `fast_of`, `slow_of` (line indices), `stop` and `target` (fractions).
 
+    `progress` hears 0 when all that the vectors share is prepared, and then the rows done since it last heard.
+
     Raises
     ------
     ValueError
@@ -103,6 +106,8 @@ def screen_crossings(
         tape = tape_of(prices, levels=levels, first_entry=clock.first_entry, entry_stride=stride)
         real = next_real_bar(prices.synthetic) if prices.synthetic.any() else np.empty(0, np.int64)
         vectors = _sorted_vectors(fast_of, slow_of, slow.factor, stop, target)
+        if progress is not None:
+            progress(0)
         for group_from, group_to, n_vectors in _chunks(vectors):
             _screen_chunk(
                 group_from, group_to, vectors, fast, slow, tape, clock, real,
@@ -131,13 +136,16 @@ def _sorted_vectors(
 def _chunks(vectors: Vectors) -> Iterator[tuple[int, int, int]]:
     """Ranges of `group_order`, each with its number of vectors."""
     sizes = np.diff(vectors.group_start)[vectors.group_order]
-    wanted = max(LEAST_CHUNK, vectors.order.size // CHUNKS)
+    largest = max(LEAST_CHUNK, vectors.order.size // CHUNKS)
+    # Small ones first, doubling: on a busy machine a large first one would be silent for so long that it looks stuck.
+    wanted = LEAST_CHUNK
     start, n_vectors = 0, 0
     for at, size in enumerate(sizes.tolist()):
         n_vectors += size
         if n_vectors >= wanted or at == sizes.size - 1:
             yield start, at + 1, n_vectors
             start, n_vectors = at + 1, 0
+            wanted = min(2 * wanted, largest)
 
 
 @njit(cache=True)

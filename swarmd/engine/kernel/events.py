@@ -48,7 +48,8 @@ def next_real_bar(synthetic: BoolArray) -> IntArray:
     """For each bar the first bar at or after it that really traded; n_bars where none is left."""
     n_bars = synthetic.size
     real = np.where(synthetic, n_bars, np.arange(n_bars, dtype=np.int64))
-    return np.minimum.accumulate(real[::-1])[::-1]
+    # Contiguous: of a reversed view numba would compile every kernel a second time.
+    return np.ascontiguousarray(np.minimum.accumulate(real[::-1])[::-1])
 
 
 def on_real_bars(events: Events, synthetic: BoolArray) -> Events:

@@ -5,10 +5,7 @@ tables of `passage`; equity is folded in the order of the trades, so return, win
 bits as the reference's. Daily marks are looked at only inside trades, and whole days of a long by differences of
 prefix sums.
 
-**Drawdown** is settled lazily. During the fold each trade gets bounds on its marks: they lie between stop and target,
-and day ends and exits give some marks exactly. Afterwards only trades that could still hold the worst mark are looked
-at closely, which is some six ranges of closes per vector instead of every bar. Bounds steer the search only; the
-value kept is always an exact minimum of equity over peak, so it is the reference's to the last bit.
+Bounds on each trade's marks are noted on the way; `drawdown` settles the rest from them.
 
 Measured against the reference on awkward and real data by the kernel tests: trade count, return, win rate, profit
 factor and drawdown equal, Sharpe within 1e-11 relative.
@@ -21,7 +18,9 @@ from numba import njit
 from numpy.typing import NDArray
 
 from swarmd.engine.arrays import FloatArray
-from swarmd.engine.kernel.passage import BLOCK_BARS, BLOCK_SHIFT, HORIZON_BARS, N_LEVELS
+from swarmd.engine.kernel.drawdown import SLACK, worst_ratio
+from swarmd.engine.kernel.marks import TradeList, levels_reached, mark_of
+from swarmd.engine.kernel.passage import BLOCK_BARS, BLOCK_SHIFT, N_LEVELS
 from swarmd.engine.kernel.tape import HIGH, LOW, OPEN, RETURN_HIGH, RETURN_LOW, SQUARE_HIGH, SQUARE_LOW, Tape
 
 Factors = tuple[float, float, float, float, float]
@@ -29,8 +28,7 @@ Factors = tuple[float, float, float, float, float]
 SCREEN_METRICS = ("total_trades", "total_return", "annual_sharpe", "max_drawdown", "win_rate", "profit_factor")
 DAYS_PER_YEAR = 365.0
 LEAST_VARIANCE = 1e-30
-# Pruning tests lean to the careful side by this much; it decides what is looked at, never what is kept.
-SLACK = 1.0 + 1e-15
+# By so much the bounds of a trade's marks are wider than the arithmetic says, for its rounding.
 LOOSE = 1e-12
 
 
@@ -40,46 +38,6 @@ class EventList(NamedTuple):
     bar: NDArray[np.int32]
     slot: NDArray[np.int32]
     side: NDArray[np.int8]
-
-
-class TradeList(NamedTuple):
-    """Working space for the trades of one vector; reused by the vectors of a group."""
-
-    entry_bar: NDArray[np.int32]
-    exit_bar: NDArray[np.int32]  # bars entry..exit-1 end with the position open
-    slot: NDArray[np.int32]
-    side: NDArray[np.int8]
-    by_stop: NDArray[np.bool_]
-    is_flat_after: NDArray[np.bool_]  # the realised equity is itself the mark of the exit bar
-    entry: FloatArray
-    paid: FloatArray  # entry price times the entry factor: what marks are divided by
-    before: FloatArray
-    after: FloatArray
-    mark_low: FloatArray  # bounds of all marks of the trade, the realised one included in the lower
-    mark_high: FloatArray
-    peak_low: FloatArray  # bounds of the peak: known before the trade, possible after it
-    peak_high: FloatArray
-
-
-@njit(cache=True)
-def trade_list(n: int) -> TradeList:
-    """Space for n trades."""
-    return TradeList(
-        np.empty(n, np.int32),
-        np.empty(n, np.int32),
-        np.empty(n, np.int32),
-        np.empty(n, np.int8),
-        np.empty(n, np.bool_),
-        np.empty(n, np.bool_),
-        np.empty(n, np.float64),
-        np.empty(n, np.float64),
-        np.empty(n, np.float64),
-        np.empty(n, np.float64),
-        np.empty(n, np.float64),
-        np.empty(n, np.float64),
-        np.empty(n, np.float64),
-        np.empty(n, np.float64),
-    )
 
 
 @njit(cache=True)
@@ -108,42 +66,6 @@ def _first_touch(tape: Tape, start: int, stop: int, lower: float, upper: float) 
             return u
         u += 1
     return stop
-
-
-@njit(cache=True, inline="always")
-def _levels_reached(tape: Tape, slot: int, first_column: int, n_bars: int) -> int:
-    """How many tabulated levels the first n_bars bars of an entry reach; saturated entries count as reached."""
-    within = min(n_bars, HORIZON_BARS + 1)
-    n = 0
-    while n < N_LEVELS and tape.passages[slot, first_column + n] < within:
-        n += 1
-    return n
-
-
-@njit(cache=True, inline="always")
-def _mark(side: int, equity: float, price: float, paid: float, short_base: float) -> float:
-    if side > 0:
-        return equity * (price / paid)
-    return equity * (short_base - price / paid)
-
-
-@njit(cache=True)
-def _close_range(tape: Tape, start: int, stop: int) -> tuple[float, float]:
-    """Lowest and highest close of the bars [start, stop)."""
-    close = tape.close
-    low = high = close[start]
-    u = start
-    while u < stop:
-        if u & (BLOCK_BARS - 1) == 0 and u + BLOCK_BARS <= stop:
-            block = u >> BLOCK_SHIFT
-            low = min(low, tape.block_close_low[block])
-            high = max(high, tape.block_close_high[block])
-            u += BLOCK_BARS
-        else:
-            low = min(low, close[u])
-            high = max(high, close[u])
-            u += 1
-    return low, high
 
 
 @njit(cache=True)
@@ -244,7 +166,7 @@ def screen_plain(
             sum_rr += r * r
             mark = equity
         if day > entry_day:
-            v = _mark(side, equity, tape.day_close[entry_day], paid, short_base)
+            v = mark_of(side, equity, tape.day_close[entry_day], paid, short_base)
             r = v / mark - 1.0
             sum_r += r
             sum_rr += r * r
@@ -257,10 +179,10 @@ def screen_plain(
                     sum_rr += (sums[day - 1, SQUARE_HIGH] - sums[entry_day, SQUARE_HIGH]) + (
                         sums[day - 1, SQUARE_LOW] - sums[entry_day, SQUARE_LOW]
                     )
-                    v = _mark(side, equity, tape.day_close[day - 1], paid, short_base)
+                    v = mark_of(side, equity, tape.day_close[day - 1], paid, short_base)
             else:
                 for d in range(entry_day + 1, day):
-                    later = _mark(side, equity, tape.day_close[d], paid, short_base)
+                    later = mark_of(side, equity, tape.day_close[d], paid, short_base)
                     r = later / v - 1.0
                     sum_r += r
                     sum_rr += r * r
@@ -279,11 +201,11 @@ def screen_plain(
             mark_high, mark_low = 0.0, np.inf
         if mark_high > peak_high:
             if slot >= 0:
-                reached = _levels_reached(tape, slot, N_LEVELS if side > 0 else 0, u - e)
+                reached = levels_reached(tape, slot, N_LEVELS if side > 0 else 0, u - e)
                 if reached < N_LEVELS:
                     distance = tape.levels[reached]
                     bound = entry * (1.0 + distance) if side > 0 else entry * (1.0 - distance)
-                    mark_high = min(mark_high, _mark(side, equity, bound, paid, short_base))
+                    mark_high = min(mark_high, mark_of(side, equity, bound, paid, short_base))
             peak_high = max(peak_high, mark_high)
 
         after = equity * growth
@@ -318,7 +240,7 @@ def screen_plain(
     out[0] = n
     out[1] = equity - 1.0
     out[2] = _annual_sharpe(tape, trades, n, equity, sum_r, sum_rr, n_days, short_base)
-    out[3] = 1.0 - _worst_ratio(tape, trades, n, worst, short_base)
+    out[3] = 1.0 - worst_ratio(tape, trades, n, worst, short_base)
     out[4] = n_won / n if n > 0 else 0.0
     out[5] = won / lost if lost > 0.0 else np.inf
 
@@ -361,68 +283,10 @@ def _squares_about_mean(
         if k < n_trades:
             v = trades.before[k]
             if tape.day_of_bar[trades.entry_bar[k]] <= d:
-                v = _mark(int(trades.side[k]), v, tape.day_close[d], trades.paid[k], short_base)
+                v = mark_of(int(trades.side[k]), v, tape.day_close[d], trades.paid[k], short_base)
         else:
             v = equity
         r = v / mark - 1.0 if mark > 0.0 else 0.0
         total += (r - mean) * (r - mean)
         mark = v
     return total
-
-
-@njit(cache=True)
-def _worst_ratio(tape: Tape, trades: TradeList, n_trades: int, worst: float, short_base: float) -> float:
-    """The exact minimum of equity over peak, from the fold's bounds and its best value so far."""
-    peak = 1.0  # exact peak before trade `settled`
-    settled = 0
-    for k in range(n_trades):
-        if not trades.mark_low[k] < trades.peak_high[k] * worst * SLACK:
-            continue
-        side = int(trades.side[k])
-        e, u = int(trades.entry_bar[k]), int(trades.exit_bar[k])
-        before, after, paid, entry = trades.before[k], trades.after[k], trades.paid[k], trades.entry[k]
-        is_flat_after = trades.is_flat_after[k]
-        slot = int(trades.slot[k])
-        if u > e and not trades.by_stop[k] and slot >= 0:
-            low = trades.mark_low[k]
-            reached = _levels_reached(tape, slot, 0 if side > 0 else N_LEVELS, u - e)
-            if reached < N_LEVELS:
-                distance = tape.levels[reached]
-                bound = entry * (1.0 - distance) if side > 0 else entry * (1.0 + distance)
-                low = _mark(side, before, bound, paid, short_base)
-            if is_flat_after:
-                low = min(low, after)
-            if not low < trades.peak_high[k] * worst * SLACK:
-                continue
-        while settled < k:
-            if trades.mark_high[settled] > max(peak, trades.peak_low[settled]):
-                low, high = _close_range(tape, int(trades.entry_bar[settled]), int(trades.exit_bar[settled]))
-                best = high if trades.side[settled] > 0 else low
-                peak = max(
-                    peak,
-                    _mark(int(trades.side[settled]), trades.before[settled], best, trades.paid[settled], short_base),
-                )
-            settled += 1
-        peak = max(peak, trades.peak_low[k])
-        peak_after = peak
-        if u > e:
-            low, high = _close_range(tape, e, u)
-            mark_high = _mark(side, before, high if side > 0 else low, paid, short_base)
-            mark_low = _mark(side, before, low if side > 0 else high, paid, short_base)
-            if mark_high > peak:
-                # A new peak inside the trade: a trough counts against it only if it came later.
-                if mark_low < mark_high * worst * SLACK:
-                    walked = peak
-                    for t in range(e, u):
-                        v = _mark(side, before, tape.close[t], paid, short_base)
-                        walked = max(walked, v)
-                        if v < walked * worst * SLACK:
-                            worst = min(worst, v / walked)
-                peak_after = mark_high
-            elif mark_low < peak * worst * SLACK:
-                worst = min(worst, mark_low / peak)
-        if is_flat_after:
-            peak_after = max(peak_after, after)
-            if after < peak_after * worst * SLACK:
-                worst = min(worst, after / peak_after)
-    return worst

@@ -11,12 +11,14 @@ from swarmd.engine.kernel.costs import Costs
 from swarmd.engine.market.bars import Bars, bars_from_arrays
 from swarmd.engine.market.timeframes import parse_interval
 from swarmd.engine.search.combos import draw_combinations
-from swarmd.engine.search.space import search_space
+from swarmd.engine.search.space import Space, search_space
+from swarmd.engine.strategies.contract import BarStrategy
 from swarmd.engine.strategies.registry import strategy_named
 from swarmd.state.records.job import Phase
 from swarmd.state.work_order import WorkOrder
 
 _BARS = 4000
+_MISSING = 3
 _VECTORS = 4
 
 
@@ -24,20 +26,27 @@ def warm_up(order: WorkOrder) -> None:
     """Run what the phase will run, on a market of a few thousand bars. ValueError where strategy or space are wrong."""
     settings = order.campaign
     strategy = strategy_named(settings.strategy.name)
-    interval = parse_interval(settings.data.interval)
+    bars = tiny_market(parse_interval(settings.data.interval))
     for mode in (order.mode,) if order.mode else settings.strategy.modes:
-        # Data with accepted gaps takes another way through the kernels, which is compiled apart.
-        for bars in (_tiny_market(interval, gap=0), _tiny_market(interval, gap=3)):
-            run_backtest(bars, strategy, strategy.card.baseline, mode=mode, costs=Costs())
-            if order.phase is Phase.PRESCREEN:
-                space = search_space(strategy.card, mode, settings.space)
-                columns = draw_combinations(space, _VECTORS, 0, strategy.admissible)
-                evaluate_many(bars, strategy, columns, mode=mode, costs=Costs())
+        warm_single_runs(bars, strategy, mode)
+        if order.phase is Phase.PRESCREEN:
+            warm_screening(bars, strategy, mode, search_space(strategy.card, mode, settings.space))
 
 
-def _tiny_market(interval_minutes: int, *, gap: int) -> Bars:
-    """Waves that make crossings, stops and targets, with so many bars missing in the middle; no claim beyond that."""
-    at = np.delete(np.arange(_BARS + gap), slice(_BARS // 2, _BARS // 2 + gap))
+def warm_single_runs(bars: Bars, strategy: BarStrategy, mode: str) -> None:
+    """Compile what one run with its trades takes."""
+    run_backtest(bars, strategy, strategy.card.baseline, mode=mode, costs=Costs())
+
+
+def warm_screening(bars: Bars, strategy: BarStrategy, mode: str, space: Space) -> None:
+    """Compile what a screen takes."""
+    columns = draw_combinations(space, _VECTORS, 0, strategy.admissible)
+    evaluate_many(bars, strategy, columns, mode=mode, costs=Costs())
+
+
+def tiny_market(interval_minutes: int) -> Bars:
+    """Waves that make crossings, stops and targets, with some bars missing in the middle; no claim beyond that."""
+    at = np.delete(np.arange(_BARS + _MISSING), slice(_BARS // 2, _BARS // 2 + _MISSING))
     close = 100.0 * np.exp(0.05 * np.sin(at / 97.0) + 0.02 * np.sin(at / 13.0))
     open_ = np.concatenate(([100.0], close[:-1]))
     return bars_from_arrays(
@@ -49,5 +58,5 @@ def _tiny_market(interval_minutes: int, *, gap: int) -> Bars:
         np.minimum(open_, close) * 0.999,
         close,
         np.ones(_BARS),
-        allow_gaps=gap,
+        allow_gaps=_MISSING,
     )

@@ -79,7 +79,7 @@ def preflight(order: WorkOrder, desk: Desk) -> ResultSummary:
         for mode, n_trades in probes.items()
         if n_trades < settings.constraints.min_trades
     ]
-    origin = provenance(snapshot_id=bars.snapshot_id(), sha256=bars.sha256())
+    origin = provenance(snapshot_id=bars.snapshot_id(), sha256=bars.sha256(), strategy_name=settings.strategy.name)
     document |= {
         "verdict": "pass",
         **origin.document(seed=None, tried=len(probes)),

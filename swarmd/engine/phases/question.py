@@ -88,7 +88,7 @@ def question_of(order: WorkOrder, desk: Desk) -> Question:
         constraints=Constraints(settings.constraints.min_trades, settings.constraints.max_drawdown),
         bars=bars,
         vault_bar=vault_start(bars.n_bars, settings.data.oos_share),
-        origin=provenance(snapshot_id=bars.snapshot_id(), sha256=sha256),
+        origin=provenance(snapshot_id=bars.snapshot_id(), sha256=sha256, strategy_name=settings.strategy.name),
     )
 
 

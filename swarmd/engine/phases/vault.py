@@ -38,11 +38,12 @@ def open_vault(folder: Path, finalist: dict[str, Any]) -> Path:
     try:
         seen = json.loads(path.read_bytes())
     except ValueError:
-        seen = {}
+        seen = None
     except OSError as cause:
         raise OutsideError(f"cannot read {path}: {os.strerror(cause.errno or 0)}") from cause
     # Compared as JSON, so that 20 and 20.0 are what they are in the file.
     if seen != json.loads(json_bytes(wanted)):
+        seen = seen if isinstance(seen, dict) else {}
         raise OperatorError(
             f"{path}: the vault was opened for trial {seen.get('trial')} with {seen.get('params')}, and now trial "
             f"{finalist['trial']} with {finalist['params']} asks; a vault is opened once: "

@@ -15,15 +15,13 @@ from numpy.typing import NDArray
 from swarmd.engine.arrays import BoolArray, FloatArray, IntArray
 from swarmd.engine.backtest import evaluate_many
 from swarmd.engine.kernel.costs import Costs
-from swarmd.engine.kernel.events import Events
 from swarmd.engine.kernel.fold import SCREEN_METRICS
-from swarmd.engine.kernel.plan import ExitPlan
 from swarmd.engine.market.bars import Bars
 from swarmd.engine.search.combos import row_params
 from swarmd.engine.search.provenance import Provenance
 from swarmd.engine.search.score import Constraints, ScoreRule, meets, ranking, score_columns
 from swarmd.engine.search.space import Space, space_document
-from swarmd.engine.strategies.contract import BarStrategy, BatchEvaluator, BatchStrategy, Columns, Params, StrategyCard
+from swarmd.engine.strategies.contract import BarStrategy
 
 SCHEMA = "swarmd.prescreen/1"
 TOP_FILE = "phase0_top500.json"
@@ -88,7 +86,7 @@ def screen_combinations(
     ----------
     bars : development bars; nothing later may be in them
     columns : one array of shape (n_combos,) per parameter
-    progress : called with the number of vectors done since its last call; may raise to stop
+    progress : called with the number of vectors done since its last call (0: nothing yet); may raise to stop
 
     Raises
     ------
@@ -96,16 +94,19 @@ def screen_combinations(
         For a vector outside the card's limits, or a metric the screen does not compute.
     """
     rule.check(SCREEN_METRICS)
-    ready: BarStrategy = strategy
-    if isinstance(strategy, BatchStrategy):
-        ready = _Prepared(strategy, strategy.batch(bars))
-    watch.lap("prepare")
+
+    def heard(done: int) -> None:
+        if done == 0:
+            watch.lap("prepare")
+        if progress is not None:
+            progress(done)
+
     slices = []
     for start in range(0, len(next(iter(columns.values()))), SLICE):
         part = {name: column[start : start + SLICE] for name, column in columns.items()}
-        slices.append(evaluate_many(bars, ready, part, mode=mode, costs=costs, progress=progress))
+        slices.append(evaluate_many(bars, strategy, part, mode=mode, costs=costs, progress=heard))
+        watch.lap("evaluate")
     metrics = {name: np.concatenate([part[name] for part in slices]) for name in slices[0]}
-    watch.lap("evaluate")
     score = score_columns(metrics, rule)
     is_valid = meets(metrics, constraints)
     ranked = ranking(score, is_valid, top)
@@ -179,29 +180,3 @@ def plain_metrics(metrics: Mapping[str, Any]) -> dict[str, float | int | None]:
         else:
             plain[name] = float(value) if np.isfinite(value) else None
     return plain
-
-
-class _Prepared:
-    """A strategy whose evaluator is made already, so that the making and the evaluating are timed apart."""
-
-    card: StrategyCard
-
-    def __init__(self, strategy: BarStrategy, evaluator: BatchEvaluator) -> None:
-        self.card = strategy.card
-        self.strategy = strategy
-        self.evaluator = evaluator
-
-    def batch(self, bars: Bars) -> BatchEvaluator:
-        return self.evaluator
-
-    def events(self, bars: Bars, params: Params) -> Events:
-        return self.strategy.events(bars, params)
-
-    def plan(self, params: Params) -> ExitPlan:
-        return self.strategy.plan(params)
-
-    def admissible(self, columns: Columns) -> BoolArray:
-        return self.strategy.admissible(columns)
-
-    def lookback_bars(self, params: Params, interval_minutes: int) -> int:
-        return self.strategy.lookback_bars(params, interval_minutes)

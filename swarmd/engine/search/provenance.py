@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import swarmd
+from swarmd.engine.strategies.registry import strategy_file
 
 _ENGINE = Path(swarmd.__file__).parent / "engine"
 # What turns bars and parameters into numbers; commands, lanes and pages do not.
@@ -36,8 +37,13 @@ class Provenance:
         }
 
 
-def provenance(*, snapshot_id: str, sha256: str) -> Provenance:
-    return Provenance(snapshot_id, sha256, code_version(), git_sha())
+def provenance(*, snapshot_id: str, sha256: str, strategy_name: str) -> Provenance:
+    """Of results of that strategy; one in a file of the user's own counts as code, and its digest is added."""
+    version = code_version()
+    own = strategy_file(strategy_name)
+    if own is not None:
+        version += f".{hashlib.sha256(own.read_bytes()).hexdigest()[:12]}"
+    return Provenance(snapshot_id, sha256, version, git_sha())
 
 
 @functools.cache

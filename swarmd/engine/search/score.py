@@ -25,6 +25,12 @@ class Constraints:
     min_trades: int = MIN_TRADES
     max_drawdown: float = 0.35
 
+    def __post_init__(self) -> None:
+        if self.min_trades < 1:
+            raise ValueError(f"constraints: min_trades is {self.min_trades}; give at least 1")
+        if not 0.0 <= self.max_drawdown <= 1.0:
+            raise ValueError(f"constraints: max_drawdown is {self.max_drawdown}; give a fraction, 0.35 means 35 %")
+
     def violations(self, metrics: Mapping[str, Any]) -> dict[str, float]:
         """How far each constraint is missed, in its own unit; zero or less where it holds."""
         return {

@@ -39,6 +39,8 @@ def search_space(card: StrategyCard, mode: str, overrides: Mapping[str, RangeLik
         For an unknown mode or parameter (names the nearest), and for a range or value outside the card's limits.
     """
     limits = {spec.name: spec for spec in card.params}
+    if not limits:
+        raise ValueError(f"space: strategy {card.name} has no parameters, so there is nothing to search")
     for name in overrides:
         if name not in limits:
             raise ValueError(f"space: strategy {card.name} has no parameter {name!r}; {nearest(name, tuple(limits))}")

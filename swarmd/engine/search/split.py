@@ -8,6 +8,8 @@ from swarmd.engine.market.bars import Bars
 
 def vault_start(n_bars: int, oos_share: float) -> int:
     """The first bar of the vault. ValueError where either side would be empty."""
+    if not 0.0 <= oos_share <= 1.0:
+        raise ValueError(f"the out-of-sample share is {oos_share}; give a fraction such as 0.33")
     start = n_bars - round(n_bars * oos_share)
     if not 0 < start < n_bars:
         raise ValueError(

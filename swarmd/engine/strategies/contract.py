@@ -40,7 +40,7 @@ class ParamSpec:
 
     def refusal(self, value: object) -> str | None:
         """Why this value cannot be, or None when it can."""
-        if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        if isinstance(value, bool) or not isinstance(value, int | float) or not _is_finite(value):
             return f"{self.name} is {value!r}; give a finite number"
         if self.kind == "choice":
             listed = ", ".join(str(choice) for choice in self.choices)
@@ -88,7 +88,10 @@ class BatchEvaluator(Protocol):
     def evaluate(
         self, columns: Columns, *, direction: Direction, costs: Costs, progress: Progress | None
     ) -> dict[str, NDArray[Any]]:
-        """Screening metrics, one value per row of the columns; `progress` hears of rows done since its last call."""
+        """Screening metrics, one value per row of the columns.
+
+        `progress` hears 0 once what the rows share is prepared, and then of rows done since its last call.
+        """
         ...
 
 
@@ -145,6 +148,13 @@ def checked_params(strategy: BarStrategy, params: Mapping[str, Any]) -> dict[str
             f"strategy {card.name}: {given} do not go together; see `swarmd strategies list` for the rules"
         )
     return given
+
+
+def _is_finite(value: float | int) -> bool:
+    try:
+        return math.isfinite(value)
+    except OverflowError:  # a whole number beyond the floats
+        return False
 
 
 def _nearest(name: str, known: tuple[str, ...]) -> str:

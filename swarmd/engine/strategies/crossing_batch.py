@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from swarmd.engine.arrays import BoolArray, FloatArray, IntArray
+from swarmd.engine.arrays import BoolArray, IntArray
 from swarmd.engine.indicators.moving import ema_rows
 from swarmd.engine.kernel.batch import Lines, needs_bar_scan, screen_crossings
 from swarmd.engine.kernel.costs import Costs
@@ -60,31 +60,22 @@ class CrossingBatch:
         lengths = np.asarray(columns[length], np.int64)
         minutes = np.full(lengths.shape, self.bars.interval_minutes) if timeframe is None else columns[timeframe]
         pairs, line_of = np.unique(np.stack([np.asarray(minutes, np.int64), lengths]), axis=1, return_inverse=True)
-        values, sizes, factors, valid = [], [], [], []
-        for tf in np.unique(pairs[0]).tolist():
-            of_tf = pairs[1][pairs[0] == tf]
-            factor = tf // self.bars.interval_minutes
-            rows, first = self._rows(tf, of_tf, factor)
-            values.append(rows.ravel())
-            sizes += [rows.shape[1]] * of_tf.size
-            factors += [factor] * of_tf.size
-            valid += [(first + lookback - 1) * factor for lookback in of_tf.tolist()]
-        size = np.array(sizes, np.int64)
+        first_open, base = int(self.bars.open_time[0]), self.bars.interval_minutes
+        timeframes = [(tf, pairs[1][pairs[0] == tf]) for tf in np.unique(pairs[0]).tolist()]
+        closes = {tf: htf_close(self.bars.close, first_open, base, tf)[0] for tf, _ in timeframes}
+        # Column j is in force from the j-th boundary of the timeframe since midnight; those before the first close are
+        # never read. Also where the data is too short for a single close: what is never valid must not look valid.
+        first = {tf: (skipped_bars(first_open, base, tf) + self.lead) // (tf // base) + 1 for tf, _ in timeframes}
+        size = np.repeat([first[tf] + closes[tf].size for tf, _ in timeframes], [n.size for _, n in timeframes])
         start = np.cumsum(size) - size
-        lines = Lines(np.concatenate(values), start, size, np.array(factors, np.int64), np.array(valid, np.int64))
-        return lines, line_of.reshape(-1).astype(np.int64)
-
-    def _rows(self, minutes: int, lengths: IntArray, factor: int) -> tuple[FloatArray, int]:
-        """EMA rows by time, and the column of the first close.
-
-        Column j is in force from the j-th boundary of the timeframe since midnight; the columns before the first close
-        are never read.
-        """
-        bars = self.bars
-        first_open = int(bars.open_time[0])
-        closes, _ = htf_close(bars.close, first_open, bars.interval_minutes, minutes)
-        # Also where the data is too short for a single close: what is never valid must not look valid at once.
-        first = (skipped_bars(first_open, bars.interval_minutes, minutes) + self.lead) // factor + 1
-        rows = np.full((lengths.size, first + closes.size), np.nan)
-        rows[:, first:] = ema_rows(closes, lengths)
-        return rows, first
+        # Written into one buffer from the start: a copy of all lines would be the largest thing in memory.
+        values = np.full(int(size.sum()), np.nan)
+        at = 0
+        for tf, of_tf in timeframes:
+            width = first[tf] + closes[tf].size
+            rows = values[at : at + of_tf.size * width].reshape(of_tf.size, width)
+            rows[:, first[tf] :] = ema_rows(closes[tf], of_tf)
+            at += rows.size
+        factor = pairs[0] // base
+        valid = (np.array([first[tf] for tf in pairs[0].tolist()], np.int64) + pairs[1] - 1) * factor
+        return Lines(values, start, size, factor, valid), line_of.reshape(-1).astype(np.int64)

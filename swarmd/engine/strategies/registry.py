@@ -11,7 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar, cast
 
-from swarmd.engine.strategies.contract import BarStrategy
+from swarmd.engine.strategies.contract import BarStrategy, StrategyCard
 
 _REGISTERED: dict[str, BarStrategy] = {}
 _Made = TypeVar("_Made", bound=type)
@@ -48,7 +48,7 @@ def strategy_named(name: str) -> BarStrategy:
     ValueError
         If there is none; names the nearest that exists.
     """
-    if ".py:" in name:
+    if strategy_file(name) is not None:
         return _from_file(name)
     names = strategy_names()
     if name not in _REGISTERED:
@@ -58,6 +58,11 @@ def strategy_named(name: str) -> BarStrategy:
             f"strategy {name!r} is not known; {hint}(known: {', '.join(names)}; your own: path/to/file.py:ClassName)"
         )
     return _REGISTERED[name]
+
+
+def strategy_file(name: str) -> Path | None:
+    """The user's own file that a `path/to/file.py:Name` speaks of; None for a name of the package."""
+    return Path(name.rpartition(":")[0]) if ".py:" in name else None
 
 
 def _discover() -> None:
@@ -77,7 +82,7 @@ def _from_file(reference: str) -> BarStrategy:
     module = importlib.util.module_from_spec(spec)
     try:
         spec.loader.exec_module(module)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise ValueError(f"strategy {reference!r}: {path} fails on import: {type(error).__name__}: {error}") from error
     made = getattr(module, name, None)
     if not isinstance(made, type):
@@ -94,4 +99,9 @@ def _instance(made: type, *, where: str) -> BarStrategy:
         raise ValueError(
             f"strategy {where}: class {made.__name__} lacks {', '.join(lacking)}; see the strategy contract"
         )
-    return cast(BarStrategy, made())
+    if not isinstance(getattr(made, "card", None), StrategyCard):
+        raise ValueError(f"strategy {where}: the card of {made.__name__} is no StrategyCard; see the strategy contract")
+    try:
+        return cast(BarStrategy, made())
+    except TypeError as error:
+        raise ValueError(f"strategy {where}: {made.__name__}() fails ({error}); it must take no arguments") from error

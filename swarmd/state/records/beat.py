@@ -11,8 +11,9 @@ class Beat(Record):
 
     ``progress`` is the work loop's own counter and ``progress_at`` when it last advanced; ``heartbeat_at`` is the
     pulse of the process. ``excused`` is the time since the last progress that was not the run's own: the supervisor
-    overslept, or the run waited for a processor. ``stalled_cpu`` is the processor time used since the last progress.
-    ``process_state`` is the letter of ``/proc/PID/stat``.
+    overslept, or the run waited for a processor; ``overslept`` is the supervisor's part of it since the launch.
+    ``stalled_cpu`` is the processor time used since the last progress. ``process_state`` is the letter of
+    ``/proc/PID/stat``.
     """
 
     KIND: ClassVar[str] = "beat"
@@ -25,6 +26,7 @@ class Beat(Record):
     progress_at: Millis
     heartbeat_at: Millis
     excused: Millis
+    overslept: Millis = 0
     process_state: str
     state_since: Millis
     cpu_time: Millis

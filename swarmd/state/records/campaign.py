@@ -73,7 +73,7 @@ class AssetSettings(Shape):
 
 class StrategySettings(Shape):
     name: str
-    modes: Annotated[tuple[str, ...], Field(min_length=1)]
+    modes: Annotated[tuple[Name, ...], Field(min_length=1)]  # each becomes part of paths
 
 
 class PrescreenSettings(Shape):

@@ -65,13 +65,17 @@ class RunAlive(RunRecord):
 
 
 class RunEnded(RunRecord):
-    """Gone. ``exit_code`` and ``signal`` are -1 where nobody could tell (an adopted process on an older kernel)."""
+    """Gone. ``exit_code`` and ``signal`` are -1 where nobody could tell (an adopted process on an older kernel).
+
+    ``was_launched`` is False where no process ever came of the order: that says nothing about the job.
+    """
 
     status: Literal[RunStatus.DONE, RunStatus.FAILED, RunStatus.LOST]
     ended_at: Millis
     exit_code: int = -1
     signal: int = -1
     reason: str
+    was_launched: bool = True
 
 
 Run = Annotated[RunOrdered | RunAlive | RunEnded, Field(discriminator="status")]

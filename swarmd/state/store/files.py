@@ -267,7 +267,7 @@ def is_locked(path: Path) -> bool:
     """Whether somebody holds the lock now. Leaves no trace, and does not hinder ``lock_file`` of another process."""
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return False
     try:
         return not _take(descriptor, fcntl.LOCK_SH)

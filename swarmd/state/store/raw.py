@@ -215,7 +215,9 @@ def _read_segment(path: Path, offset: int, is_last: bool, reading: Reading) -> N
     tail = data[whole:]
     if repeats:
         reading.damages.append(Damage(path.name, 0, f"repeats {repeats} records read before; they count once"))
-    if tail and not (is_last and is_torn(tail)):
+    # A torn end is cut off when the segment is written on; one with other damage is left as it is, its end included.
+    is_cut = is_last and len(reading.damages) == known
+    if tail and not (is_cut and is_torn(tail)):
         reading.damages.append(Damage(path.name, number + 1, "it has no end", tail))
     if not data and not is_last:
         reading.damages.append(Damage(path.name, 0, "the segment is empty"))

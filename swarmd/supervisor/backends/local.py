@@ -6,6 +6,7 @@ gave the descriptor to) is gone. Handles here are a convenience that any daemon 
 """
 
 import os
+import signal
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -41,15 +42,25 @@ class LocalBackend:
     def launch(self, run: RunOrdered, order: WorkOrder) -> Identity:
         """Start the run's process. Raises OutsideError when the lock is held or the process cannot be made."""
         lock = self.home.lock_path(run.id)
-        atomic_write(self.home.order_path(run.id), order.model_dump_json(indent=2).encode(), sync=True)
-        self.home.outbox_of(run.id).mkdir(mode=0o700, parents=True, exist_ok=True)
-        self.page.clear(run.slot)
+        # Not synced: it is read at once from memory, and whoever would read it does not outlast a power cut either.
+        atomic_write(self.home.order_path(run.id), order.model_dump_json(indent=2).encode())
         locked = lock_file(lock, {"run": run.id, "token": run.attempt})
         if locked is None:
             raise OutsideError(f"{lock} is held: a process of run {run.id} lives already, so none was started")
+        try:
+            pid = self._spawn(run, order, locked)
+        except OSError as error:
+            raise OutsideError(f"run {run.id} could not be started: {error.strerror}") from error
+        finally:
+            os.close(locked)  # ours; the child's copy keeps the lock
+        return self._held(run, pid)
+
+    def _spawn(self, run: RunOrdered, order: WorkOrder, locked: int) -> int:
+        self.home.outbox_of(run.id).mkdir(mode=0o700, parents=True, exist_ok=True)
+        self.page.clear(run.slot)
         log = os.open(self.home.log_path(run.id), os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
         try:
-            pid = os.posix_spawn(
+            return os.posix_spawn(
                 sys.executable,
                 [sys.executable, "-P", "-m", "swarmd.engine.lane", str(self.home.order_path(run.id))],
                 self._environment(run, order),
@@ -62,16 +73,22 @@ class LocalBackend:
                     (os.POSIX_SPAWN_DUP2, locked, _LOCK_FD),
                 ],
             )
-        except OSError as error:
-            raise OutsideError(f"run {run.id} could not be started: {error.strerror}") from error
         finally:
             os.close(log)
-            os.close(locked)  # ours; the child's copy keeps the lock
+
+    def _held(self, run: RunOrdered, pid: int) -> Identity:
+        """Our handle on the new process. One that cannot be held is ended: nothing runs that is not on record."""
         stat = read_stat(pid)
         identity = Identity(pid, stat.start_ticks if stat else 0)
-        process = hold(pid, identity.start_ticks, is_child=True)
+        try:
+            process = hold(pid, identity.start_ticks, is_child=True)
+        except OutsideError:
+            process = None
         if process is None:
-            raise OutsideError(f"run {run.id} (pid {pid}) could not be held by a pidfd")
+            # Our own child, and not waited for: the number is still its own.
+            os.kill(pid, signal.SIGKILL)
+            os.waitpid(pid, 0)
+            raise OutsideError(f"run {run.id} (pid {pid}) could not be held by a pidfd, and was ended at once")
         self._keep(run.id, process)
         return identity
 
@@ -109,9 +126,17 @@ class LocalBackend:
                 return Identity(pid, ticks)
         for candidate in processes_with(RUN_VARIABLE, self._mark(run.id)):
             stat = read_stat(candidate)
-            if stat is not None and os.getsid(candidate) == candidate:
+            if stat is not None and _leads_its_session(candidate):
                 return Identity(candidate, stat.start_ticks)
         return None
+
+    def end_leftovers(self, run: RunOrdered) -> None:
+        """The run's own process is gone, and something it left behind still holds its lock."""
+        kill_stragglers(RUN_VARIABLE, self._mark(run.id))
+
+    def has_handle(self, run: str) -> bool:
+        """Whether this daemon started it, or has adopted it, and has not buried it yet."""
+        return run in self._processes
 
     def process_of(self, run: RunAlive) -> Process | None:
         """Our handle on a recorded process, taken anew when this daemon has none yet."""
@@ -122,7 +147,7 @@ class LocalBackend:
             self._keep(run.id, process)
         return self._processes[run.id]
 
-    def bury(self, run: RunAlive) -> Exit:
+    def bury(self, run: RunOrdered | RunAlive) -> Exit:
         """After its end: kill what is left of its group and of its descendants elsewhere, reap it, let go of it."""
         process = self._processes.pop(run.id, None)
         exited = Exit()
@@ -150,3 +175,10 @@ class LocalBackend:
             self.unwatch(process.pidfd)
             process.close()
         self._processes.clear()
+
+
+def _leads_its_session(pid: int) -> bool:
+    try:
+        return os.getsid(pid) == pid
+    except ProcessLookupError:
+        return False

@@ -22,7 +22,7 @@ from swarmd.state.work_order import WorkOrder
 from swarmd.supervisor.backends.local import LocalBackend
 from swarmd.supervisor.effects.records import evidence_path
 from swarmd.supervisor.processes import Exit
-from swarmd.supervisor.sensors.runs import ended, evidence_of
+from swarmd.supervisor.sensors.runs import ended, evidence_of, launched
 
 _STACK_WITHIN_S = 2.0
 _LOG_TAIL_BYTES = 4096
@@ -51,22 +51,8 @@ def start_run(backend: LocalBackend, run: RunOrdered, order: WorkOrder, boot: st
     try:
         identity = backend.launch(run, order)
     except OutsideError as error:
-        return ended(run, now, Exit(), RunStatus.LOST, str(error))
-    return RunAlive(
-        id=run.id,
-        at=now,
-        caused_by=(run.id,),
-        status=RunStatus.RUNNING,
-        lane=run.lane,
-        job=run.job,
-        attempt=run.attempt,
-        slot=run.slot,
-        ordered_at=run.ordered_at,
-        pid=identity.pid,
-        start_ticks=identity.start_ticks,
-        boot_id=boot,
-        launched_at=now,
-    )
+        return ended(run, now, Exit(), RunStatus.LOST, str(error), was_launched=False)
+    return launched(run, identity, boot, now, adopted=False)
 
 
 async def stop_run(backend: LocalBackend, run: RunAlive, action: StopRun, *, now: Millis) -> None:
@@ -80,9 +66,16 @@ async def stop_run(backend: LocalBackend, run: RunAlive, action: StopRun, *, now
     told = f"{iso(now)} run {run.id} (pid {run.pid}): {action.reason}\n\n{await _evidence(backend, run)}"
     # A full disk must not keep a hung run alive; the reason is in the journal already.
     with contextlib.suppress(OutsideError):
-        atomic_write(backend.home.root / evidence_path(run.id), told.encode())
+        atomic_write(backend.home.inside(evidence_path(run.id)), told.encode())
     # A frozen group is continued by SIGKILL itself; no CONT is needed, and none lets it write a late result.
     process.kill_group()
+
+
+def kill_again(backend: LocalBackend, run: RunAlive) -> None:
+    """SIGKILL once more, which is harmless: its evidence was taken the first time, or went with the turn."""
+    process = backend.process_of(run)
+    if process is not None and not process.has_ended():
+        process.kill_group()
 
 
 async def _evidence(backend: LocalBackend, run: RunAlive) -> str:
@@ -94,20 +87,23 @@ async def _stack(pid: int) -> str:
     program = shutil.which("py-spy", path=f"{Path(sys.executable).parent}:/usr/local/bin:/usr/bin")
     if program is None:
         return "--- stack: py-spy is not installed\n"
-    dump = await asyncio.create_subprocess_exec(
-        program,
-        "dump",
-        "--nonblocking",
-        "--pid",
-        str(pid),
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.STDOUT,
-    )
+    try:
+        dump = await asyncio.create_subprocess_exec(
+            program,
+            "dump",
+            "--nonblocking",
+            "--pid",
+            str(pid),
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.STDOUT,
+        )
+    except OSError as error:
+        return f"--- stack: py-spy could not be started: {error.strerror}\n"
     try:
         told, _ = await asyncio.wait_for(dump.communicate(), _STACK_WITHIN_S)
     except TimeoutError:
+        # Not waited for: reading from a run in state D it may itself survive the signal. It is reaped when it ends.
         dump.kill()
-        await dump.wait()
         return f"--- stack: py-spy gave none within {_STACK_WITHIN_S:g} s\n"
     return f"--- stack (py-spy dump --nonblocking --pid {pid})\n{told.decode(errors='replace')}"
 

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TypeVar
 
+from swarmd.state.errors import OutsideError
 from swarmd.state.store.files import Home
 from swarmd.supervisor.logs import log
 from swarmd.supervisor.monitors.tmux import close_monitors, ensure_monitors, monitor_states
@@ -63,4 +64,6 @@ class MonitorDesk:
             return await asyncio.wait_for(asyncio.to_thread(call, self.home), _WITHIN_S)
         except TimeoutError:
             log.warning("tmux gave no answer within %g s; the work goes on without its monitors", _WITHIN_S)
-            return None
+        except (OutsideError, OSError) as error:
+            log.warning("the monitors are left as they are: %s", error)
+        return None

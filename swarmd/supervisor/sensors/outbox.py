@@ -11,11 +11,16 @@ from pydantic import ValidationError
 from swarmd.state.records.record import Record
 from swarmd.state.records.request import Request, RequestStatus, Verb
 from swarmd.state.records.result import Result
-from swarmd.state.records.run import RunOrdered
+from swarmd.state.records.run import RunEnded, RunOrdered
 from swarmd.state.store.files import Home
-from swarmd.state.units import Millis
+from swarmd.state.units import MINUTE, Millis
 from swarmd.state.view import View
 from swarmd.state.work_order import ResultLine
+from swarmd.supervisor.logs import log
+
+# A run we took for dead may still have a word to say, which its token then refuses. Without an end to listening,
+# thousands of runs that ended without a result would be read every cycle.
+_LISTENED_TO_FOR: Millis = 10 * MINUTE
 
 
 def result_line(outbox: Path, token: int) -> ResultLine | None:
@@ -37,10 +42,12 @@ def result_line(outbox: Path, token: int) -> ResultLine | None:
 
 
 def observe_results(view: View, home: Home, *, now: Millis) -> list[Record]:
-    """Results not yet in the View, of every run that was launched."""
+    """Results not yet in the View, of every run that was launched; of one that has ended, for a while only."""
     seen: list[Record] = []
     for run in view.runs.values():
         if isinstance(run, RunOrdered) or run.id in view.results:
+            continue
+        if isinstance(run, RunEnded) and now - run.ended_at > _LISTENED_TO_FOR:
             continue
         told = result_line(home.outbox_of(run.id), run.attempt)
         if told is not None and run.job in view.jobs:
@@ -59,7 +66,13 @@ def observe_results(view: View, home: Home, *, now: Millis) -> list[Record]:
 
 
 def observe_inbox(view: View, home: Home, *, now: Millis) -> tuple[list[Record], list[Path]]:
-    """New requests, and the files to remove once those are in the journal (damaged ones included: they are logged)."""
+    """New requests, and the files to remove once those are in the journal (damaged ones included: they are logged).
+
+    A file older than the daemon's hold on the home was meant for a daemon that died before it could read it: a stop of
+    that one must not end this one, so its request is dated before the session.
+    """
+    session = view.session
+    held_since = _written_at(home.daemon_lock)
     seen: list[Record] = []
     done_with: list[Path] = []
     for path in sorted(home.inbox.glob("*.json")):
@@ -69,7 +82,18 @@ def observe_inbox(view: View, home: Home, *, now: Millis) -> tuple[list[Record],
         try:
             asked = orjson.loads(path.read_bytes())
             verb, asked_by = Verb(asked["verb"]), str(asked["asked_by"])
-        except (OSError, ValueError, KeyError, TypeError):
+            is_older = _written_at(path) < held_since
+        except (OSError, ValueError, KeyError, TypeError) as flaw:
+            log.warning("the request %s cannot be read, and is put away: %s", path.name, flaw)
             continue
-        seen.append(Request(id=path.stem, at=now, verb=verb, asked_by=asked_by, status=RequestStatus.PENDING))
+        at = session.at - 1 if is_older and session is not None else now
+        seen.append(Request(id=path.stem, at=at, verb=verb, asked_by=asked_by, status=RequestStatus.PENDING))
     return seen, done_with
+
+
+def _written_at(path: Path) -> int:
+    """By the clock of the file system, which both files share; 0 where there is none."""
+    try:
+        return path.stat().st_mtime_ns
+    except OSError:
+        return 0

@@ -14,17 +14,19 @@ from swarmd.state.records.run import RunAlive, RunEnded, RunOrdered, RunStatus
 from swarmd.state.units import SECOND, Millis
 from swarmd.state.view import View
 from swarmd.state.work_order import ExitCode
-from swarmd.supervisor.backends.local import LocalBackend
+from swarmd.supervisor.backends.local import Identity, LocalBackend
 from swarmd.supervisor.clock import SteadyClock
 from swarmd.supervisor.processes import Exit, ProcessStat, read_stat
 from swarmd.supervisor.sensors.outbox import result_line
 
 # A beat is journalled when something moved, at most this often; its pulse alone is renewed at the slower pace, which is
-# well inside the limit for silence.
-_PROGRESS_EVERY: Millis = SECOND
+# well inside the limit for silence. Two busy lanes write some 25 MB a day at this pace; once a second it were 75.
+_PROGRESS_EVERY: Millis = 3 * SECOND
 _PULSE_EVERY: Millis = 4 * SECOND
-# Oversleeping shorter than this is the ordinary granularity of a cycle.
-_LATE_ENOUGH: Millis = SECOND // 2
+# Between its fork and its exec a process carries no mark of its run yet.
+_IDENTITY_WITHIN: Millis = 5 * SECOND
+# A run's first beats come as they are seen: it is then that somebody looks whether it has begun.
+_FRESH_FOR: Millis = 10 * SECOND
 
 _MEANING = {
     ExitCode.DONE: "done",
@@ -39,14 +41,12 @@ _MEANING = {
 def observe_runs(
     view: View, backend: LocalBackend, page: BeatsPage, clock: SteadyClock, boot: str, *, now: Millis, late: Millis
 ) -> list[Record]:
-    """New records of every run that holds a lane. ``late`` is how long the supervisor itself overslept this cycle."""
+    """New records of every run that holds a lane. ``late`` is how long the supervisor itself overslept."""
     seen: list[Record] = []
     for run in view.open_runs():
         match run:
             case RunOrdered():
-                found = _ordered(run, backend, boot, now)
-                if found is not None:
-                    seen.append(found)
+                seen += _ordered(run, backend, boot, now)
             case RunAlive():
                 if run.boot_id != boot:
                     seen.append(ended(run, now, Exit(), RunStatus.LOST, "the machine was restarted"))
@@ -57,29 +57,40 @@ def observe_runs(
     return seen
 
 
-def _ordered(run: RunOrdered, backend: LocalBackend, boot: str, now: Millis) -> RunAlive | RunEnded | None:
-    """An order without a launch record: a daemon died in between. The lock says whether a process came of it."""
-    if backend.holds_lock(run.id):
-        identity = backend.find(run)
-        if identity is None:
-            return None
-        return RunAlive(
-            id=run.id,
-            at=now,
-            caused_by=(run.id,),
-            status=RunStatus.RUNNING,
-            lane=run.lane,
-            job=run.job,
-            attempt=run.attempt,
-            slot=run.slot,
-            ordered_at=run.ordered_at,
-            pid=identity.pid,
-            start_ticks=identity.start_ticks,
-            boot_id=boot,
-            launched_at=now,
-            adopted=True,
-        )
-    return ended(run, now, Exit(), RunStatus.LOST, "ordered, and no process of it holds its lock")
+def _ordered(run: RunOrdered, backend: LocalBackend, boot: str, now: Millis) -> list[Record]:
+    """An order without a launch record: a daemon died in between, or could not write. The lock says what came of it."""
+    if not backend.holds_lock(run.id):
+        if backend.has_handle(run.id):
+            # Ours, and gone before its launch could be written down: how it ended is still known.
+            return [_judged(run, backend.bury(run), has_result=False, now=now)]
+        why = "ordered, and no process of it holds its lock"
+        return [ended(run, now, Exit(), RunStatus.LOST, why, was_launched=False)]
+    identity = backend.find(run)
+    if identity is not None:
+        return [launched(run, identity, boot, now, adopted=True)]
+    if now - run.ordered_at > _IDENTITY_WITHIN:
+        backend.end_leftovers(run)
+    return []
+
+
+def launched(run: RunOrdered, identity: Identity, boot: str, now: Millis, *, adopted: bool) -> RunAlive:
+    """The record of an order that a process came of."""
+    return RunAlive(
+        id=run.id,
+        at=now,
+        caused_by=(run.id,),
+        status=RunStatus.RUNNING,
+        lane=run.lane,
+        job=run.job,
+        attempt=run.attempt,
+        slot=run.slot,
+        ordered_at=run.ordered_at,
+        pid=identity.pid,
+        start_ticks=identity.start_ticks,
+        boot_id=boot,
+        launched_at=now,
+        adopted=adopted,
+    )
 
 
 def _alive(
@@ -96,13 +107,13 @@ def _alive(
         exited = backend.bury(run)
         return [_judged(run, exited, result_line(backend.home.outbox_of(run.id), run.attempt) is not None, now)]
     stat = read_stat(run.pid)
-    if stat is None:
+    if stat is None or (run.start_ticks and stat.start_ticks != run.start_ticks):
         return []  # It ended between the two looks; the next cycle sees that.
     beat = _beat(run, last, page.read(run.slot), stat, clock, now, late)
-    return [beat] if _is_news(beat, last, late) else []
+    return [beat] if _is_news(run, beat, last, late) else []
 
 
-def _judged(run: RunAlive, exited: Exit, has_result: bool, now: Millis) -> RunEnded:
+def _judged(run: RunOrdered | RunAlive, exited: Exit, has_result: bool, now: Millis) -> RunEnded:
     if exited.code in (ExitCode.DONE, ExitCode.YIELDED):
         status = RunStatus.DONE
     elif exited.code >= 0:
@@ -116,7 +127,9 @@ def _judged(run: RunAlive, exited: Exit, has_result: bool, now: Millis) -> RunEn
     return ended(run, now, exited, status, exited.told() + meaning)
 
 
-def ended(run: RunOrdered | RunAlive, now: Millis, exited: Exit, status: RunStatus, reason: str) -> RunEnded:
+def ended(
+    run: RunOrdered | RunAlive, now: Millis, exited: Exit, status: RunStatus, reason: str, *, was_launched: bool = True
+) -> RunEnded:
     """The last record of a run."""
     return RunEnded.model_validate(
         {
@@ -133,6 +146,7 @@ def ended(run: RunOrdered | RunAlive, now: Millis, exited: Exit, status: RunStat
             "exit_code": exited.code,
             "signal": exited.signal,
             "reason": reason,
+            "was_launched": was_launched,
         }
     )
 
@@ -144,11 +158,16 @@ def _beat(
     progress = pulse.progress if is_ours else 0
     is_ready = is_ours and pulse.is_ready
     if last is None:
-        advanced_at, state_since, excused, stalled_cpu, rate = run.launched_at, now, 0, 0, 0.0
+        # Without an earlier beat nobody knows when it last advanced: counting from its launch would condemn a run of
+        # hours whose beat was forgotten.
+        advanced_at, state_since = now if is_ready else run.launched_at, now
+        excused, overslept, stalled_cpu, rate = 0, 0, 0, 0.0
     else:
         has_advanced = progress != last.progress or is_ready != last.is_ready
         advanced_at = now if has_advanced else last.progress_at
-        state_since = last.state_since if stat.state == last.process_state else now
+        # While we slept somebody may have stopped it and us together: that time is not held against it.
+        state_since = min(now, last.state_since + late) if stat.state == last.process_state else now
+        overslept = last.overslept + late
         # Neither our own oversleeping nor its waiting for a processor is the run's fault.
         excused = 0 if has_advanced else last.excused + late + stat.runqueue_wait - last.runqueue_wait
         stalled_cpu = 0 if has_advanced else last.stalled_cpu + stat.cpu_time - last.cpu_time
@@ -164,6 +183,7 @@ def _beat(
         progress_at=advanced_at,
         heartbeat_at=clock.of_boot(pulse.heartbeat) if is_ours and pulse.heartbeat else run.launched_at,
         excused=excused,
+        overslept=overslept,
         process_state=stat.state,
         state_since=state_since,
         cpu_time=stat.cpu_time,
@@ -182,14 +202,16 @@ def _rate(last: Beat, done: int, now: Millis) -> float:
     return latest if last.rate == 0.0 else 0.8 * last.rate + 0.2 * latest
 
 
-def _is_news(beat: Beat, last: Beat | None, late: Millis) -> bool:
-    if last is None or beat.is_ready != last.is_ready or late > _LATE_ENOUGH:
+def _is_news(run: RunAlive, beat: Beat, last: Beat | None, late: Millis) -> bool:
+    # What we overslept must be on record, or the next beat would not know of it.
+    if last is None or beat.is_ready != last.is_ready or late > 0:
         return True
     # Sleeping and running alternate all the time; stopped (T, t) and dead-locked in the kernel (D) are news.
     if beat.process_state != last.process_state and {beat.process_state, last.process_state} - {"R", "S"}:
         return True
-    age = beat.at - last.at
-    return age >= (_PROGRESS_EVERY if beat.progress != last.progress else _PULSE_EVERY)
+    if beat.progress == last.progress:
+        return beat.at - last.at >= _PULSE_EVERY
+    return beat.at - last.at >= (SECOND if beat.at - run.launched_at < _FRESH_FOR else _PROGRESS_EVERY)
 
 
 def evidence_of(pid: int) -> str:

@@ -66,6 +66,51 @@ def test_a_file_that_does_not_hold_is_refused_with_the_reason(tmp_path, damage, 
         champion_of_bytes(content[:-9], where="here")
 
 
+@pytest.mark.parametrize(
+    "content",
+    [
+        b'{"schema": "swarmd.champion/1", "score": NaN}',
+        b'{"score": Infinity}',
+        b"[" * 100_000,
+        b'{"x": "\\ud800"}',
+        b"\xff",
+    ],
+)
+def test_a_file_that_is_no_json_is_refused_and_the_loader_falls_back(tmp_path, content):
+    path = tmp_path / "BTCUSDT_5m.json"
+    path.write_bytes(content)
+    with pytest.raises(OperatorError, match="not JSON"):
+        read_champion(path)
+    assert ChampionLoader(tmp_path).load("BTCUSDT", "5m").meta["champion"]["source"] == "baseline"
+
+
+def test_a_champion_copied_under_the_name_of_another_niche_is_not_used(tmp_path):
+    write_champion(tmp_path / "BTCUSDT_5m.json", a_champion())
+    (tmp_path / "ETHUSDT_5m.json").write_bytes((tmp_path / "BTCUSDT_5m.json").read_bytes())
+    with pytest.raises(OperatorError, match="it is the champion of BTCUSDT_5m"):
+        read_champion(tmp_path / "ETHUSDT_5m.json")
+    meta = ChampionLoader(tmp_path).load("ETHUSDT", "5m").meta["champion"]
+    assert (meta["source"], "champion of BTCUSDT_5m" in meta["reason"]) == ("baseline", True)
+
+
+@pytest.mark.parametrize(
+    ("symbol", "timeframe"), [("../BTCUSDT", "5m"), ("a/b", "5m"), ("BTCUSDT", "../5m"), ("", "5m")]
+)
+def test_a_name_that_leads_out_of_the_folder_is_refused(tmp_path, symbol, timeframe):
+    with pytest.raises(OperatorError, match="cannot be part of a file's name"):
+        ChampionLoader(tmp_path).load(symbol, timeframe)
+
+
+def test_a_link_in_the_champions_place_is_replaced_and_what_it_led_to_is_left_alone(tmp_path):
+    elsewhere = tmp_path / "elsewhere.json"
+    elsewhere.write_bytes(b"{}")
+    path = tmp_path / "champions" / "BTCUSDT_5m.json"
+    path.parent.mkdir()
+    path.symlink_to(elsewhere)
+    sealed = write_champion(path, a_champion())
+    assert (elsewhere.read_bytes(), path.is_symlink(), read_champion(path)) == (b"{}", False, sealed)
+
+
 def test_the_old_one_is_in_backup_before_the_new_one_is_in_force(tmp_path):
     path = tmp_path / "BTCUSDT_5m.json"
     for score in (1.0, 2.0, 3.0):

@@ -131,6 +131,9 @@ def test_a_person_reads_the_metrics_by_name(file: Path):
         (("--strategy", "mtf_ema", "--params", "@nowhere.json"), "nowhere.json: No such file"),
         (("--strategy", "mtf_ema", "--fee-bps", "-1"), "fee_bps is -1"),
         (("--strategy", "mtf_ema", "--start", "yesterday"), "--start: 'yesterday'"),
+        (("--strategy", "mtf_ema", "--params", '{"L_fast": 1%s}' % ("0" * 400)), "give a finite number|missing"),
+        (("--strategy", "mtf_ema", "--params", PARAMS.replace("5,", "1" + 400 * "0" + ",", 1)), "give a"),
+        (("--strategy", "mtf_ema", "--params", PARAMS.replace("0.02", "NaN")), "sl is nan"),
     ],
 )
 def test_what_the_operator_can_mend_is_told_in_one_line(file: Path, arguments: tuple[str, ...], told: str):

@@ -88,7 +88,10 @@ def test_prescreen_writes_the_same_file_every_time_and_seconds_beside_it(data, t
             tmp_path / name,
             "--json",
         )
-    assert set(document["seconds"]) == {"generate", "prepare", "evaluate", "rank", "serialize", "total"}
+    seconds = document["seconds"]
+    assert list(seconds) == ["generate", "prepare", "evaluate", "rank", "serialize", "total"]
+    assert all(took > 0 for took in seconds.values())
+    assert sum(seconds.values()) - seconds["total"] == pytest.approx(seconds["total"])
     first, again = ((tmp_path / name / "phase0_top500.json").read_bytes() for name in ("a", "b"))
     assert first == again
     assert "seconds" not in json.loads(first)
@@ -104,7 +107,15 @@ def test_prescreen_writes_the_same_file_every_time_and_seconds_beside_it(data, t
         (["--engine", "gpu"], "CPU only"),
         (["--combos", "5", "--params-file", "x.csv"], "exclude each other"),
         (["--params-file", "nowhere.csv"], "nowhere.csv"),
-        (["--start", "yesterday"], "yesterday"),
+        (["--start", "yesterday"], "--start: 'yesterday'"),
+        (["--max-drawdown", "nan"], "max_drawdown is nan"),
+        (["--max-drawdown", "35"], "max_drawdown is 35.0; give a fraction"),
+        (["--min-trades", "0"], "min_trades is 0"),
+        (["--fee-bps", "nan"], "fee_bps is nan"),
+        (["--allow-gaps", "-1"], "allow_gaps is -1"),
+        (["--oos-share", "nan"], "out-of-sample share is nan"),
+        (["--out", __file__], "is a file"),
+        (["--metrics-out", "/"], "is a directory"),
         (["--interval", "7m"], "7m"),
     ],
 )
@@ -118,12 +129,17 @@ def test_a_bad_flag_is_one_line_on_stderr_and_exit_code_2(data, capsys, argument
 
 def test_vectors_outside_the_limits_or_of_another_strategy_are_refused(data, tmp_path, capsys):
     path = tmp_path / "v.json"
-    for vector, said in (
-        ({**VECTORS[0], "sl": 5.0}, "sl is 5"),
-        ({"L_fast": 1}, "wanted"),
-        ({"L_fast": "x"}, "numbers"),
+    for given, said in (
+        ([{**VECTORS[0], "sl": 5.0}], "sl is 5"),
+        ([{"L_fast": 1}], "wanted"),
+        ([{"L_fast": "x"}], "numbers"),
+        ([VECTORS[0], {**VECTORS[1], "extra": 1}], "row 1 has"),
+        (VECTORS[0], "list of JSON objects"),
+        ([1, 2], "list of JSON objects"),
+        ([{**VECTORS[0], "L_fast": 10**30}], "not a table of parameters"),
+        ([], "no rows"),
     ):
-        path.write_text(json.dumps([vector]))
+        path.write_text(json.dumps(given))
         _, err = told(capsys, "prescreen", "--data", data, "--mode", "aggressive", "--params-file", path, code=2)
         assert said in err
 
@@ -153,6 +169,27 @@ def test_optimize_refine_and_summarize_on_one_asset(data, home, capsys):
     assert "200 prescreened; 30 trials" in out
 
 
+@pytest.mark.parametrize("command", ["refine", "optimize"])
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--start", "yesterday"], "--start: 'yesterday'"),
+        (["--max-drawdown", "nan"], "max_drawdown"),
+        (["--mode", "agressive"], "did you mean 'aggressive'"),
+        (["--symbol", "../x"], "'../x' cannot name an asset's results; give --symbol"),
+        (["--known-gap", "zz"], "known gap 'zz' is not a UTC day"),
+        (["--oos-share", "nan"], "oos_share is nan"),
+        (["--campaign", "../x"], "'../x'"),
+        (["--primary", "anual_sharpe"], "did you mean 'annual_sharpe'"),
+    ],
+)
+def test_what_is_wrong_is_told_before_anything_is_written(data, home, capsys, command, arguments, said):
+    out, err = told(capsys, command, "--data", data, "--trials", 1, *arguments, code=2)
+    assert (out, err.count("\n")) == ("", 1)
+    assert said in err
+    assert not list((home / "results").rglob("*.json"))
+
+
 def test_optimize_stops_at_data_that_is_not_fit(tmp_path, home, capsys):
     a_market(tmp_path / "short", days=30)
     out, _ = told(
@@ -170,6 +207,9 @@ def test_summarize_of_nothing_says_what_there_is(home, capsys):
     assert "campaigns there: majors" in err
     _, err = told(capsys, "summarize", "majors", code=2)
     assert "no results in it" in err
+    (home / "results" / "majors" / "all_trials.json").write_text('{"trials": [{}]}')
+    _, err = told(capsys, "summarize", "majors", code=2)
+    assert "its schema is not swarmd.trials/1" in err
 
 
 def test_champions_are_listed_and_shown_and_a_damaged_one_is_told(home, capsys):
@@ -188,7 +228,9 @@ def test_champions_are_listed_and_shown_and_a_damaged_one_is_told(home, capsys):
         ),
     )  # fmt: skip
     assert told(capsys, "champion", "list", "--json")["champions"][0]["tried"] == 9
-    assert told(capsys, "champion", "show", "BTCUSDT", "--json") == json.loads(path.read_text())
+    for named in (["BTCUSDT"], ["BTCUSDT_5m"], ["BTCUSDT", "5m"]):
+        assert told(capsys, "champion", "show", *named, "--json") == json.loads(path.read_text())
+    assert "cannot be part of a file's name" in told(capsys, "champion", "show", "../x", "5m", code=2)[1]
     _, err = told(capsys, "champion", "show", "ETHUSDT", code=2)
     assert "there is: BTCUSDT_5m" in err
     path.write_text(path.read_text().replace('"tried": 9', '"tried": 8'))

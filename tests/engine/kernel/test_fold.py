@@ -10,7 +10,8 @@ from price_builders import KINDS, awkward_bars, prices_of, random_events
 
 from swarmd.engine.kernel.costs import Costs
 from swarmd.engine.kernel.events import Events, on_real_bars
-from swarmd.engine.kernel.fold import EventList, screen_plain, trade_list
+from swarmd.engine.kernel.fold import EventList, screen_plain
+from swarmd.engine.kernel.marks import trade_list
 from swarmd.engine.kernel.passage import N_LEVELS, block_maxima, block_minima, first_passages, passage_levels
 from swarmd.engine.kernel.plan import Direction, ExitPlan
 from swarmd.engine.kernel.prices import PriceArrays

@@ -97,9 +97,10 @@ def test_the_vault_opens_again_for_the_same_finalist_and_for_no_other(tmp_path):
 
 
 def test_a_note_that_cannot_be_read_counts_as_opened(tmp_path):
-    open_vault(tmp_path, {"trial": 3, "params": {}}).write_text("{")
-    with pytest.raises(OperatorError, match="a vault is opened once"):
-        open_vault(tmp_path, {"trial": 3, "params": {}})
+    for note in ("{", "[]", "null"):
+        (tmp_path / "vault_opened.json").write_text(note)
+        with pytest.raises(OperatorError, match="a vault is opened once"):
+            open_vault(tmp_path, {"trial": 3, "params": {}})
 
 
 # -- screen ---------------------------------------------------------------------------------------------------------

@@ -34,6 +34,17 @@ class Half:
     card = None
 """
 
+ODD = """
+
+class NoCard(Nothing):
+    card = None
+
+
+class Asking(Nothing):
+    def __init__(self, n):
+        pass
+"""
+
 
 def test_the_strategies_of_the_package_are_found():
     assert {"mtf_ema", "ema_cross"} <= set(strategy_names())
@@ -58,6 +69,9 @@ def test_a_users_own_class_is_loaded_from_its_file(tmp_path: Path):
         ("own.py:Nought", "no class 'Nought'; it has: Nothing, Half"),
         ("own.py:Half", "class Half lacks events"),
         ("broken.py:Name", "fails on import: ZeroDivisionError"),
+        ("leaving.py:Name", "fails on import: SystemExit"),
+        ("odd.py:NoCard", "the card of NoCard is no StrategyCard"),
+        ("odd.py:Asking", r"Asking\(\) fails .*it must take no arguments"),
     ],
 )
 def test_a_reference_that_leads_nowhere_says_where_it_ended(
@@ -66,6 +80,8 @@ def test_a_reference_that_leads_nowhere_says_where_it_ended(
     monkeypatch.chdir(tmp_path)
     Path("own.py").write_text(OWN)
     Path("broken.py").write_text("1 / 0\n")
+    Path("leaving.py").write_text("raise SystemExit(3)\n")
+    Path("odd.py").write_text(OWN + ODD)
     with pytest.raises(ValueError, match=told):
         strategy_named(reference)
 
@@ -91,6 +107,7 @@ def test_a_name_belongs_to_one_strategy_and_to_its_card():
         (ParamSpec("x", "float", 0.1, 0.5), float("nan"), False),
         (ParamSpec("c", "choice", choices=(15, 30)), 30, True),
         (ParamSpec("c", "choice", choices=(15, 30)), 31, False),
+        (ParamSpec("n", "int", 1, 5), 10**400, False),
     ],
 )
 def test_a_parameter_knows_which_values_fit(spec: ParamSpec, value: float, fits: bool):

@@ -1,9 +1,10 @@
 """Results count once, under their own token, and a torn line counts as nothing; requests arrive as records."""
 
+import os
 from pathlib import Path
 
 import pytest
-from builders import JOB, RUN, a_job, a_request, a_result, a_run, a_view
+from builders import JOB, RUN, a_job, a_request, a_result, a_run, a_session, a_view
 
 from swarmd.state.records.request import Request, Verb
 from swarmd.state.records.result import Result, ResultSummary
@@ -93,3 +94,24 @@ def test_results_of_several_runs_are_told_apart(home: Home) -> None:
     runs = [a_run(status="lost", ended_at=3, reason="gone"), a_run(JOB, 2, status="running")]
     seen = observe_results(a_view(jobs=[a_job(attempt=2)], runs=runs, results=[a_result()]), home, now=9)
     assert [(record.id, getattr(record, "attempt", 0)) for record in seen] == [(other, 2)]
+
+
+def test_a_run_that_ended_long_ago_is_not_listened_to_for_ever(home: Home) -> None:
+    said(home, a_line(1))
+    view = a_view(jobs=[a_job(attempt=1)], runs=[a_run(status="lost", ended_at=1_000)])
+    assert len(observe_results(view, home, now=2_000)) == 1
+    assert observe_results(view, home, now=10_000_000) == []
+
+
+def test_a_stop_that_a_dead_daemon_never_read_is_older_than_the_session_that_reads_it(home: Home) -> None:
+    left = home.inbox / f"{ask(home, 'stop')}.json"
+    home.daemon_lock.write_text("{}")
+    os.utime(left, ns=(0, home.daemon_lock.stat().st_mtime_ns - 1))
+    asked = home.inbox / f"{ask(home, 'stop')}.json"
+    requests, _ = observe_inbox(a_view(sessions=[a_session(at=100)]), home, now=500)
+    assert {request.id: request.at for request in requests} == {left.stem: 99, asked.stem: 500}
+
+
+def test_a_folder_in_the_inbox_asks_for_nothing(home: Home) -> None:
+    (home.inbox / "folder.json").mkdir()
+    assert observe_inbox(a_view(), home, now=5) == ([], [home.inbox / "folder.json"])

@@ -1,0 +1,59 @@
+"""Actions to world, one effect each: what is done here is in the journal already, and what came of it goes there next.
+
+An effect that fails outside costs itself and no other; the next cycle sees a world in which it has not happened.
+"""
+
+from collections.abc import Sequence
+
+from swarmd.state.actions import ActionTaken, EndSession, RebuildSource, StartRun, StopRun, WriteHandoff
+from swarmd.state.errors import OutsideError
+from swarmd.state.records.run import RunAlive, RunOrdered, run_id
+from swarmd.supervisor.effects.documents import write_handoff
+from swarmd.supervisor.effects.runs import kill_again, start_run, stop_run, work_order
+from swarmd.supervisor.logs import log
+from swarmd.supervisor.swarm import Swarm
+
+
+async def enact(swarm: Swarm, taken: Sequence[ActionTaken]) -> str | None:
+    """Carry out what touches the world; the rest has already happened in the records. Why the session ends, if so."""
+    ending: str | None = None
+    for each in taken:
+        if isinstance(each.action, EndSession):
+            ending = each.action.reason
+            continue
+        try:
+            await _carry_out(swarm, each)
+        except (OutsideError, OSError) as error:
+            log.error("%s (%s) came to nothing: %s", each.id, each.action.kind, error)
+    _renew_kills(swarm, {each.action.run for each in taken if isinstance(each.action, StopRun)})
+    swarm.journal.commit()
+    return ending
+
+
+async def _carry_out(swarm: Swarm, each: ActionTaken) -> None:
+    view = swarm.projection.view()
+    match each.action:
+        case StartRun() as action:
+            run = view.runs[run_id(action.job, action.attempt)]
+            if isinstance(run, RunOrdered):
+                order = work_order(view, run, home=swarm.home.root, session=swarm.session, threads=swarm.threads)
+                swarm.record([start_run(swarm.backend, run, order, swarm.boot, now=swarm.clock.now())])
+        case StopRun() as action:
+            living = view.runs[action.run]
+            if isinstance(living, RunAlive):
+                await stop_run(swarm.backend, living, action, now=swarm.clock.now())
+        case RebuildSource() as action:
+            if action.source.startswith("monitor/"):
+                await swarm.monitors.rebuild()
+            # A published file is made anew at the end of this very cycle, like every other.
+        case WriteHandoff() as action:
+            swarm.record(await write_handoff(view, swarm.home, action.reason, each.id, now=swarm.clock.now()))
+        case _:
+            pass
+
+
+def _renew_kills(swarm: Swarm, just_stopped: set[str]) -> None:
+    """A kill on record whose run still lives may never have been sent: the daemon died, or lost the turn, between."""
+    for run in swarm.projection.view().live_runs():
+        if run.killed_at and run.id not in just_stopped:
+            kill_again(swarm.backend, run)

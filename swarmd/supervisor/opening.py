@@ -1,0 +1,128 @@
+"""What a session says first: that the former one was lost, the limits in force, the lanes, and the question.
+
+Pure but for the names of this machine and process; ``daemon`` journals it before the first cycle.
+"""
+
+import os
+import socket
+from datetime import UTC, datetime
+
+from swarmd import __version__
+from swarmd.state.errors import OperatorError
+from swarmd.state.records.campaign import Campaign, CampaignSettings, CampaignStatus
+from swarmd.state.records.lane import Lane, LaneStatus
+from swarmd.state.records.policy import Policy
+from swarmd.state.records.record import Record
+from swarmd.state.records.request import Request, RequestStatus, Verb
+from swarmd.state.records.session import Session, SessionStatus
+from swarmd.state.units import Millis
+from swarmd.state.view import View
+from swarmd.supervisor.campaign_file import digest
+from swarmd.supervisor.clock import boot_id, wall_millis
+
+
+def check_campaign_unchanged(before: View, campaign: CampaignSettings | None) -> None:
+    if campaign is None:
+        if before.campaign is None:
+            raise OperatorError(
+                "there is no campaign to resume in this home; start one with `swarmd start CAMPAIGN.yaml`"
+            )
+        return
+    known = before.campaigns.get(campaign.name)
+    if known is not None and known.digest != digest(campaign):
+        raise OperatorError(
+            f"campaign {campaign.name!r} was started with other settings (digest {known.digest[:12]}, now "
+            f"{digest(campaign)[:12]}); give the changed file another `name`, so results of two questions never mix"
+        )
+
+
+def policy_of(settings: CampaignSettings | None, cores: int, *, monitors: bool, now: Millis) -> Policy:
+    """The limits in force: the campaign's, with ``auto`` made into numbers of this machine."""
+    if settings is None:
+        return Policy(at=now, max_lanes=cores, monitors=monitors)
+    limits = settings.limits
+    return Policy(
+        at=now,
+        run_timeout=limits.run_timeout,
+        max_attempts=limits.max_attempts,
+        backoff_first=limits.backoff[0],
+        backoff_cap=limits.backoff[1],
+        disk_free_min=limits.disk_free_min,
+        cpu_util_target=settings.targets.cpu_util,
+        max_lanes=cores if limits.max_lanes == "auto" else limits.max_lanes,
+        monitors=monitors,
+    )
+
+
+def opening_records(
+    before: View, session: Session, policy: Policy, campaign: CampaignSettings | None, file: str, now: Millis
+) -> list[Record]:
+    """What a session says first: that the former was lost if it never closed, the limits, the lanes, the question."""
+    lost = [
+        old.model_copy(
+            update={"status": SessionStatus.LOST, "at": now, "reason": "its daemon vanished without closing it"}
+        )
+        for old in before.sessions.values()
+        if old.status is SessionStatus.OPEN
+    ]
+    lanes = [
+        Lane(id=f"cpu{slot}", at=now, device="cpu", slot=slot, status=LaneStatus.OPEN, reason="a lane per core")
+        for slot in range(policy.max_lanes)
+        if f"cpu{slot}" not in before.lanes
+    ]
+    surplus = [
+        lane.model_copy(update={"status": LaneStatus.HELD, "at": now, "reason": f"beyond max_lanes {policy.max_lanes}"})
+        for lane in before.lanes.values()
+        if lane.slot >= policy.max_lanes and lane.status is LaneStatus.OPEN
+    ]
+    return [*lost, session, policy, *lanes, *surplus, *_asked(before, campaign, file, session, now)]
+
+
+def _asked(before: View, campaign: CampaignSettings | None, file: str, session: Session, now: Millis) -> list[Record]:
+    known = before.campaigns.get(campaign.name) if campaign is not None else before.campaign
+    if known is None:
+        assert campaign is not None
+        return [
+            Campaign(
+                id=campaign.name,
+                at=now,
+                caused_by=(session.id,),
+                settings=campaign,
+                digest=digest(campaign),
+                file=file,
+                status=CampaignStatus.ACTIVE,
+                started_at=now,
+                reason="started",
+            )
+        ]
+    renewed = known.model_copy(update={"at": now, "started_at": now, "caused_by": (session.id,)})
+    if known.status is CampaignStatus.STOPPED:
+        ask = Request(
+            id=f"{session.id}-resume",
+            at=now,
+            caused_by=(session.id,),
+            verb=Verb.RESUME,
+            asked_by="swarmd start",
+            status=RequestStatus.PENDING,
+        )
+        return [renewed, ask]
+    return [renewed]
+
+
+def session_record(before: View, anchor: Millis, until_done: bool, now: Millis) -> Session:
+    stamp = datetime.now(UTC)
+    name = f"bt-{stamp:%Y%m%d_%H%M%SZ}"
+    taken = sum(1 for known in before.sessions if known.startswith(name))
+    return Session(
+        id=f"{name}-{taken + 1}" if taken else name,
+        at=now,
+        status=SessionStatus.OPEN,
+        pid=os.getpid(),
+        boot_id=boot_id(),
+        anchor=anchor,
+        wall=wall_millis(),
+        host=socket.gethostname(),
+        code_version=__version__,
+        until_done=until_done,
+        reason="started",
+    )

@@ -1,0 +1,72 @@
+"""What a cycle works with, in one place: the home, the clock, the journal and the handles on the world.
+
+Made by ``daemon``, used by ``cycle`` and the effects. It keeps, and decides nothing.
+"""
+
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from swarmd.state.beats import BeatsPage
+from swarmd.state.projection import Projection
+from swarmd.state.records.record import Record
+from swarmd.state.records.request import Request
+from swarmd.state.store.files import Home
+from swarmd.state.store.journal import Journal
+from swarmd.state.store.published import DaemonFacts
+from swarmd.state.units import Millis
+from swarmd.supervisor.backends.local import LocalBackend
+from swarmd.supervisor.chronicle import Chronicle
+from swarmd.supervisor.clock import SteadyClock
+from swarmd.supervisor.logs import log
+from swarmd.supervisor.monitors.desk import MonitorDesk
+
+_CYCLES_TIMED = 600
+
+
+@dataclass(slots=True)
+class Swarm:
+    """What a cycle works with: files, clock, journal, and the handles on the world.
+
+    ``asked`` holds what signals ask for until the next observation: a full disk must not make a Ctrl-C unheard.
+    """
+
+    home: Home
+    clock: SteadyClock
+    boot: str
+    session: str
+    journal: Journal
+    projection: Projection
+    page: BeatsPage
+    backend: LocalBackend
+    monitors: MonitorDesk
+    chronicle: Chronicle
+    threads: int
+    pid: int
+    number: int
+    started_at: Millis
+    published: tuple[str, ...] = ()
+    host_seen_at: Millis = 0
+    tidied_at: Millis = 0
+    asked: list[Request] = field(default_factory=list)
+    orphans: dict[int, Millis] = field(default_factory=dict)
+    took_ms: deque[float] = field(default_factory=lambda: deque(maxlen=_CYCLES_TIMED))
+
+    def record(self, records: Sequence[Record]) -> None:
+        """Journal first, then the picture: what could not be written has not happened."""
+        if records:
+            self.journal.append(records)
+            for record in records:
+                self.projection.apply(record)
+            for refused in self.projection.take_refused_moves():
+                log.error("a record was kept and not believed: %s", refused)
+
+    def facts(self, now: Millis) -> DaemonFacts:
+        times = sorted(self.took_ms) or [0.0]
+        return DaemonFacts(
+            pid=self.pid,
+            cycle=self.number,
+            cycle_ms_p50=times[len(times) // 2],
+            cycle_ms_p99=times[min(len(times) - 1, len(times) * 99 // 100)],
+            uptime_s=(now - self.started_at) / 1000,
+        )

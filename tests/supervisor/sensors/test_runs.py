@@ -1,0 +1,153 @@
+"""What is seen of runs: an order nothing came of, a first look at a run of hours, and time nobody's fault."""
+
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from builders import JOB, RUN, a_beat, a_campaign, a_job, a_run, a_view
+from swarm_builders import a_home, a_sleeper
+
+from swarmd.state.beats import BeatsPage
+from swarmd.state.records.beat import Beat
+from swarmd.state.records.record import Record
+from swarmd.state.records.run import RunAlive, RunEnded, RunOrdered
+from swarmd.state.store.files import Home, lock_file
+from swarmd.state.view import View
+from swarmd.supervisor.backends.local import LocalBackend
+from swarmd.supervisor.clock import SteadyClock
+from swarmd.supervisor.effects.runs import work_order
+from swarmd.supervisor.processes import read_stat
+from swarmd.supervisor.sensors.runs import observe_runs
+
+HOURS_LATER = 10_000_000
+
+
+class Sight:
+    """A home with its page and backend, and one look at it."""
+
+    def __init__(self, home: Home) -> None:
+        self.home = home
+        self.page = BeatsPage(home.beats_path, create=True)
+        self.backend = LocalBackend(home, self.page, lambda pidfd: None, lambda pidfd: None)
+
+    def look(self, view: View, now: int, late: int = 0) -> list[Record]:
+        return observe_runs(view, self.backend, self.page, SteadyClock(0), "boot", now=now, late=late)
+
+
+@pytest.fixture
+def sight(tmp_path: Path) -> Iterator[Sight]:
+    made = Sight(a_home(tmp_path))
+    yield made
+    made.backend.close()
+    made.page.close()
+
+
+@pytest.fixture
+def sleeper() -> Iterator[subprocess.Popen[bytes]]:
+    with a_sleeper() as process:
+        yield process
+
+
+def running(process: subprocess.Popen[bytes]) -> RunAlive:
+    stat = read_stat(process.pid)
+    assert stat is not None
+    run = a_run(pid=process.pid, start_ticks=stat.start_ticks)
+    assert isinstance(run, RunAlive)
+    return run
+
+
+def the_beat(records: list[Record]) -> Beat:
+    [beat] = records
+    assert isinstance(beat, Beat)
+    return beat
+
+
+def test_an_order_whose_lock_nobody_holds_is_lost_without_ever_having_run(sight: Sight) -> None:
+    [run] = sight.look(a_view(runs=[a_run(status="starting")]), now=9)
+    assert isinstance(run, RunEnded)
+    assert (run.status, run.was_launched) == ("lost", False)
+
+
+def test_a_run_that_ended_before_its_launch_was_on_record_still_tells_how(sight: Sight, tmp_path: Path) -> None:
+    run = a_run(status="starting")
+    assert isinstance(run, RunOrdered)
+    view = a_view(jobs=[a_job(attempt=1)], runs=[run], campaigns=[a_campaign()])
+    order = work_order(view, run, home=sight.home.root, session="here", threads=1)
+    sight.home.results.rmdir()
+    sight.home.results.write_text("in the way: it ends as soon as it begins")
+    sight.backend.launch(run, order)
+    until = time.monotonic() + 60
+    while sight.backend.holds_lock(run.id) and time.monotonic() < until:
+        time.sleep(0.05)
+    [ended] = sight.look(view, now=9)
+    assert isinstance(ended, RunEnded)
+    assert ended.was_launched
+    assert ended.exit_code > 0
+    assert not sight.backend.has_handle(run.id)
+
+
+def test_what_a_dead_run_left_behind_does_not_hold_its_order_up_for_ever(sight: Sight) -> None:
+    descriptor = lock_file(sight.home.lock_path(RUN), {"run": RUN, "token": 1})
+    assert descriptor is not None
+    words = ["sh", "-c", "sleep 60 & wait"]
+    mark = {"SWARMD_RUN": f"{RUN}@{sight.home.run_dir}", "PATH": "/usr/bin:/bin"}
+    # Not the leader of its session, as a child of the run would be.
+    with subprocess.Popen(words, env=mark, pass_fds=[descriptor]) as child:
+        os.close(descriptor)
+        view = a_view(runs=[a_run(status="starting")])
+        assert sight.look(view, now=1_000) == []
+        assert child.poll() is None
+        assert sight.look(view, now=60_000) == []
+        assert child.wait(10) == -9
+    until = time.monotonic() + 10
+    while sight.backend.holds_lock(RUN) and time.monotonic() < until:
+        time.sleep(0.01)
+    assert [type(record) for record in sight.look(view, now=61_000)] == [RunEnded]
+
+
+def test_a_run_of_hours_whose_beat_was_forgotten_has_not_been_stuck_for_hours(
+    sight: Sight, sleeper: subprocess.Popen[bytes]
+) -> None:
+    sight.page.writer(0, 1).ready()
+    beat = the_beat(sight.look(a_view(runs=[running(sleeper)]), now=HOURS_LATER))
+    assert (beat.is_ready, beat.progress_at) == (True, HOURS_LATER)
+
+
+def test_time_overslept_is_excused_and_is_not_time_it_stood_stopped(
+    sight: Sight, sleeper: subprocess.Popen[bytes]
+) -> None:
+    run = running(sleeper)
+    sleeper.send_signal(signal.SIGSTOP)
+    while (stat := read_stat(sleeper.pid)) is not None and stat.state != "T":
+        time.sleep(0.01)
+    last = a_beat(is_ready=False, progress=0, done=0, process_state="T", state_since=100, at=1_000)
+    view = a_view(runs=[run], beats=[last])
+    beat = the_beat(sight.look(view, now=601_000, late=599_000))
+    assert beat.overslept == 599_000
+    assert beat.excused >= 599_000
+    assert beat.state_since == 599_100
+
+
+def test_a_long_run_is_not_written_down_more_often_than_it_is_looked_up(
+    sight: Sight, sleeper: subprocess.Popen[bytes]
+) -> None:
+    writer = sight.page.writer(0, 1)
+    writer.ready()
+    last = a_beat(progress=0, process_state="S", at=HOURS_LATER)
+    view = a_view(runs=[running(sleeper)], beats=[last])
+    assert sight.look(view, now=HOURS_LATER + 2_000) == []
+    assert len(sight.look(view, now=HOURS_LATER + 3_000)) == 1
+
+
+def test_a_stranger_with_the_number_of_a_run_is_not_taken_for_it(
+    sight: Sight, sleeper: subprocess.Popen[bytes]
+) -> None:
+    run = a_run(pid=sleeper.pid, start_ticks=1)
+    [ended] = sight.look(a_view(jobs=[a_job(attempt=1)], runs=[run]), now=9)
+    assert isinstance(ended, RunEnded)
+    assert sleeper.poll() is None
+    assert run.job == JOB

@@ -1,0 +1,106 @@
+"""A turn costs at most itself: whatever fails in it, the daemon goes on, and nothing runs that is not on record."""
+
+from pathlib import Path
+
+import pytest
+from builders import JOB, RUN, a_beat, a_job, a_request, a_result, a_run, an_action_wished
+from swarm_builders import Wisher, a_home, a_sleeper, a_swarm, turned
+
+from swarmd.state.actions import Action
+from swarmd.state.records.incident import IncidentStatus, Signature
+from swarmd.state.records.job import JobStatus
+from swarmd.state.records.run import RunEnded
+from swarmd.state.view import View
+from swarmd.supervisor.cycle import decide
+from swarmd.supervisor.processes import read_stat
+from swarmd.supervisor.swarm import Swarm
+
+
+def failing(view: View) -> list[Action]:
+    raise ZeroDivisionError("a fault of ours")
+
+
+def test_the_cycle_says_how_long_nobody_looked(tmp_path: Path) -> None:
+    with a_swarm(a_home(tmp_path)) as swarm:
+        turned(swarm, an_action_wished("say", topic="t", reason="1 word"), late=700)
+        cycle = swarm.projection.view().cycle
+    assert cycle is not None
+    assert (cycle.late, cycle.actions) == (700, 1)
+
+
+def test_the_end_of_a_session_survives_views_that_cannot_be_published(tmp_path: Path) -> None:
+    home = a_home(tmp_path)
+    (home.state / "worker_sentry_state.json").mkdir()
+    with a_swarm(home) as swarm:
+        assert turned(swarm, an_action_wished("end_session", reason="asked")).ending == "asked"
+
+
+def test_a_run_that_cannot_be_started_is_lost_and_the_other_effects_are_carried_out(tmp_path: Path) -> None:
+    home = a_home(tmp_path)
+    (home.logs / "lanes").rmdir()
+    (home.logs / "lanes").write_text("in the way")
+    with a_swarm(home, a_job()) as swarm:
+        page = an_action_wished("write_handoff", reason="1 page")
+        turned(swarm, an_action_wished(), page)
+        run = swarm.projection.view().runs[RUN]
+        assert isinstance(run, RunEnded)
+        assert (run.status, run.was_launched) == ("lost", False)
+        assert not swarm.backend.holds_lock(RUN)
+        assert not swarm.backend.has_handle(RUN)
+        assert list(home.docs.glob("HANDOFF_*"))
+
+
+def test_an_action_that_means_nothing_is_an_incident_and_takes_nobody_elses_turn(tmp_path: Path) -> None:
+    crown = a_job(phase="crown", attempt=1)
+    said = a_result(f"{crown.id}-a1", job=crown.id, phase="crown")  # without the figures a champion is made of
+    settle = an_action_wished("settle_job", job=crown.id, status="done", run=said.id, reason="pass")
+    with a_swarm(a_home(tmp_path), crown, said, a_job()) as swarm:
+        other = an_action_wished("settle_job", job=JOB, status="failed", reason="2 of 3")
+        for _ in range(2):
+            turned(swarm, settle, other)
+        view = swarm.projection.view()
+    assert view.jobs[JOB].status is JobStatus.FAILED
+    assert view.jobs[crown.id].status is JobStatus.QUEUED
+    assert [incident.signature for incident in view.incidents.values()] == [Signature.AGENT_FAILED]
+
+
+def test_a_kill_on_record_that_was_never_sent_is_sent(tmp_path: Path) -> None:
+    with a_sleeper() as process, a_swarm(a_home(tmp_path), a_job(attempt=1)) as swarm:
+        stat = read_stat(process.pid)
+        assert stat is not None
+        identity = {"pid": process.pid, "start_ticks": stat.start_ticks, "boot_id": swarm.boot}
+        swarm.record([a_run(status="stopping", killed_at=5, **identity), a_beat()])
+        turned(swarm)
+        assert process.wait(10) == -9
+        turned(swarm)
+        assert isinstance(swarm.projection.view().runs[RUN], RunEnded)
+
+
+def test_what_a_signal_asked_for_is_on_record_after_the_next_look(tmp_path: Path) -> None:
+    with a_swarm(a_home(tmp_path)) as swarm:
+        swarm.asked.append(a_request("stop", id="here-signal-1"))
+        turned(swarm)
+        assert list(swarm.projection.view().requests) == ["here-signal-1"]
+        assert swarm.asked == []
+
+
+def test_a_record_that_is_not_believed_is_told_in_the_log_and_forgotten(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with a_swarm(a_home(tmp_path), a_job(status="done")) as swarm:
+        swarm.record([a_job(status="failed")])
+        assert swarm.projection.view().jobs[JOB].status is JobStatus.DONE
+        assert swarm.projection.refused_moves == []
+    assert "done may not become failed" in caplog.text
+
+
+def test_an_agent_that_fails_again_after_it_recovered_is_an_incident_again(tmp_path: Path) -> None:
+    def cycle(swarm: Swarm, wisher: Wisher, now: int) -> None:
+        decide(swarm.projection.view(), [wisher], now, swarm)
+
+    bad, good = Wisher(failing), Wisher(lambda view: [])
+    with a_swarm(a_home(tmp_path)) as swarm:
+        for now, wisher in enumerate((bad, bad, good, bad), start=1):
+            cycle(swarm, wisher, now * 1000)
+        statuses = [incident.status for incident in swarm.projection.view().incidents.values()]
+    assert statuses == [IncidentStatus.CLOSED, IncidentStatus.OPEN]
