@@ -1,6 +1,7 @@
 """A turn costs at most itself: whatever fails in it, the daemon goes on, and nothing runs that is not on record."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from builders import JOB, RUN, a_beat, a_job, a_request, a_result, a_run, an_action_wished
@@ -68,7 +69,7 @@ def test_a_kill_on_record_that_was_never_sent_is_sent(tmp_path: Path) -> None:
     with a_sleeper() as process, a_swarm(a_home(tmp_path), a_job(attempt=1)) as swarm:
         stat = read_stat(process.pid)
         assert stat is not None
-        identity = {"pid": process.pid, "start_ticks": stat.start_ticks, "boot_id": swarm.boot}
+        identity: dict[str, Any] = {"pid": process.pid, "start_ticks": stat.start_ticks, "boot_id": swarm.boot}
         swarm.record([a_run(status="stopping", killed_at=5, **identity), a_beat()])
         turned(swarm)
         assert process.wait(10) == -9

@@ -67,7 +67,10 @@ def _ordered(run: RunOrdered, backend: LocalBackend, boot: str, now: Millis) -> 
         return [ended(run, now, Exit(), RunStatus.LOST, why, was_launched=False)]
     identity = backend.find(run)
     if identity is not None:
-        return [launched(run, identity, boot, now, adopted=True)]
+        adopted = launched(run, identity, boot, now, adopted=True)
+        # Held from this very look on: what ends before the next one still tells how.
+        backend.process_of(adopted)
+        return [adopted]
     if now - run.ordered_at > _IDENTITY_WITHIN:
         backend.end_leftovers(run)
     return []

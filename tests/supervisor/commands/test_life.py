@@ -194,7 +194,7 @@ def test_a_campaign_that_cannot_be_is_refused_before_a_home_is_made(swarm: Swarm
     ("words", "code", "said"),
     [
         (["start"], 2, "error: there is no campaign to resume in"),
-        (["start", "x.yaml", "--demo"], 2, "error: give a campaign or --demo, not both"),
+        (["start", "x.yaml", "--demo"], 2, "error: give one of: a campaign file, --data DIR, --demo"),
         (["start", "--json"], 2, "error: --json needs --detach"),
         (["pause"], 2, "there is nothing to pause; start it with `swarmd start`"),
         (["resume"], 2, "there is nothing to resume; start it with `swarmd start`"),

@@ -151,3 +151,20 @@ def test_a_stranger_with_the_number_of_a_run_is_not_taken_for_it(
     assert isinstance(ended, RunEnded)
     assert sleeper.poll() is None
     assert run.job == JOB
+
+
+def test_an_adopted_run_that_ends_before_the_next_look_still_tells_how(sight: Sight) -> None:
+    descriptor = lock_file(sight.home.lock_path(RUN), {"run": RUN, "token": 1})
+    assert descriptor is not None
+    mark = {"SWARMD_RUN": f"{RUN}@{sight.home.run_dir}", "PATH": "/usr/bin:/bin"}
+    with subprocess.Popen(["sleep", "60"], env=mark, pass_fds=[descriptor], start_new_session=True) as child:
+        os.close(descriptor)
+        [adopted] = sight.look(a_view(runs=[a_run(status="starting")]), now=1_000)
+        assert isinstance(adopted, RunAlive)
+        assert (adopted.pid, adopted.adopted) == (child.pid, True)
+        child.kill()
+        while read_stat(child.pid) is not None:
+            time.sleep(0.01)
+        [ended] = sight.look(a_view(jobs=[a_job(attempt=1)], runs=[adopted]), now=2_000)
+    assert isinstance(ended, RunEnded)
+    assert (ended.status, ended.signal) == ("lost", signal.SIGKILL)
