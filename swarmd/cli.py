@@ -55,6 +55,7 @@ VERBS: dict[str, Verb] = {
     "summarize": Verb(f"{_ENGINE}.summarize:summarize", RESEARCH, "Totals, best and percentiles of a run's results."),
     "champion": Verb(f"{_ENGINE}.champion:champion", RESEARCH, "List champions, or show one with its evidence."),
     "config": Verb(f"{_CONTROL}.config:config", MACHINE, "Check a campaign file; print its JSON Schema."),
+    "warm": Verb(f"{_ENGINE}.warm:warm", MACHINE, "Compile the kernels into the cache, before anything needs them."),
     "doctor": Verb(f"{_CONTROL}.doctor:doctor", MACHINE, "What is missing or wrong on this machine, and the fix."),
 }
 
