@@ -1,6 +1,7 @@
 """``swarmd start``: check what is asked, then run the daemon here with a live view, or leave it in the background."""
 
 import sys
+import time
 from pathlib import Path
 
 import click
@@ -8,7 +9,7 @@ import click
 from swarmd.state.errors import OperatorError
 from swarmd.state.store.files import Home
 from swarmd.supervisor.commands.options import home_option, json_option, print_document
-from swarmd.supervisor.glance import require_campaign
+from swarmd.supervisor.glance import newest_handoff, require_campaign
 from swarmd.supervisor.presence import daemon_of
 
 
@@ -102,6 +103,7 @@ def _start_here(
     from swarmd.supervisor.daemon import run_daemon
     from swarmd.supervisor.live import live_view, printed_changes
 
+    began = time.time()
     settings = None
     if campaign is not None:
         file = read_campaign(campaign)
@@ -119,5 +121,8 @@ def _start_here(
             monitors=not no_monitors,
             on_cycle=on_cycle,
         )
+    page = newest_handoff(home, began)
+    if page is not None:
+        click.echo(f"handoff: {page}")
     if code:
         sys.exit(code)
