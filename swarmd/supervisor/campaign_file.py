@@ -42,6 +42,7 @@ _PLAINLY = {
     "valid tuple": "list",
     "valid string": "text (quote it)",
 }
+_MISSING = "is missing; add it"
 _EMPTY = "is empty; give it a value or remove the key to take the default"
 
 
@@ -50,7 +51,8 @@ class CampaignFileError(OperatorError):
 
     def __init__(self, file: str, problems: list[Problem]) -> None:
         self.file = file
-        self.problems = tuple(sorted(set(problems)))
+        # A key that nobody knows comes before one that is missing: the first is mostly the second, mistyped.
+        self.problems = tuple(sorted(set(problems), key=lambda each: (each.place, each.text == _MISSING, each.field)))
         others = len(self.problems) - 1
         more = f" (and {others} more: `swarmd config check {file}` lists them)" if others else ""
         super().__init__(told(file, self.problems[0]) + more)
@@ -230,7 +232,7 @@ def _words(detail: ErrorDetails, path: Trail) -> str:
     context = detail.get("ctx", {})
     match detail["type"]:
         case "missing":
-            return "is missing; add it"
+            return _MISSING
         case "extra_forbidden":
             return f"is not a field here; {nearest(str(path[-1]), _fields_at(path[:-1]))}"
         case "value_error":

@@ -167,11 +167,14 @@ async def _loop(swarm: Swarm, wake: asyncio.Event, on_cycle: OnCycle | None) -> 
 async def _turn(swarm: Swarm, *, late: Millis) -> Turn:
     """One cycle. What goes wrong in it costs that cycle and not the daemon: runs go on, the next turn tries again."""
     try:
-        return await turn(swarm, ROSTER, late=late)
+        done = await turn(swarm, ROSTER, late=late)
+        swarm.is_losing_turns = False
+        return done
     except OutsideError as error:
         log.error("cycle %d could not be recorded: %s", swarm.number, error)
     except Exception:  # our own bug, or an outside nobody thought of: the evidence is kept and the turn is lost
         log.exception("cycle %d failed and is lost", swarm.number)
+    swarm.is_losing_turns = True
     return Turn(swarm.projection.view(), 0, None)
 
 
@@ -223,16 +226,20 @@ def _usable_cores() -> int:
 def _ask_on_signals(swarm: Swarm, wake: asyncio.Event) -> None:
     """TERM and the first Ctrl-C drain, the second Ctrl-C stops at once; a closed terminal changes nothing.
 
-    The third leaves without a word, runs and all, for a disk so full that not even the request can be written down.
+    A third Ctrl-C, or another TERM while turns are lost (a full disk), leaves at once; runs go on.
     """
     loop = asyncio.get_running_loop()
     session = asyncio.current_task()
     asked: list[Verb] = []
 
-    def ask(verb: Verb, who: str) -> None:
-        if Verb.STOP_NOW in asked and session is not None:
-            log.error("Ctrl-C once more: leaving at once; runs go on, and the next start adopts them")
+    def leave(who: str) -> None:
+        log.error("%s once more: leaving at once; runs go on, and the next start adopts them", who)
+        if session is not None:
             session.cancel()
+
+    def ask(verb: Verb, who: str) -> None:
+        if Verb.STOP_NOW in asked:
+            leave(who)
             return
         asked.append(verb)
         swarm.asked.append(
@@ -246,6 +253,12 @@ def _ask_on_signals(swarm: Swarm, wake: asyncio.Event) -> None:
         )
         wake.set()
 
-    loop.add_signal_handler(signal.SIGTERM, lambda: None if asked else ask(Verb.STOP, "SIGTERM"))
+    def terminate() -> None:
+        if not asked:
+            ask(Verb.STOP, "SIGTERM")
+        elif swarm.asked or swarm.is_losing_turns:
+            leave("SIGTERM")
+
+    loop.add_signal_handler(signal.SIGTERM, terminate)
     loop.add_signal_handler(signal.SIGINT, lambda: ask(Verb.STOP_NOW if asked else Verb.STOP, "Ctrl-C"))
     loop.add_signal_handler(signal.SIGHUP, lambda: log.info("terminal closed (SIGHUP): going on without it"))

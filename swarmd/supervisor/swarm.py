@@ -48,6 +48,7 @@ class Swarm:
     published: tuple[str, ...] = ()
     host_seen_at: Millis = 0
     tidied_at: Millis = 0
+    is_losing_turns: bool = False
     asked: list[Request] = field(default_factory=list)
     orphans: dict[int, Millis] = field(default_factory=dict)
     took_ms: deque[float] = field(default_factory=lambda: deque(maxlen=_CYCLES_TIMED))

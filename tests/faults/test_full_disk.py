@@ -72,7 +72,6 @@ def test_nothing_is_lost_and_the_work_goes_on_when_there_is_room(
     assert swarm.finish() == 0
 
 
-@pytest.mark.xfail(strict=True, reason="SIGTERM waits for a record that a full disk never takes")
 def test_a_daemon_on_a_full_disk_still_obeys_a_signal(swarm_of: Callable[..., Swarm], disk: Path, bars: Path) -> None:
     swarm, rest = begun(swarm_of, disk, bars)
     assert swarm.daemon is not None
