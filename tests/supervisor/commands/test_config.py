@@ -41,7 +41,7 @@ def test_every_mistake_is_a_line_on_stderr_and_an_entry_of_the_document(tmp_path
     assert told.exit_code == 2
     lines = told.stderr.splitlines()
     assert [line.split(": ")[1] for line in lines] == [f"{path}:1:1", f"{path}:1:1", f"{path}:5:1"]
-    assert [each["field"] for each in json.loads(told.stdout)["problems"]] == ["name", "nmae", "extra"]
+    assert [each["field"] for each in json.loads(told.stdout)["problems"]] == ["nmae", "name", "extra"]
 
 
 def test_what_the_file_names_is_looked_at_unless_only_the_file_is_asked_for(tmp_path: Path) -> None:
