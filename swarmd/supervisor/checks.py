@@ -130,7 +130,8 @@ def home_permissions(home: Home) -> Check:
 def locks(home: Home) -> Check:
     """A lock file without a holder is harmless; a lock held by a process that does not say who it is, is not."""
     held = [path for path in home.run_dir.glob("*.lock") if is_locked(path)]
-    strangers = [path for path in held if not _lives(lock_holder(path).get("pid"))]
+    # Without a pid its process is a moment old and has not written who it is.
+    strangers = [path for path in held if "pid" in (said := lock_holder(path)) and not _lives(said["pid"])]
     if strangers:
         named = ", ".join(path.name for path in strangers[:3])
         fix = f"find its holder with `fuser -v {strangers[0]}`"

@@ -12,11 +12,12 @@ from collections.abc import Callable
 
 import psutil
 
+from swarmd.agents.rules.words import said_no
 from swarmd.state.beats import BeatsPage
 from swarmd.state.errors import OperatorError, OutsideError
 from swarmd.state.projection import Projection
 from swarmd.state.records.campaign import CampaignSettings
-from swarmd.state.records.job import JobStatus
+from swarmd.state.records.job import Job, JobStatus, Phase
 from swarmd.state.records.request import Request, RequestStatus, Verb
 from swarmd.state.records.session import Session, SessionStatus
 from swarmd.state.store.files import Home, lock_file, lock_holder
@@ -132,7 +133,7 @@ async def _session(
             try:
                 ending = await _loop(swarm, wake, on_cycle)
                 _close(swarm, session, ending)
-                code = _exit_code(swarm.projection.view())
+                code = exit_code(swarm.projection.view())
             finally:
                 await swarm.monitors.end()
                 backend.close()
@@ -214,9 +215,18 @@ def _close(swarm: Swarm, session: Session, ending: str) -> None:
     log.info("session %s closed: %s", session.id, ending)
 
 
-def _exit_code(view: View) -> int:
-    """1 when work of the campaign had to be given up; an honest "no champion" is a success."""
-    return int(any(job.status is JobStatus.QUARANTINED for job in view.jobs_of_campaign()))
+def exit_code(view: View) -> int:
+    """1 when work of the campaign had to be given up, or nothing of it could begin; an honest "no" is a success."""
+    jobs = view.jobs_of_campaign()
+    preflights = [job for job in jobs if job.phase is Phase.PREFLIGHT]
+    is_refused = bool(preflights) and all(job.status is JobStatus.FAILED for job in preflights)
+    return int(is_refused or any(_was_given_up(view, job) for job in jobs))
+
+
+def _was_given_up(view: View, job: Job) -> bool:
+    if job.status is JobStatus.FAILED and job.phase is not Phase.PREFLIGHT:
+        return not said_no(view, job)
+    return job.status is JobStatus.QUARANTINED
 
 
 def _usable_cores() -> int:

@@ -160,6 +160,8 @@ def _job_table(view: View, title: str, jobs: list[Job], *, style: str) -> list[R
     table.add_column(ratio=1)
     for job in jobs[-_LAST:]:
         table.add_row(Text(f"{short_job(job.id)} {outcome(view, job)}", style=style), Text(job.reason))
+    if len(jobs) > _LAST:
+        table.add_row(Text(f"… {len(jobs) - _LAST} more", style=style), Text("swarmd query jobs"))
     return [table]
 
 

@@ -1,17 +1,18 @@
 """What a session says first: limits as numbers, a lane per slot, and never two questions under one name."""
 
 import pytest
-from builders import a_campaign, a_cycle, a_lane, a_session, a_view, an_action, the_settings
+from builders import a_campaign, a_cycle, a_job, a_lane, a_result, a_session, a_view, an_action, the_settings
 
 from swarmd.state.errors import OperatorError
 from swarmd.state.records.campaign import CampaignSettings
+from swarmd.state.records.job import Job, Phase
 from swarmd.state.records.lane import Lane, LaneStatus
 from swarmd.state.records.record import Record
 from swarmd.state.records.request import Request, Verb
 from swarmd.state.records.session import Session, SessionStatus
 from swarmd.state.view import View
 from swarmd.supervisor.campaign_file import digest
-from swarmd.supervisor.daemon import last_number, overslept
+from swarmd.supervisor.daemon import exit_code, last_number, overslept
 from swarmd.supervisor.opening import check_campaign_unchanged, opening_records, policy_of
 
 NOW = 1_000
@@ -78,3 +79,22 @@ def test_only_what_goes_beyond_a_cycle_and_its_jitter_is_overslept(now: int, lat
 def test_cycles_are_numbered_on_from_the_last_that_acted_though_its_own_record_was_lost() -> None:
     assert last_number(a_view(cycle=a_cycle(7), actions=[an_action("a7-0"), an_action("a8-3")])) == 8
     assert last_number(a_view()) == 0
+
+
+@pytest.mark.parametrize(
+    ("jobs", "code"),
+    [
+        ([a_job(phase="preflight", mode="", status="done"), a_job(phase="screen", status="failed", attempt=1)], 0),
+        ([a_job("BTC", "preflight", mode="", status="failed"), a_job("ETH", "preflight", mode="", status="done")], 0),
+        ([a_job("BTC", "preflight", mode="", status="failed"), a_job("ETH", "preflight", mode="", status="failed")], 1),
+        ([a_job(phase="prescreen", status="quarantined")], 1),
+        ([a_job(phase="prescreen", status="failed")], 1),
+    ],
+)
+def test_a_campaign_that_was_given_up_or_could_not_begin_ends_with_1_and_an_honest_no_with_0(
+    jobs: list[Job], code: int
+) -> None:
+    screened = [job for job in jobs if job.phase is Phase.SCREEN]
+    refused = {"verdict": "fail", "headline": "2 of 4 gates failed"}
+    results = [a_result(f"{job.id}-a{job.attempt}", job=job.id, phase="screen", summary=refused) for job in screened]
+    assert exit_code(a_view(jobs=jobs, results=results)) == code

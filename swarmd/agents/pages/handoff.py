@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from swarmd.agents.pages.markdown import fenced, figure, table
 from swarmd.agents.pages.troubles import incident_rows
 from swarmd.agents.pages.verdicts import Verdict, verdicts
-from swarmd.agents.rules.words import several
+from swarmd.agents.rules.words import said_no, several
 from swarmd.state.records.campaign import Campaign, CampaignStatus
 from swarmd.state.records.job import Job, JobStatus, Phase
 from swarmd.state.records.run import RunEnded, RunStatus
@@ -78,7 +78,12 @@ def _in_short(view: View, campaign: Campaign | None, found: list[Verdict], now: 
         f"{opened} open. Why it ended: {campaign.reason or 'it has not'}."
     )
     if not crowned and campaign.status is CampaignStatus.DONE:
-        lines.append("No champion is an answer: nothing that was tried kept its promise on data it had not seen.")
+        if any(job.phase is Phase.SCREEN and said_no(view, job) for job in jobs):
+            lines.append("No champion is an answer: nothing that was tried kept its promise on data it had not seen.")
+        else:
+            lines.append(
+                "**The question was not answered**: no finalist came as far as the screen; the verdicts say why."
+            )
     return "\n\n".join(lines)
 
 

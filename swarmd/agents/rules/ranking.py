@@ -1,7 +1,8 @@
-"""Which of several ready jobs goes first: earlier tier, then later phase, then better prescreen, then first queued.
+"""Which of several ready jobs goes first: preflights, then tier, later phase, better prescreen, first queued.
 
-Later phases first: an asset that is nearly done frees its place in the batch, and a champion tonight is worth more
-than ten half-done screens. ``priority`` is the tier's position, 1 for the first.
+Preflights first: they take seconds, and bad data should be known in the evening. Later phases then: an asset that is
+nearly done frees its place in the batch, and a champion tonight is worth more than ten half-done screens.
+``priority`` is the tier's position, 1 for the first.
 """
 
 from collections.abc import Iterable
@@ -32,4 +33,12 @@ def prescreen_score(view: View, job: Job) -> float:
 
 def ranked(view: View, jobs: Iterable[Job]) -> list[Job]:
     """The jobs in the order in which they should start; ties keep the order in which they were queued."""
-    return sorted(jobs, key=lambda job: (job.priority, -PHASES.index(job.phase), -prescreen_score(view, job)))
+    return sorted(
+        jobs,
+        key=lambda job: (
+            job.phase is not Phase.PREFLIGHT,
+            job.priority,
+            -PHASES.index(job.phase),
+            -prescreen_score(view, job),
+        ),
+    )

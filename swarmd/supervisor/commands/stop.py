@@ -9,8 +9,9 @@ import time
 import click
 
 from swarmd.state.errors import OperatorError, OutsideError
-from swarmd.state.store.files import Home
+from swarmd.state.store.files import Home, is_locked
 from swarmd.supervisor.commands.options import home_option, json_option, print_document
+from swarmd.supervisor.detached import start_detached
 from swarmd.supervisor.glance import glance, newest_handoff
 from swarmd.supervisor.presence import Presence, ask, daemon_of, looks
 
@@ -28,6 +29,11 @@ _TOLD_EVERY_S = 1.0
 def stop(now: bool, timeout: float, home: Home, as_json: bool) -> None:
     """Drain the lanes at a safe point, write the handoff, leave."""
     running = daemon_of(home)
+    if running is None and _has_living_runs(home):
+        # Its daemon died and they went on: only a daemon can drain them and write the handoff.
+        click.echo("no daemon runs, but runs of a former one do: starting one to drain them", err=True)
+        start_detached(home, None, until_done=False, monitors=False)
+        running = daemon_of(home)
     if running is None:
         if as_json:
             print_document("stop", {"was_running": False, "handoff": None, "home": str(home.root)})
@@ -42,6 +48,10 @@ def stop(now: bool, timeout: float, home: Home, as_json: bool) -> None:
         return
     click.echo(f"stopped after {time.time() - began:.1f} s (it was {running.told(home)})")
     click.echo(f"handoff: {page}" if page else "it wrote no handoff; see logs/swarmd.log")
+
+
+def _has_living_runs(home: Home) -> bool:
+    return any(is_locked(home.lock_path(run)) for run in glance(home).open_runs)
 
 
 def stop_daemon(home: Home, running: Presence, *, now: bool, timeout_s: float) -> None:

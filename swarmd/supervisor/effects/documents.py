@@ -45,10 +45,19 @@ async def write_handoff(view: View, home: Home, reason: str, cause: str, *, now:
     evidence = await asyncio.gather(*(_run(home, *words) for words in commands))
     page = handoff(view, now, evidence=evidence)
     stamp = iso(now)
-    path = home.docs / f"HANDOFF_SWARM_RUN_{stamp[:10]}_{stamp[11:13]}{stamp[14:16]}Z.md"
+    path = _free(home.docs, f"HANDOFF_SWARM_RUN_{stamp[:10]}_{stamp[11:13]}{stamp[14:16]}Z")
     atomic_write(path, page.encode(), sync=True)
     atomic_write(home.docs / "HANDOFF_LATEST.md", page.encode())
     return [Document(id=home.relative(path), at=now, caused_by=(cause,), title="Handoff", reason=reason)]
+
+
+def _free(folder: Path, name: str) -> Path:
+    """The page's name counts minutes; a second page of the same minute gets a number, so that none is overwritten."""
+    path, number = folder / f"{name}.md", 1
+    while path.exists():
+        number += 1
+        path = folder / f"{name}-{number}.md"
+    return path
 
 
 async def _run(home: Home, *words: str) -> CommandOutput:

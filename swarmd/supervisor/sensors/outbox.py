@@ -15,7 +15,7 @@ from swarmd.state.records.run import RunEnded, RunOrdered
 from swarmd.state.store.files import Home
 from swarmd.state.units import MINUTE, Millis
 from swarmd.state.view import View
-from swarmd.state.work_order import ResultLine
+from swarmd.state.work_order import ResultLine, SaidLine
 from swarmd.supervisor.logs import log
 
 # A run we took for dead may still have a word to say, which its token then refuses. Without an end to listening,
@@ -39,6 +39,24 @@ def result_line(outbox: Path, token: int) -> ResultLine | None:
         if told.token == token:
             return told
     return None
+
+
+def last_word(outbox: Path, token: int) -> str:
+    """What a run last said under its own token; empty where it said nothing."""
+    try:
+        lines = (outbox / "events.jsonl").read_bytes().split(b"\n")
+    except OSError:
+        return ""
+    for line in reversed(lines[:-1]):
+        if b'"said"' not in line:
+            continue
+        try:
+            told = SaidLine.model_validate_json(line)
+        except ValidationError:
+            continue
+        if told.token == token:
+            return told.text
+    return ""
 
 
 def observe_results(view: View, home: Home, *, now: Millis) -> list[Record]:

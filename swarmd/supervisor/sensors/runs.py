@@ -17,7 +17,7 @@ from swarmd.state.work_order import ExitCode
 from swarmd.supervisor.backends.local import Identity, LocalBackend
 from swarmd.supervisor.clock import SteadyClock
 from swarmd.supervisor.processes import Exit, ProcessStat, read_stat
-from swarmd.supervisor.sensors.outbox import result_line
+from swarmd.supervisor.sensors.outbox import last_word, result_line
 
 # A beat is journalled when something moved, at most this often; its pulse alone is renewed at the slower pace, which is
 # well inside the limit for silence. Two busy lanes write some 25 MB a day at this pace; once a second it were 75.
@@ -62,7 +62,7 @@ def _ordered(run: RunOrdered, backend: LocalBackend, boot: str, now: Millis) -> 
     if not backend.holds_lock(run.id):
         if backend.has_handle(run.id):
             # Ours, and gone before its launch could be written down: how it ended is still known.
-            return [_judged(run, backend.bury(run), has_result=False, now=now)]
+            return [_judged(run, backend.bury(run), backend.home.outbox_of(run.id), now)]
         why = "ordered, and no process of it holds its lock"
         return [ended(run, now, Exit(), RunStatus.LOST, why, was_launched=False)]
     identity = backend.find(run)
@@ -107,8 +107,7 @@ def _alive(
 ) -> list[Record]:
     process = backend.process_of(run)
     if process is None or process.has_ended():
-        exited = backend.bury(run)
-        return [_judged(run, exited, result_line(backend.home.outbox_of(run.id), run.attempt) is not None, now)]
+        return [_judged(run, backend.bury(run), backend.home.outbox_of(run.id), now)]
     stat = read_stat(run.pid)
     if stat is None or (run.start_ticks and stat.start_ticks != run.start_ticks):
         return []  # It ended between the two looks; the next cycle sees that.
@@ -116,18 +115,20 @@ def _alive(
     return [beat] if _is_news(run, beat, last, late) else []
 
 
-def _judged(run: RunOrdered | RunAlive, exited: Exit, has_result: bool, now: Millis) -> RunEnded:
+def _judged(run: RunOrdered | RunAlive, exited: Exit, outbox: Path, now: Millis) -> RunEnded:
     if exited.code in (ExitCode.DONE, ExitCode.YIELDED):
         status = RunStatus.DONE
     elif exited.code >= 0:
         status = RunStatus.FAILED
-    elif exited.signal < 0 and has_result:
+    elif exited.signal < 0 and result_line(outbox, run.attempt) is not None:
         # Adopted, and the kernel no longer knows its status: its own last word is that the work is done.
         return ended(run, now, exited, RunStatus.DONE, "gone after it reported its result")
     else:
         status = RunStatus.LOST
     meaning = f" ({_MEANING[ExitCode(exited.code)]})" if exited.code in set(ExitCode) else ""
-    return ended(run, now, exited, status, exited.told() + meaning)
+    # A run that gave up said why first, in its outbox: that sentence is what a person needs.
+    word = last_word(outbox, run.attempt) if status is RunStatus.FAILED else ""
+    return ended(run, now, exited, status, exited.told() + meaning + (f": {word}" if word else ""))
 
 
 def ended(

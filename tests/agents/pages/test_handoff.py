@@ -132,9 +132,18 @@ def test_how_to_go_on_fits_where_the_campaign_stands() -> None:
 
 def test_an_honest_no_is_called_an_answer() -> None:
     jobs = [a_job(symbol, "screen", status="failed", reason="0 of 4 gates") for symbol in ("BTCUSDT", "ETHUSDT")]
-    page = a_night(campaigns=[a_campaign(status="done")], jobs=jobs, results=[], runs=[])
+    refused = {"verdict": "fail", "headline": "0 of 4 gates"}
+    results = [a_result(f"{job.id}-a{job.attempt}", job=job.id, phase="screen", summary=refused) for job in jobs]
+    page = a_night(campaigns=[a_campaign(status="done")], jobs=jobs, results=results, runs=[])
     assert "**0 champions** out of 2 assets and modes" in page
     assert "No champion is an answer" in page
+
+
+def test_a_question_that_came_to_no_screen_is_not_called_answered() -> None:
+    jobs = [a_job(symbol, "preflight", mode="", status="failed", reason="16 bars missing") for symbol in ("BTC", "ETH")]
+    page = a_night(campaigns=[a_campaign(status="done")], jobs=jobs, results=[], runs=[])
+    assert "**The question was not answered**" in page
+    assert "No champion is an answer" not in page
 
 
 def test_a_home_without_a_campaign_still_gets_a_page() -> None:

@@ -11,7 +11,7 @@ from swarmd.state.records.result import Result, ResultSummary
 from swarmd.state.store.files import Home
 from swarmd.state.work_order import ResultLine, SaidLine
 from swarmd.supervisor.presence import ask
-from swarmd.supervisor.sensors.outbox import observe_inbox, observe_results, result_line
+from swarmd.supervisor.sensors.outbox import last_word, observe_inbox, observe_results, result_line
 
 SUMMARY = ResultSummary(verdict="pass", headline="57,600 bars fit to use", tried=3, figures={"bars": 57_600})
 
@@ -115,3 +115,12 @@ def test_a_stop_that_a_dead_daemon_never_read_is_older_than_the_session_that_rea
 def test_a_folder_in_the_inbox_asks_for_nothing(home: Home) -> None:
     (home.inbox / "folder.json").mkdir()
     assert observe_inbox(a_view(), home, now=5) == ([], [home.inbox / "folder.json"])
+
+
+def test_the_last_word_of_a_run_is_what_it_said_under_its_own_token(home: Home) -> None:
+    words = [
+        SaidLine(token=token, text=text, wall=1) for token, text in ((1, "first"), (2, "boom"), (1, "of an older"))
+    ]
+    said(home, *(line.model_dump_json().encode() + b"\n" for line in words))
+    assert last_word(home.outbox_of(RUN), 2) == "boom"
+    assert last_word(home.outbox_of(RUN), 3) == ""
