@@ -163,7 +163,7 @@ def _dead_zone(view: View, now: Millis) -> list[Action]:
     ready = ready_jobs(view, now)
     if campaign is None or not ready or not free or view.open_runs():
         return []
-    since = _idle_since(view)
+    since = _idle_since(view, ready)
     limit = view.policy.no_worker_after
     if now - since <= limit or open_incident_about(view, campaign.id, Signature.NO_WORKER):
         return []
@@ -186,13 +186,13 @@ def _dead_zone(view: View, now: Millis) -> list[Action]:
     ]
 
 
-def _idle_since(view: View) -> Millis:
+def _idle_since(view: View, ready: list[Job]) -> Millis:
     """When the present stretch without a run can have begun at the earliest."""
     campaign, session = view.campaign, view.session
     ends = [run.ended_at for run in view.runs.values() if isinstance(run, RunEnded)]
-    waits = [job.not_before for job in view.queued_jobs()]
+    waits = [job.not_before for job in ready]
     begun = [0 if campaign is None else campaign.at, 0 if session is None else session.at]
-    # The shortest wait among the queued jobs: before it was over nobody could have worked.
+    # The shortest wait among the ready jobs: before it was over nobody could have worked.
     return max([*ends, *begun, min(waits, default=0)])
 
 

@@ -68,7 +68,7 @@ def test_waiting_that_was_not_the_runs_own_doing_is_taken_off_and_told() -> None
         Signature.STUCK_WITHOUT_CPU,
         "no progress for 45001 ms (limit 45000 ms; 20000 ms of waiting excused); 0 ms of processor time used meanwhile",
     )
-    assert hang(35_000, heartbeat_at=0, excused=20_000) is None
+    assert hang(35_000, heartbeat_at=0, heartbeat_excused=20_000) is None
 
 
 def test_nothing_is_held_against_a_run_from_before_this_session_watched_it() -> None:

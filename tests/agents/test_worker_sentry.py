@@ -189,6 +189,8 @@ def test_nobody_misses_a_worker_while_the_campaign_is_paused_or_every_job_waits(
     assert wishes(now=90_000, jobs=[a_job()], campaigns=[a_campaign(status="paused")]) == []
     assert wishes(now=90_000, jobs=[a_job(not_before=90_001)]) == []
     assert wishes(now=90_000, jobs=[a_job(not_before=70_000)]) == []
+    behind = a_job(phase="refine", after=(JOB,))
+    assert wishes(now=90_000, jobs=[a_job(not_before=70_000), behind]) == []
 
 
 def test_orders_that_no_process_came_of_are_waited_out_and_never_quarantine_a_job() -> None:

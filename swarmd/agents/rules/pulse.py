@@ -42,9 +42,9 @@ def hang_of(run: RunAlive, beat: Beat | None, *, policy: Policy, watched_since: 
     running = now - run.launched_at - beat.overslept
     if running > policy.run_timeout:
         return Hang(Signature.OVERTIME, f"running for {_of(running, policy.run_timeout, beat.overslept)}")
-    silent = elapsed(beat.heartbeat_at, beat.excused)
+    silent = elapsed(beat.heartbeat_at, beat.heartbeat_excused)
     if silent > policy.silent_after:
-        return Hang(Signature.SILENT, f"no heartbeat for {_of(silent, policy.silent_after, beat.excused)}")
+        return Hang(Signature.SILENT, f"no heartbeat for {_of(silent, policy.silent_after, beat.heartbeat_excused)}")
     stuck = elapsed(beat.progress_at, beat.excused)
     if stuck > policy.stuck_after:
         return _stuck(beat, stuck, policy.stuck_after)

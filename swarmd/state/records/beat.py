@@ -11,7 +11,8 @@ class Beat(Record):
 
     ``progress`` is the work loop's own counter and ``progress_at`` when it last advanced; ``heartbeat_at`` is the
     pulse of the process. ``excused`` is the time since the last progress that was not the run's own: the supervisor
-    overslept, or the run waited for a processor; ``overslept`` is the supervisor's part of it since the launch.
+    overslept, or the run waited for a processor; ``heartbeat_excused`` is the same since its last pulse, ``overslept``
+    the supervisor's part of it since the launch.
     ``stalled_cpu`` is the processor time used since the last progress. ``process_state`` is the letter of
     ``/proc/PID/stat``.
     """
@@ -26,6 +27,7 @@ class Beat(Record):
     progress_at: Millis
     heartbeat_at: Millis
     excused: Millis
+    heartbeat_excused: Millis = 0
     overslept: Millis = 0
     process_state: str
     state_since: Millis

@@ -161,6 +161,8 @@ def _beat(
     is_ours = pulse.token == run.attempt
     progress = pulse.progress if is_ours else 0
     is_ready = is_ours and pulse.is_ready
+    heartbeat_at = clock.of_boot(pulse.heartbeat) if is_ours and pulse.heartbeat else run.launched_at
+    heartbeat_excused = 0
     if last is None:
         # Without an earlier beat nobody knows when it last advanced: counting from its launch would condemn a run of
         # hours whose beat was forgotten.
@@ -174,6 +176,11 @@ def _beat(
         overslept = last.overslept + late
         # Neither our own oversleeping nor its waiting for a processor is the run's fault.
         excused = 0 if has_advanced else last.excused + late + stat.runqueue_wait - last.runqueue_wait
+        # A pulse says when it was: of what we overslept, only what came after it is excused.
+        if heartbeat_at != last.heartbeat_at:
+            heartbeat_excused = max(0, min(late, now - heartbeat_at))
+        else:
+            heartbeat_excused = last.heartbeat_excused + late + stat.runqueue_wait - last.runqueue_wait
         stalled_cpu = 0 if has_advanced else last.stalled_cpu + stat.cpu_time - last.cpu_time
         rate = _rate(last, pulse.done if is_ours else 0, now)
     return Beat(
@@ -185,8 +192,9 @@ def _beat(
         total=pulse.total if is_ours else 0,
         rate=rate,
         progress_at=advanced_at,
-        heartbeat_at=clock.of_boot(pulse.heartbeat) if is_ours and pulse.heartbeat else run.launched_at,
+        heartbeat_at=heartbeat_at,
         excused=excused,
+        heartbeat_excused=heartbeat_excused,
         overslept=overslept,
         process_state=stat.state,
         state_since=state_since,
