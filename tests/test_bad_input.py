@@ -141,15 +141,15 @@ def test_a_series_of_sixty_days_fails_the_check_and_is_not_searched(
 ) -> None:
     file = save(place / "bars" / "YOUNG.parquet", columns(60 * 288))
     before = contents(place)
-    for words in (
-        ("data", "validate", str(file)),
-        ("optimize", "--data", str(file), "--symbol", "YOUNG", "--mode", "balanced", "--trials", "2"),
-    ):
-        assert exit_code_of(list(words)) == 1  # the check was done, and its answer is no
-        out, err = capsys.readouterr()
-        assert "60" in out
-        assert "90" in out
-        assert "Traceback" not in out + err
+    assert exit_code_of(["data", "validate", str(file)]) == 1  # the check was done, and its answer is no
+    out, err = capsys.readouterr()
+    assert "60" in out
+    assert "90" in out
+    assert "Traceback" not in out + err
+    for words in (("optimize", "--symbol", "YOUNG"), ("refine", "--symbol", "YOUNG")):
+        search = (*words, "--data", str(file), "--mode", "balanced", "--trials", "2")
+        told = refused(capsys, place, *search)
+        assert "YOUNG.parquet: 60.0 days of history, fewer than 90; import more" in told
     assert not list((place / "swarm").rglob("all_trials.json"))
     assert {name: contents(place)[name] for name in before} == before
 

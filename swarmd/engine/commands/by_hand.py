@@ -41,6 +41,9 @@ def run_phases(
                 summary = PHASES[phase](order, desk)
             except (DataError, ValueError) as refusal:
                 raise OperatorError(str(refusal)) from refusal
+        if phase is Phase.PREFLIGHT and summary.verdict == "fail":
+            # Unfit data is for a person to mend, and the headline says how; every later no is an answer.
+            raise OperatorError(summary.headline)
         yield phase, summary
         if summary.verdict == "fail":
             return

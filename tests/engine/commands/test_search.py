@@ -192,11 +192,10 @@ def test_what_is_wrong_is_told_before_anything_is_written(data, home, capsys, co
 
 def test_optimize_stops_at_data_that_is_not_fit(tmp_path, home, capsys):
     a_market(tmp_path / "short", days=30)
-    out, _ = told(
-        capsys, "optimize", "--data", tmp_path / "short" / "NOISE.parquet", "--prescreen", 10, "--trials", 2, code=1
+    _, err = told(
+        capsys, "optimize", "--data", tmp_path / "short" / "NOISE.parquet", "--prescreen", 10, "--trials", 2, code=2
     )
-    assert "preflight  FAIL" in out
-    assert "30.0 days" in out
+    assert "30.0 days of history, fewer than 90; import more" in err
     refused = told(capsys, "summarize", "optimize", "--json")["refused"]
     assert refused[0]["symbol"] == "NOISE"
 
