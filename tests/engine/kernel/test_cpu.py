@@ -1,15 +1,19 @@
 """The numba bar scan gives what the reference gives, bit for bit, whatever the plan and however awkward the bars."""
 
+from dataclasses import replace
+from typing import Any
+
 import numpy as np
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from price_builders import KINDS, awkward_bars, prices_of, random_events
 
 from swarmd.engine.kernel.costs import Costs
 from swarmd.engine.kernel.cpu import simulate
+from swarmd.engine.kernel.events import next_real_bar
 from swarmd.engine.kernel.plan import Direction, ExitPlan, Leg
 from swarmd.engine.kernel.reference import simulate_reference
-from swarmd.engine.kernel.trades import Outcome
+from swarmd.engine.kernel.trades import RUIN, TIME, TRAILING, Outcome
 
 fraction = st.sampled_from([0.004, 0.01, 0.03, 0.2, 0.95, 1.5])
 maybe = st.none() | fraction
@@ -82,3 +86,93 @@ def test_any_run_equals_the_reference(
         simulate(prices, events, plan=plan, direction=direction, costs=costs),
         simulate_reference(prices, events, plan=plan, direction=direction, costs=costs),
     )
+
+
+worlds = st.fixed_dictionaries(
+    {
+        "kind": st.sampled_from(KINDS),
+        "n_bars": st.integers(1, 500),
+        "seed": st.integers(0, 10_000),
+        "missing": st.sampled_from([0.0, 0.1, 0.5]),
+    }
+)
+laws = settings(max_examples=60, deadline=None, derandomize=True)
+
+
+def simulated(made: dict[str, Any], plan: ExitPlan, direction: Direction) -> Outcome:
+    prices = prices_of(awkward_bars(**made))
+    events = random_events(made["n_bars"], made["seed"], every=5.0, alternating=made["seed"] % 2 == 0)
+    return simulate(prices, events, plan=plan, direction=direction, costs=Costs())
+
+
+@laws
+@given(made=worlds, plan=plans, direction=st.sampled_from(Direction))
+def test_exits_that_nothing_can_reach_are_none(made: dict[str, Any], plan: ExitPlan, direction: Direction):
+    # A fixed distance above 1 stops no long, a short a hundredfold away; the best price falls no further than to zero.
+    unreachable = {
+        name: never
+        for name, never in (("stop", 1e9), ("trailing", 1e9), ("time_stop_bars", made["n_bars"]))
+        if getattr(plan, name) is None
+    }
+    assert_same(simulated(made, replace(plan, **unreachable), direction), simulated(made, plan, direction))
+
+
+@laws
+@given(made=worlds, stop=maybe, trailing=maybe, target=fraction, direction=st.sampled_from(Direction))
+def test_one_leg_that_closes_all_is_a_target(
+    made: dict[str, Any], stop: float | None, trailing: float | None, target: float, direction: Direction
+):
+    as_target = ExitPlan(stop, target, trailing=trailing)
+    as_leg = ExitPlan(stop, None, trailing=trailing, legs=(Leg(1.0, target),))
+    assert_same(simulated(made, as_leg, direction), simulated(made, as_target, direction))
+
+
+@laws
+@given(made=worlds, plan=plans, direction=st.sampled_from(Direction))
+def test_the_size_decides_what_a_trade_is_worth_and_not_which_trades_there_are(
+    made: dict[str, Any], plan: ExitPlan, direction: Direction
+):
+    part, rest = (simulated(made, replace(plan, size=size), direction).trades for size in (0.01, 0.02))
+    assume(RUIN not in part.reason.tolist() + rest.reason.tolist())
+    for name in ("entry_bar", "exit_bar", "side", "reason", "entry_price", "exit_price", "return_"):
+        np.testing.assert_array_equal(getattr(part, name), getattr(rest, name), err_msg=name)
+    for trades, size in ((part, 0.01), (rest, 0.02)):
+        equity = np.cumprod(1.0 + size * trades.return_)
+        np.testing.assert_allclose(trades.pnl, np.diff(equity, prepend=1.0), rtol=1e-9, atol=1e-12)
+
+
+@laws
+@given(made=worlds, plan=plans, direction=st.sampled_from(Direction), bars_held=st.integers(1, 30))
+def test_a_time_stop_holds_no_real_bar_too_many(
+    made: dict[str, Any], plan: ExitPlan, direction: Direction, bars_held: int
+):
+    synthetic = awkward_bars(**made).synthetic
+    trades = simulated(made, replace(plan, time_stop_bars=bars_held), direction).trades
+    at_time = trades.reason == TIME
+    due = trades.entry_bar + bars_held
+    assert (trades.exit_bar[at_time] == next_real_bar(synthetic)[due[at_time]]).all()
+    last = synthetic.size - 1
+    assert (trades.exit_bar <= next_real_bar(synthetic)[np.minimum(due, last)]).all()
+
+
+@laws
+@given(made=worlds, trailing=st.sampled_from([0.004, 0.01, 0.03, 0.2]), direction=st.sampled_from(Direction))
+def test_a_trailing_stop_follows_the_best_price_of_earlier_bars(
+    made: dict[str, Any], trailing: float, direction: Direction
+):
+    bars = awkward_bars(**made)
+    trades = simulated(made, ExitPlan(None, None, trailing=trailing), direction).trades
+    for entry, exit_, side, price, reason in zip(
+        trades.entry_bar, trades.exit_bar, trades.side, trades.exit_price, trades.reason, strict=True
+    ):
+        held = np.arange(entry, exit_ + 1)[~bars.synthetic[entry : exit_ + 1]]
+        extremes = side * (bars.high if side > 0 else bars.low)[held]
+        best = np.maximum.accumulate(np.append(side * bars.open[entry], extremes))[:-1]
+        level = best * (1.0 - side * trailing)
+        touched = side * (bars.low if side > 0 else bars.high)[held] <= level
+        if reason == TRAILING:
+            assert touched.tolist() == [False] * (held.size - 1) + [True]
+            assert side * price == min(side * bars.open[exit_], level[-1])
+        else:
+            # The exit at an open, or the end, came first; an exit at the open does not see its bar.
+            assert not touched[:-1].any()
