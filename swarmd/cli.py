@@ -46,7 +46,7 @@ VERBS: dict[str, Verb] = {
     "explain": Verb(f"{_CONTROL}.explain:explain", LOOKING, "Why: from an action or incident back to what was seen."),
     "attach": Verb(f"{_CONTROL}.attach:attach", LOOKING, "Attach to the tmux session with the monitors."),
     "monitor": Verb(f"{_CONTROL}.monitor:monitor", LOOKING, "One monitor: gpu, cpu, progress or log-index."),
-    "data": Verb(f"{_ENGINE}.data:data", RESEARCH, "Import, validate, list and synthesise bars."),
+    "data": Verb(f"{_ENGINE}.data:data", RESEARCH, "Download, import, validate, list and synthesise bars."),
     "strategies": Verb(f"{_ENGINE}.strategies:strategies", RESEARCH, "The strategies that can be named."),
     "backtest": Verb(f"{_ENGINE}.backtest:backtest", RESEARCH, "One run of one strategy with given parameters."),
     "prescreen": Verb(f"{_ENGINE}.prescreen:prescreen", RESEARCH, "Phase 0: a wide screen of many combinations."),

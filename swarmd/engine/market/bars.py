@@ -6,8 +6,8 @@ and puts accepted gaps on the grid; it never repairs a value. Nothing here knows
 
 import datetime as dt
 import hashlib
-from collections.abc import Iterable
-from dataclasses import dataclass, fields
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,7 @@ from swarmd.engine.market.gaps import on_full_grid
 from swarmd.engine.market.klines import VALUE_COLUMNS, Klines
 from swarmd.engine.market.timeframes import interval_name, parse_interval, utc_text
 
-_ARRAYS = ("open_time", "open", "high", "low", "close", "volume", "synthetic")
+ARRAYS = ("open_time", "open", "high", "low", "close", "volume", "synthetic")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -42,9 +42,11 @@ class Bars:
     close: FloatArray
     volume: FloatArray
     synthetic: BoolArray
+    # The arrays never change, and a phase asks for their digest several times.
+    _digest: list[str] = field(default_factory=list, init=False, repr=False)
 
     def __post_init__(self) -> None:
-        for name in _ARRAYS:
+        for name in ARRAYS:
             wanted = {"open_time": np.int64, "synthetic": np.bool_}.get(name, np.float64)
             values: NDArray[Any] = np.ascontiguousarray(getattr(self, name), dtype=wanted).view()
             if values.shape != (len(self.open_time),):
@@ -60,16 +62,19 @@ class Bars:
         """The bars [start_bar, stop_bar), sharing memory with these."""
         if not 0 <= start_bar < stop_bar <= self.n_bars:
             raise DataError(f"bars {self.symbol}: no stretch [{start_bar}, {stop_bar}) in {self.n_bars} bars")
-        arrays = {name: getattr(self, name)[start_bar:stop_bar] for name in _ARRAYS}
+        arrays = {name: getattr(self, name)[start_bar:stop_bar] for name in ARRAYS}
         return Bars(symbol=self.symbol, interval_minutes=self.interval_minutes, **arrays)
 
     def sha256(self) -> str:
         """Digest of interval and arrays (little-endian), the same whatever the file format; the symbol is left out."""
+        if self._digest:
+            return self._digest[0]
         digest = hashlib.sha256(f"swarmd.bars/1 {interval_name(self.interval_minutes)} {self.n_bars}\n".encode())
-        for name in _ARRAYS:
+        for name in ARRAYS:
             values = getattr(self, name)
             digest.update(values.astype(values.dtype.newbyteorder("<"), copy=False).data)
-        return digest.hexdigest()
+        self._digest.append(digest.hexdigest())
+        return self._digest[0]
 
     def snapshot_id(self) -> str:
         """A name for exactly these bars: symbol, interval, first and last day, and the head of the digest."""
@@ -78,7 +83,7 @@ class Bars:
 
 
 def load_bars(
-    path: str | Path,
+    path: str | Path | Sequence[Path],
     *,
     symbol: str | None = None,
     interval: str | int | None = None,
@@ -87,11 +92,12 @@ def load_bars(
     known_gaps: Iterable[str | dt.date] = (),
     allow_gaps: int = 0,
 ) -> Bars:
-    """Bars of a Parquet, CSV or Feather file, checked, or a refusal.
+    """Bars of a Parquet, CSV or Feather file or of an exchange's zip dumps, checked, or a refusal.
 
     Parameters
     ----------
-    path : path of one file; its stem is the symbol unless `symbol` names another.
+    path : path of one file; its stem is the symbol unless `symbol` names another. Or a folder with the dumps of one
+        series, or the files of one series: each a stretch of it, in any order, with no row in common.
     interval : such as `5m`, or minutes; told from the open times when absent.
     start_ms, end_ms : first open time wanted, and the first no longer wanted. Rows outside are not examined, except
         for their order.
@@ -104,8 +110,14 @@ def load_bars(
     DataError
         At the first error found; one line that names file, row, value, and what to do.
     """
-    klines = _stretch(read_klines(Path(path), symbol=symbol), start_ms=start_ms, end_ms=end_ms)
-    minutes = _minutes(interval) if interval is not None else interval_of(klines)
+    named = None if interval is None else _minutes(interval)
+    klines = read_klines(
+        Path(path) if isinstance(path, str) else path,
+        symbol=symbol,
+        interval=None if named is None else interval_name(named),
+    )
+    klines = _stretch(klines, start_ms=start_ms, end_ms=end_ms)
+    minutes = named if named is not None else interval_of(klines)
     return _checked(klines, minutes, known_gaps=known_gaps, allow_gaps=allow_gaps)
 
 
@@ -162,7 +174,7 @@ def _checked(klines: Klines, minutes: int, *, known_gaps: Iterable[str | dt.date
         if finding.level == "error":
             raise DataError(finding.message)
     grid = on_full_grid(klines, minutes)
-    arrays = {field.name: getattr(grid, field.name) for field in fields(grid)}
+    arrays = {part.name: getattr(grid, part.name) for part in fields(grid)}
     # Adding zero turns a volume of -0.0, which some writers leave and others do not, into one and the same digest.
     arrays["volume"] = arrays["volume"] + 0.0
     return Bars(symbol=klines.symbol, interval_minutes=minutes, **arrays)

@@ -12,6 +12,7 @@ from pathlib import Path
 from swarmd.engine.kernel.costs import Costs
 from swarmd.engine.market.bars import Bars, find_bars_file, load_bars
 from swarmd.engine.market.faults import DataError
+from swarmd.engine.market.feature_cache import cached_bars
 from swarmd.engine.phases.desk import PREFLIGHT_FILE, Desk, read_document
 from swarmd.engine.search.provenance import Provenance, provenance
 from swarmd.engine.search.score import Constraints, ScoreRule
@@ -22,6 +23,9 @@ from swarmd.engine.strategies.registry import strategy_named
 from swarmd.state.records.campaign import CampaignSettings, DataSettings
 from swarmd.state.units import millis_of_iso
 from swarmd.state.work_order import WorkOrder
+
+# The folder of the bars under the home's cache.
+CACHE_PART = "bars"
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +73,7 @@ def question_of(order: WorkOrder, desk: Desk) -> Question:
     settings = order.campaign
     strategy = strategy_named(settings.strategy.name)
     space = search_space(strategy.card, order.mode, settings.space)
-    bars = bars_of(settings.data, order.symbol)
+    bars = kept_bars_of(settings.data, order.symbol, desk)
     sha256 = bars.sha256()
     seen = read_document(symbol_folder(order, desk) / PREFLIGHT_FILE, made_by="preflight")
     if seen.get("data_sha256") != sha256:
@@ -112,6 +116,24 @@ def bars_of(data: DataSettings, symbol: str) -> Bars:
         end_ms=None if data.end is None else millis_of_iso(data.end),
         known_gaps=data.known_gaps,
         allow_gaps=data.allow_gaps,
+    )
+
+
+def kept_bars_of(data: DataSettings, symbol: str, desk: Desk) -> Bars:
+    """The same bars by way of the home's cache, which all lanes and phases of one data set share.
+
+    The preflight does without: what it decodes itself is what a cached entry is then held against.
+    """
+    return cached_bars(
+        desk.home.cache / CACHE_PART,
+        bars_path(data, symbol),
+        symbol=symbol,
+        interval=data.interval,
+        start_ms=None if data.start is None else millis_of_iso(data.start),
+        end_ms=None if data.end is None else millis_of_iso(data.end),
+        known_gaps=data.known_gaps,
+        allow_gaps=data.allow_gaps,
+        say=desk.say,
     )
 
 

@@ -1,8 +1,10 @@
 """`swarmd data` as a person and a script meet it: files, tables, documents, exit codes."""
 
 import json
+import re
 import subprocess
 import sys
+import zipfile
 
 import pytest
 from click.testing import CliRunner
@@ -28,7 +30,7 @@ def refusal_of(*arguments):
     return str(fault)
 
 
-@pytest.mark.parametrize("name", ["import", "validate", "synth", "list"])
+@pytest.mark.parametrize("name", ["download", "import", "validate", "synth", "list"])
 def test_every_command_has_help_with_an_example(name):
     result = run(name, "--help")
     assert result.exit_code == 0
@@ -36,7 +38,7 @@ def test_every_command_has_help_with_an_example(name):
 
 
 def test_the_commands_load_nothing_that_computes_until_one_runs():
-    heavy = ("numpy", "numba", "pyarrow", "rich")
+    heavy = ("numpy", "numba", "pyarrow", "rich", "ccxt")
     code = f"import sys, swarmd.engine.commands.data; print([m for m in {heavy} if m in sys.modules])"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"
 
@@ -53,6 +55,128 @@ def test_validate_shows_every_check_when_asked(tmp_path):
     result = run("validate", save(tmp_path / "GOOD.parquet", columns(N_90_DAYS)), "--check-all")
     for shown in ("duplicates", "ohlc", "90.0 days (at least 90)", "complete bars: 8640 of 15m"):
         assert shown in result.output
+
+
+def shown_at(monkeypatch, width, *arguments):
+    """What a terminal of so many columns shows, colours left out."""
+    monkeypatch.setenv("COLUMNS", str(width))
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("NO_COLOR", "1")
+    return run("validate", *arguments, "--check-all").output.splitlines()
+
+
+@pytest.fixture
+def faulty(tmp_path):
+    """Two files in a folder: one that cannot be read, one with a range that cannot be, and a hole."""
+    (tmp_path / "A.csv").write_text("a,b\n1,2\n")
+    cols = without(columns(300), 50)
+    cols["high"][3] = 1.0
+    return save(tmp_path / "B.parquet", cols).parent
+
+
+@pytest.mark.parametrize("width", [80, 120, 200])
+def test_the_table_fits_the_terminal_and_loses_no_word(monkeypatch, faulty, width):
+    lines = shown_at(monkeypatch, width, faulty)
+    # A path stays in one piece, for copying.
+    assert all(len(line) <= width or str(faulty) in line for line in lines), lines
+    text = " ".join(" ".join(lines).split())
+    for word in ("columns", "interval", "duplicates", "verdict", "skipped", "known_gaps", "refetch", "2023-01-01"):
+        assert word in text
+    assert "0 of 2 files are fit to use" in text
+    assert "Rows are counted from 0" in text
+
+
+def test_in_a_narrow_terminal_what_where_value_and_what_to_do_stand_under_each_other(monkeypatch, faulty):
+    lines = [line.strip() for line in shown_at(monkeypatch, 80, faulty / "B.parquet")]
+    at = next(row for row, line in enumerate(lines) if line.startswith("ohlc"))
+    assert lines[at].split(maxsplit=2) == ["ohlc", "fail", "high < max(open, close)"]
+    assert lines[at + 1] == "row 3 (2023-01-01 00:15 UTC)"
+    assert lines[at + 2].startswith("1.0 < 100.")
+    assert lines[at + 3] == "→ refetch the bar, or drop the row and accept the gap"
+
+
+def test_a_wide_table_has_what_where_value_and_what_to_do_in_columns(monkeypatch, faulty):
+    lines = shown_at(monkeypatch, 200, faulty / "B.parquet")
+    assert any(line.split() == ["check", "verdict", "what", "where", "value", "what", "to", "do"] for line in lines)
+    (ohlc,) = [line for line in lines if "ohlc" in line]
+    assert re.match(
+        r" ?ohlc +fail +high < max\(open, close\) +row 3 \(2023-01-01 00:15 UTC\) +1\.0 < \S+ +refetch the bar", ohlc
+    )
+
+
+def test_piped_a_row_is_a_line_without_escapes(monkeypatch, faulty):
+    monkeypatch.setenv("COLUMNS", "40")
+    output = run("validate", faulty, "--check-all").output
+    assert "\x1b" not in output
+    (gap,) = [line for line in output.splitlines() if line.split()[:2] == ["gaps", "fail"]]
+    assert "or allow 1 missing bar in all" in gap
+
+
+def test_colours_are_left_out_when_that_is_asked(monkeypatch, faulty):
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("TERM", "xterm-256color")
+    assert "\x1b[31mfail" in run("validate", faulty, "--check-all").output
+    monkeypatch.setenv("NO_COLOR", "1")
+    assert "\x1b" not in run("validate", faulty, "--check-all").output
+
+
+def test_of_a_thousand_gaps_twenty_are_shown_and_the_rest_counted(tmp_path):
+    path = save(tmp_path / "A.parquet", without(columns(400), *range(1, 200, 4)))
+    for flags in ((), ("--check-all",)):
+        output = run("validate", path, *flags).output
+        assert output.count("refetch the bars") == 20
+        assert "… and 30 more like these; --json lists all" in output
+    (file,) = json.loads(run("validate", path, "--json").stdout)["files"]
+    assert sum(finding["check"] == "gaps" for finding in file["findings"]) == 50
+
+
+def test_validate_says_wrong_interval_on_every_real_hourly_file_asked_as_five_minutes():
+    result = run("validate", real_bars("bars_1h"), "--interval", "5m", "--json")
+    files = json.loads(result.stdout)["files"]
+    assert len(files) > 20
+    for file in files:
+        (finding,) = (f for f in file["findings"] if f["level"] == "error")
+        assert (finding["check"], finding["what"]) == ("interval", "wrong interval: these are 1h bars")
+
+
+def dumped(folder, days):
+    """Daily dumps of one symbol, as the exchange packs them."""
+    folder.mkdir()
+    whole = columns(days * 288)
+    for day in range(days):
+        cols = {name: values[day * 288 : (day + 1) * 288].tolist() for name, values in whole.items()}
+        rows = [
+            f"{opened},{','.join(map(repr, prices))},{opened + 299_999},0,0,0,0,0"
+            for opened, *prices in zip(*cols.values(), strict=True)
+        ]
+        stem = f"BTCUSDT-5m-2023-01-{day + 1:02d}"
+        with zipfile.ZipFile(folder / f"{stem}.zip", "w", zipfile.ZIP_DEFLATED) as dump:
+            dump.writestr(f"{stem}.csv", "\n".join(rows) + "\n")
+    return whole
+
+
+def test_import_makes_one_file_of_a_folder_of_dumps(tmp_path):
+    whole = dumped(tmp_path / "dumps", 3)
+    document = json.loads(run("import", tmp_path / "dumps", "--out", tmp_path / "bars", "--json").stdout)
+    kept = tmp_path / "bars" / "BTCUSDT.parquet"
+    assert (document["path"], document["symbol"], document["bars"]) == (str(kept), "BTCUSDT", 864)
+    assert load_bars(kept).sha256() == load_bars(save(tmp_path / "A.parquet", whole)).sha256()
+    files = sorted((tmp_path / "dumps").iterdir())
+    again = run("import", *reversed(files), "--out", tmp_path / "bars")
+    assert "864 bars already there, the same" in again.output
+    files[1].unlink()
+    assert "288 bars missing from 2023-01-02 00:00 UTC" in refusal_of("import", tmp_path / "dumps", "--out", tmp_path)
+
+
+def test_validate_and_list_tell_the_dumps_of_a_folder_as_one_series_beside_its_files(tmp_path):
+    dumped(tmp_path / "dumps", 2)
+    save(tmp_path / "dumps" / "ETH.parquet", columns(300))
+    document = json.loads(run("validate", tmp_path / "dumps", "--min-days", 1, "--json").stdout)
+    assert document["passed"]
+    assert [(file["symbol"], file["bars"]) for file in document["files"]] == [("ETH", 300), ("BTCUSDT", 576)]
+    assert "BTCUSDT-5m-2023-01-01.zip … BTCUSDT-5m-2023-01-02.zip (2 files)" in document["files"][1]["path"]
+    listed = json.loads(run("list", tmp_path / "dumps", "--json").stdout)
+    assert [row["symbol"] for row in listed["series"]] == ["ETH", "BTCUSDT"]
 
 
 def test_validate_fails_with_one_when_any_file_fails_and_tells_each_problem_on_a_line_of_its_own(tmp_path):
@@ -85,7 +209,7 @@ def test_validate_gives_one_document_on_stdout_and_the_same_exit_code(tmp_path):
 
 def test_validate_tells_a_wrong_path_or_option_to_the_operator(tmp_path):
     assert "there is no such file or folder; check the path" in refusal_of("validate", tmp_path / "none.parquet")
-    assert "no .parquet, .csv, .feather file in this folder" in refusal_of("validate", tmp_path)
+    assert "no .parquet, .csv, .feather, .zip file in this folder" in refusal_of("validate", tmp_path)
     path = save(tmp_path / "A.parquet", columns())
     assert "interval '7m' is not one of" in refusal_of("validate", path, "--interval", "7m")
     assert "known gap 'soon' is not a UTC day" in refusal_of("validate", path, "--known-gap", "soon")

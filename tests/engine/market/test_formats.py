@@ -1,9 +1,12 @@
 """What may stand in a file of bars, and what is told of one that cannot be read."""
 
 import datetime as dt
+import subprocess
+import sys
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.feather
 import pyarrow.parquet
 import pytest
 from market_builders import FIRST_MS, STEP_MS, columns, save
@@ -147,7 +150,7 @@ def test_a_truncated_parquet_file_is_refused(tmp_path):
 
 
 def test_another_suffix_or_a_folder_is_refused(tmp_path):
-    with pytest.raises(DataError, match=r"the suffix '.xlsx' is not one of .parquet, .csv, .feather"):
+    with pytest.raises(DataError, match=r"the suffix '.xlsx' is not one of .parquet, .csv, .feather, .zip"):
         read_klines(tmp_path / "A.xlsx")
     (tmp_path / "B.parquet").mkdir()
     with pytest.raises(DataError, match="this is not a file"):
@@ -166,3 +169,96 @@ def test_a_written_file_holds_instants_in_utc_that_other_tools_read(tmp_path):
     assert table.column_names == ["timestamp", "open", "high", "low", "close", "volume"]
     assert str(table.schema.field("timestamp").type) == "timestamp[ms, tz=UTC]"
     assert table["timestamp"][1].as_py() == dt.datetime.fromtimestamp((FIRST_MS + STEP_MS) / 1000, tz=dt.UTC)
+
+
+def spelled(cols, *, separator=",", decimal=".", header=True, end="\n"):
+    names = list(cols)
+    rows = [separator.join(names)] if header else []
+    rows += [
+        separator.join(repr(value).replace(".", decimal) for value in values)
+        for values in zip(*(cols[name].tolist() for name in names), strict=True)
+    ]
+    return end.join(rows) + end
+
+
+@pytest.mark.filterwarnings("ignore:Feather V1 files are deprecated")
+@pytest.mark.parametrize("version", [1, 2])
+def test_feather_is_read_in_both_its_versions(tmp_path, version):
+    cols = columns()
+    path = tmp_path / "A.feather"
+    pyarrow.feather.write_feather(pa.table(cols), str(path), version=version)
+    assert load_bars(path).sha256() == load_bars(save(tmp_path / "A.parquet", cols)).sha256()
+
+
+@pytest.mark.parametrize(
+    ("separator", "decimal"), [(";", "."), (";", ","), ("\t", "."), ("\t", ",")], ids=["; .", "; ,", "tab .", "tab ,"]
+)
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_a_spreadsheet_s_csv_is_read_with_its_separator_and_decimal_sign(tmp_path, separator, decimal, end):
+    cols = columns()
+    path = tmp_path / "A.csv"
+    path.write_bytes(b"\xef\xbb\xbf" + spelled(cols, separator=separator, decimal=decimal, end=end).encode())
+    assert load_bars(path).sha256() == load_bars(save(tmp_path / "A.parquet", cols)).sha256()
+
+
+def as_klines(cols):
+    """The twelve columns of an exchange's dump."""
+    extra = {name: np.ones(20) for name in ("quote", "count", "base", "taker", "ignore")}
+    return {**cols, "close_time": cols["timestamp"] + STEP_MS - 1, **extra}
+
+
+@pytest.mark.parametrize("separator", [",", ";"])
+@pytest.mark.parametrize("rows", [1, 20])
+def test_an_exchange_s_csv_without_a_header_is_read_by_its_known_columns(tmp_path, separator, rows):
+    cols = {name: values[:rows] for name, values in as_klines(columns()).items()}
+    path = tmp_path / "BTCUSDT-5m-2023-01.csv"
+    path.write_text(spelled(cols, separator=separator, header=False))
+    klines = read_klines(path)
+    assert (klines.symbol, klines.n_rows) == ("BTCUSDT", rows)
+    assert [klines.column(name).tolist() for name in ("open", "close")] == [cols[n].tolist() for n in ("open", "close")]
+    assert klines.open_time.tolist() == cols["timestamp"].tolist()
+
+
+def test_nameless_columns_that_are_no_exchange_s_are_not_guessed(tmp_path):
+    path = tmp_path / "A.csv"
+    path.write_text(spelled(columns(), header=False))
+    with pytest.raises(DataError, match=r"no header, and 6 columns; only the 12 .* add a first line such as timestamp"):
+        read_klines(path)
+    path.write_text("2023-01-01 00:00,1,2,1,2,5\n2023-01-01 00:05,1,2,1,2,5\n")
+    with pytest.raises(DataError, match="no header, and 6 columns"):
+        read_klines(path)
+    shuffled = as_klines(columns())
+    shuffled = {"close_time": shuffled.pop("close_time"), **shuffled}
+    path.write_text(spelled(shuffled, header=False))
+    with pytest.raises(DataError, match=r"columns 1 and 7 of the first line \(.*\) are not the open and close time"):
+        read_klines(path)
+
+
+def test_a_line_with_too_few_fields_is_named(tmp_path):
+    lines = spelled(columns()).splitlines()
+    lines[8] = lines[8].rpartition(",")[0]
+    path = tmp_path / "A.csv"
+    path.write_text("\n".join(lines))
+    with pytest.raises(DataError, match=r"A.csv: cannot be read as csv \(CSV parse error: Row #9: Expected 6 columns"):
+        read_klines(path)
+
+
+def test_thousands_and_decimals_in_one_number_are_not_guessed(tmp_path):
+    path = tmp_path / "A.csv"
+    path.write_text("timestamp;open;high;low;close;volume\n1672531200000;1.000,5;1.000,6;1.000,4;1.000,5;7\n")
+    with pytest.raises(DataError, match=r"row 0, column open: '1.000,5' is not a number"):
+        read_klines(path)
+
+
+def test_reading_and_writing_bars_imports_no_pandas(tmp_path):
+    """It takes longer than everything else a run does before it begins, and is no dependency of ours."""
+    path, feather = save(tmp_path / "A.parquet", columns()), save(tmp_path / "A.feather", columns())
+    code = (
+        "import sys; from pathlib import Path; from swarmd.engine.market.bars import load_bars\n"
+        "from swarmd.engine.market.formats import write_bars\n"
+        f"bars = load_bars({str(path)!r})\n"
+        f"for suffix in ('csv', 'parquet'): write_bars(Path({str(tmp_path)!r}, f'B.{{suffix}}'), bars)\n"
+        f"load_bars({str(tmp_path / 'B.csv')!r}); load_bars({str(feather)!r})\n"
+        "print('pandas' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "False\n"

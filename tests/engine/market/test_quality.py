@@ -147,6 +147,70 @@ def test_the_resampling_check_catches_an_alignment_that_breaks_the_law(monkeypat
     assert any("15m bars are not those of their buckets" in fault for fault in faults)
 
 
+@pytest.mark.parametrize(
+    ("step_ms", "asked", "told"),
+    [
+        (3_600_000, "5m", "wrong interval: these are 1h bars, not 5m (299 of 299 steps are 1h, none 5m); say 1h"),
+        (300_000, "1h", "wrong interval: these are 5m bars, not 1h (299 of 299 steps are 5m, none 1h); say 5m"),
+        (60_000, "15m", "wrong interval: these are 1m bars, not 15m (299 of 299 steps are 1m, none 15m); say 1m"),
+    ],
+)
+def test_bars_of_another_interval_are_told_as_such_and_not_as_gaps_or_a_bad_grid(tmp_path, step_ms, asked, told):
+    path = save(tmp_path / "A.parquet", columns(300, step_ms=step_ms))
+    report = preflight(path, interval=asked, min_days=0)
+    (finding,) = report.findings
+    assert (finding.check, finding.level) == ("interval", "error")
+    assert told in finding.message
+    assert {name: verdicts(report)[name] for name in ("interval", "grid", "gaps", "resample")} == {
+        "interval": "fail", "grid": "skipped", "gaps": "skipped", "resample": "skipped",
+    }  # fmt: skip
+    assert not report.is_counted
+    with pytest.raises(DataError, match="wrong interval"):
+        load_bars(path, interval=asked)
+    # Not even a generous allowance makes hours of minutes.
+    with pytest.raises(DataError, match="wrong interval"):
+        load_bars(path, interval=asked, allow_gaps=10**6)
+
+
+def test_a_series_full_of_holes_is_not_taken_for_one_of_another_interval(tmp_path):
+    holed = without(columns(300), *(row for row in range(300) if row % 3 and row not in (100, 101)))
+    report = preflight(save(tmp_path / "A.parquet", holed), interval="5m", min_days=0, allow_gaps=300)
+    assert verdicts(report)["interval"] == verdicts(report)["gaps"] == "pass"
+
+
+def test_an_interval_that_cannot_be_told_is_a_finding_of_its_own(tmp_path):
+    report = preflight(save(tmp_path / "A.parquet", columns(300, step_ms=420_000)))
+    (finding,) = report.findings
+    assert (finding.check, report.interval_minutes, report.n_bars) == ("interval", None, 300)
+    assert "most rows are 7 minutes apart" in finding.what
+    assert "name the interval if the file has holes" in finding.remedy
+    assert verdicts(report)["columns"] == "pass"
+
+
+def test_a_finding_comes_apart_into_what_where_value_and_what_to_do(tmp_path):
+    cols = without(columns(300), 50)
+    cols["high"][30] = 1.0
+    path = save(tmp_path / "A.parquet", cols)
+    found = {
+        f.check: (f.file, f.row, f.where, f.what, f.value, f.remedy) for f in preflight(path, interval="5m").findings
+    }
+    top = max(cols["open"][30], cols["close"][30])
+    assert found == {
+        "ohlc": (
+            str(path), 30, "row 30 (2023-01-01 02:30 UTC)", "high < max(open, close)", f"1.0 < {top}",
+            "refetch the bar, or drop the row and accept the gap",
+        ),
+        "gaps": (
+            str(path), 50, "before row 50", "bars missing", "1 bar from 2023-01-01 04:10 UTC",
+            "refetch the bars, or accept the gap: list 2023-01-01 in known_gaps, or allow 1 missing bar in all",
+        ),
+        "history": (
+            str(path), None, "the whole file", "too little history", "1.0 days of history, fewer than 90",
+            "import more, or leave the asset out",
+        ),
+    }  # fmt: skip
+
+
 def test_bitcoin_has_its_two_holes_where_the_exchange_left_them():
     path = real_bars("bars_5m", "BTCUSDT.parquet")
     report = preflight(path)
