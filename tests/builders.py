@@ -24,6 +24,7 @@ from swarmd.state.records.run import RUN_SHAPES, RunAlive, RunEnded, RunOrdered,
 from swarmd.state.records.session import Session
 from swarmd.state.records.source import Source
 from swarmd.state.records.step import Step
+from swarmd.state.records.throughput import Conditions, Fastest, Mark, Speed, Throughput, fastest_id
 from swarmd.state.view import View
 
 CAMPAIGN = "majors"
@@ -162,6 +163,47 @@ def a_gauge(id: str = "host.cpu_util", value: float = 0.5, **fields: Any) -> Gau
 
 def a_finding(id: str = "util_controller/gpu", **fields: Any) -> Finding:
     return Finding.model_validate({"id": id, "at": 0, "agent": id.split("/")[0], "text": "no GPU", **fields})
+
+
+def a_speed(**fields: Any) -> Speed:
+    """5e9 combo-bars per processor second; any condition may be given by its name as well."""
+    conditions = {name: fields.pop(name) for name in Conditions.model_fields if name in fields}
+    return Speed.model_validate(
+        {
+            "machine": "EPYC-x2", "kernel": "k1", "strategy": "mtf_ema", "direction": "long", "engine": "cpu",
+            "threads": 2, "space": "5f3c2a1b", "symbol": "BTCUSDT", "combos": 250_000, "bars": 140_000,
+            "cpu_seconds": 7.0, "wall_seconds": 3.5, "library": "numba 0.62.1", "code": "0.1.0+c1",
+            "conditions": conditions, **fields,
+        }
+    )  # fmt: skip
+
+
+def a_mark(**fields: Any) -> Mark:
+    """The record of a run just as fast as ``a_speed``, in an older campaign."""
+    return Mark.model_validate(
+        {
+            "per_cpu": 5e9, "per_thread": 5e9, "run": "older.BTCUSDT.balanced.prescreen-a1", "symbol": "BTCUSDT",
+            "library": "numba 0.62.1", "code": "0.1.0+c1", **fields,
+        }
+    )  # fmt: skip
+
+
+def a_throughput(id: str = RUN, **fields: Any) -> Throughput:
+    """Within bounds by default; ``speed=a_speed(cpu_seconds=…)`` makes it slow."""
+    speed = fields.pop("speed", None) or a_speed()
+    return Throughput.model_validate(
+        {
+            "id": id, "at": 0, "job": JOB, "attempt": 1, "speed": speed, "against": fastest_id(speed),
+            "mark": a_mark(), **fields,
+        }
+    )  # fmt: skip
+
+
+def a_fastest(speed: Speed | None = None, **fields: Any) -> Fastest:
+    of = speed or a_speed()
+    return Fastest.model_validate(
+        {"id": fastest_id(of), "at": 0, "work": of.work, "size": of.size, "mark": a_mark(), **fields}
+    )
 
 
 def the_scores(**fields: Any) -> Scores:

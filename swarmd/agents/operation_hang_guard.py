@@ -1,4 +1,4 @@
-"""Ends runs that are alive but do not work: stopped, never ready, silent, stuck, or over their time.
+"""Ends runs that are alive but do not work: stopped, never ready, silent, stuck, without a first result, or overdue.
 
 Evidence is taken by the effect before the kill; the job goes on in a new run. A run that was asked to stop and does not
 is killed after its grace; one that survives even that keeps its lane, and is said out loud: no second copy beside it.

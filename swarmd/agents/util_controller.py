@@ -1,7 +1,8 @@
 """Decides how many lanes take work: fewer when memory or disk run short, again when there is room and work.
 
 A held lane finishes its run and takes nothing new. Lanes are never held for processor load: the target is a load to
-reach, not a ceiling, and lanes that share a busy processor are slower, not wrong.
+reach, not a ceiling, and lanes that share a busy processor are slower, not wrong. Only a prescreen far below this
+machine's own record, kept from the processors or throttled, costs a lane for a while.
 """
 
 from swarmd.agents.rules.capacity import (
@@ -15,6 +16,8 @@ from swarmd.agents.rules.capacity import (
 from swarmd.agents.rules.pulse import is_unkillable
 from swarmd.agents.rules.readiness import ready_jobs
 from swarmd.agents.rules.signatures import incident_id
+from swarmd.agents.rules.slow_prescreens import about_slow_prescreens
+from swarmd.agents.rules.throughput import resting
 from swarmd.state.actions import Action, CloseIncident, OpenIncident, Say, SetLane
 from swarmd.state.records.incident import Signature
 from swarmd.state.records.lane import Lane, LaneStatus
@@ -28,7 +31,8 @@ _HOST = "host"
 def decide(view: View, now: Millis) -> list[Action]:
     lanes = _lanes(view, now)
     is_opening = any(wish.status is LaneStatus.OPEN for wish in lanes)
-    return [*_disk(view, now), *lanes, *_no_gpu(view), *_all_held(view, now, is_opening=is_opening)]
+    slow = about_slow_prescreens(view, now)
+    return [*_disk(view, now), *slow, *lanes, *_no_gpu(view), *_all_held(view, now, is_opening=is_opening)]
 
 
 def _disk(view: View, now: Millis) -> list[Action]:
@@ -71,7 +75,7 @@ def _reopened(view: View, now: Millis) -> list[SetLane]:
         return []
     load, target = view.gauge("host.cpu_util"), view.policy.cpu_util_target
     # Without any open lane the load is not ours, and waiting for it to fall could last for ever.
-    if load >= target and _open_lanes(view):
+    if _open_lanes(view) and (load >= target or resting(view, now)):
         return []
     why = f"{ready} jobs ready for {free} free lanes, processor load {load:.2f} (target {target:.2f})"
     return [SetLane(lane=held[0].id, status=LaneStatus.OPEN, reason=why, caused_by=(held[0].id, "host.cpu_util"))]

@@ -22,7 +22,7 @@ _TABLES: Mapping[str, str] = {
     "campaign": "campaigns", "job": "jobs", "lane": "lanes", "run": "runs", "beat": "beats", "result": "results",
     "champion": "champions", "incident": "incidents", "session": "sessions", "request": "requests",
     "source": "sources", "step": "steps", "gauge": "gauges", "finding": "findings", "document": "documents",
-    "action": "actions", "refusal": "refusals",
+    "action": "actions", "refusal": "refusals", "throughput": "throughputs", "fastest": "fastest",
 }  # fmt: skip
 
 

@@ -12,6 +12,7 @@ from swarmd.state.store.publishers import AGENTS, CONTROL_FILE, state_file
 from swarmd.state.store.raw import Line
 from swarmd.state.store.tables import Tables
 from swarmd.state.story import wish
+from swarmd.state.throughput_rows import throughput_rows
 from swarmd.state.units import SECOND, Millis, iso, millis_of_iso
 
 Row = dict[str, Any]
@@ -306,4 +307,5 @@ TOPICS: Mapping[str, Callable[[Picture, Facts], list[Row]]] = {
     "incidents": incident_rows,
     "actions": action_rows,
     "agents": agent_rows,
+    "throughput": throughput_rows,
 }

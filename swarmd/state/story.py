@@ -15,6 +15,7 @@ from swarmd.state.units import spoken
 
 # What comes too often to be an event: measured, not decided.
 NOISE = frozenset({"beat", "gauge", "cycle", "scores"})
+_OBSERVED = frozenset({"beat", "gauge", "source", "result", "throughput", "fastest"})
 
 
 def events(lines: Iterable[Line]) -> list[dict[str, Any]]:
@@ -82,7 +83,7 @@ def agent_of(said: Said) -> str:
     agent = said["data"].get("agent")
     if isinstance(agent, str) and agent:
         return agent
-    return "sensors" if said["kind"] in {"beat", "gauge", "source", "result"} else "swarmd"
+    return "sensors" if said["kind"] in _OBSERVED else "swarmd"
 
 
 # -- in plain words -----------------------------------------------------------------------------------------------
@@ -153,6 +154,26 @@ def _result(id: str, data: Said) -> str:
     return f"run {id} says {summary['verdict']} for {about}{_because(summary['headline'])}"
 
 
+def _throughput(id: str, data: Said) -> str:
+    speed, mark = data["speed"], data["mark"]
+    work = speed["combos"] * speed["bars"]
+    per_cpu = work / speed["cpu_seconds"] if speed["cpu_seconds"] else 0.0
+    beside = f", {per_cpu / mark['per_cpu']:.0%} of the record of {mark['run']}" if mark and mark["per_cpu"] else ""
+    return (
+        f"run {id} evaluated {speed['combos']} combinations x {speed['bars']} bars of {speed['symbol']} in "
+        f"{speed['wall_seconds']:.2f} s on {speed['threads']} threads, {speed['cpu_seconds']:.2f} s of processor time: "
+        f"{per_cpu:.3g} combo-bars per processor second{beside}"
+    )
+
+
+def _fastest(id: str, data: Said) -> str:
+    mark = data["mark"]
+    return (
+        f"the record of {id} is {mark['per_cpu']:.3g} combo-bars per processor second, {mark['per_thread']:.3g} per "
+        f"second and thread, by run {mark['run']} on {mark['symbol']}"
+    )
+
+
 def _job(id: str, data: Said) -> str:
     return f"job {id} is {data['status']} at attempt {data['attempt']}{_because(data['reason'])}"
 
@@ -201,6 +222,8 @@ _TELLERS: Mapping[str, Callable[[str, Said], str]] = {
     "run": _run,
     "beat": _beat,
     "result": _result,
+    "throughput": _throughput,
+    "fastest": _fastest,
     "job": _job,
     "incident": _incident,
     "lane": _lane,

@@ -22,6 +22,7 @@ from swarmd.state.records.run import RunAlive, RunEnded, RunOrdered
 from swarmd.state.records.session import Session, SessionStatus
 from swarmd.state.records.source import Source
 from swarmd.state.records.step import Step
+from swarmd.state.records.throughput import Fastest, Throughput
 
 AnyRun = RunOrdered | RunAlive | RunEnded
 
@@ -48,6 +49,8 @@ class View:
     documents: Mapping[str, Document] = field(default_factory=dict)
     actions: Mapping[str, ActionTaken] = field(default_factory=dict)
     refusals: Mapping[str, Refusal] = field(default_factory=dict)
+    throughputs: Mapping[str, Throughput] = field(default_factory=dict)
+    fastest: Mapping[str, Fastest] = field(default_factory=dict)
     scores: Scores | None = None
     cycle: Cycle | None = None
 

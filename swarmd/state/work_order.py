@@ -11,10 +11,13 @@ from swarmd.state.records.campaign import CampaignSettings
 from swarmd.state.records.job import Phase
 from swarmd.state.records.record import Shape
 from swarmd.state.records.result import ResultSummary
+from swarmd.state.records.throughput import Speed
 from swarmd.state.units import Millis
 
 LOCK_FD_VARIABLE = "SWARMD_LOCK_FD"
 BEATS_VARIABLE = "SWARMD_BEATS"
+
+AskedEngine = Literal["auto", "cpu", "gpu"]
 
 
 class ExitCode(IntEnum):
@@ -42,6 +45,8 @@ class WorkOrder(Shape):
     home: str
     session: str
     threads: int
+    # What prescreens: a lane of a GPU says gpu, and every other makes no CUDA context.
+    engine: AskedEngine = "cpu"
     campaign: CampaignSettings
 
 
@@ -60,6 +65,15 @@ class SaidLine(Shape):
     event: Literal["said"] = "said"
     token: int
     text: str
+    wall: Millis
+
+
+class SpeedLine(Shape):
+    """How fast a prescreen evaluated; told before its result."""
+
+    event: Literal["speed"] = "speed"
+    token: int
+    speed: Speed
     wall: Millis
 
 

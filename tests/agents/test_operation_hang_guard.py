@@ -55,6 +55,42 @@ def test_a_run_past_a_limit_is_told_and_killed_and_at_the_limit_it_is_not(
     assert hang(limit + 1, **beat) == (signature, words)
 
 
+BARREN = {"done": 0, "progress": 31, "ready_at": 5_000}
+
+
+def test_a_run_with_signs_of_life_and_no_first_result_is_replaced_at_the_gate() -> None:
+    assert hang(125_000, **BARREN) is None
+    assert hang(125_001, **BARREN) == (
+        Signature.NO_FIRST_RESULT,
+        "no first result for 120001 ms (limit 120000 ms); 31 signs of life without work meanwhile",
+    )
+    (told, _) = wishes(125_001, beats=[a_beat(**{**FRESH, **BARREN})])
+    assert isinstance(told, OpenIncident)
+    assert told.remedy.startswith("take its stack and status, kill it, and go on with attempt 2")
+
+
+def test_after_its_first_result_a_run_is_not_held_to_the_gate() -> None:
+    assert hang(900_000, **{**BARREN, "done": 1}) is None
+
+
+def test_the_gate_counts_from_ready_so_that_a_cold_start_may_compile_and_starvation_is_taken_off() -> None:
+    """Compiling comes before READY and has its own, longer limit."""
+    assert hang(239_000, run={"launched_at": 0}, is_ready=False, done=0) is None
+    assert hang(320_000, **{**BARREN, "ready_at": 200_000}) is None
+    assert hang(185_000, **BARREN, ready_excused=60_000) is None
+    assert hang(185_001, **BARREN, ready_excused=60_000) == (
+        Signature.NO_FIRST_RESULT,
+        "no first result for 120001 ms (limit 120000 ms; 60000 ms of waiting excused); "
+        "31 signs of life without work meanwhile",
+    )
+
+
+def test_a_run_that_gives_no_sign_at_all_is_found_stuck_long_before_the_gate() -> None:
+    found = hang(45_001, done=0, progress=1, ready_at=0, progress_at=0)
+    assert found is not None
+    assert found[0] is Signature.STUCK_WITHOUT_CPU
+
+
 def test_a_run_that_was_never_seen_is_held_to_its_time_to_start() -> None:
     assert wishes(240_000) == []
     told, _ = wishes(240_001)

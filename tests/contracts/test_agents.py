@@ -21,7 +21,9 @@ from builders import (
     a_run,
     a_session,
     a_source,
+    a_speed,
     a_step,
+    a_throughput,
     a_view,
     an_incident,
     the_settings,
@@ -59,7 +61,7 @@ def views(draw: st.DrawFn) -> View:
             is_newest = attempt == job.attempt
             runs.append(draw(_runs(job.id, attempt, may_live=is_newest, lane=f"cpu{len(runs)}")))
     told = [run for run in runs if draw(st.booleans())]
-    subjects = [*(run.id for run in runs), *(job.id for job in jobs), "majors", "host"]
+    subjects = [*(run.id for run in runs), *(job.id for job in jobs), "majors", "host", a_speed().work]
     campaign = a_campaign(
         status=draw(st.sampled_from(("active", "active", "paused", "stopped", "done"))),
         reason="3 of 5 done",
@@ -99,6 +101,7 @@ def views(draw: st.DrawFn) -> View:
         steps=[a_step(id="majors.prescreen", due=draw(instants))] if draw(st.booleans()) else [],
         gauges=[a_gauge(name, value) for name, value in draw(_gauges).items()],
         findings=[a_finding("auto_scheduler/storm")] if draw(st.booleans()) else [],
+        throughputs=[a_throughput(run.id, at=draw(instants), speed=draw(_speeds)) for run in told],
     )
 
 
@@ -114,6 +117,17 @@ _gauges = st.fixed_dictionaries(
         "host.disk_free_bytes": st.floats(0, 1 << 33),
         "host.gpu_count": st.sampled_from((0.0, 1.0)),
     },
+)
+
+
+_speeds = st.builds(
+    a_speed,
+    cpu_seconds=st.sampled_from((0.0, 1.0, 7.0, 30.0)),
+    wall_seconds=st.sampled_from((0.0, 3.5, 60.0)),
+    engine=st.sampled_from(("cpu", "cpu", "gpu")),
+    runqueue_wait=st.sampled_from((None, 0, 100_000)),
+    compiled_meanwhile=st.sampled_from((0, 3)),
+    others=st.sampled_from((None, 0.0, 0.9)),
 )
 
 

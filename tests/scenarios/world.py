@@ -20,6 +20,7 @@ from builders import (
     a_run,
     a_session,
     a_source,
+    a_speed,
     the_settings,
 )
 
@@ -33,16 +34,21 @@ from swarmd.state.units import SECOND, Millis
 from swarmd.state.view import View
 from swarmd.supervisor.effects.records import consequences
 from swarmd.supervisor.roster import ROSTER
+from swarmd.supervisor.sensors.throughput import throughput_records
 
 
 @dataclass
 class Process:
-    """A run's process as the world has it. ``mood`` is healthy, stuck, spinning, stopped, silent, deaf or ghost."""
+    """A run's process as the world has it.
+
+    ``mood`` is healthy, stuck, spinning, stopped, silent, deaf, ghost or barren (signs of life, and no work).
+    """
 
     mood: str = "healthy"
     done: int = 0
     is_ready: bool = False
     progress_at: Millis = 0
+    ready_at: Millis = 0
     heartbeat_at: Millis = 0
     state_since: Millis = 0
     rss: int = 1 << 20
@@ -126,6 +132,11 @@ class World:
             case [run, ("pass" | "fail") as verdict, headline]:
                 self._reports(run, verdict, headline, now)
                 self.processes[run].dying = {"status": "done", "exit_code": 0}
+            case [run, "measures", *figures]:
+                self._measures(run, figures, now)
+            case [run, "beats-only"]:
+                self.processes[run].mood, self.processes[run].is_ready = "barren", True
+                self.processes[run].ready_at = now
             case [run, "reports-late", headline]:
                 self._reports(run, "pass", headline, now)
             case _:
@@ -143,6 +154,16 @@ class World:
         summary = {"verdict": verdict, "headline": headline, "tried": 100, "figures": figures}
         attempt = view.runs[run].attempt
         self.record(a_result(run, at=now, job=job.id, phase=job.phase, attempt=attempt, summary=summary))
+
+    def _measures(self, run: str, figures: list[str], now: Millis) -> None:
+        """``cpu_seconds=7 wall_seconds=3.5 runqueue_wait=900``, of the work that ``a_speed`` describes."""
+        view = self.view()
+        alive = view.runs[run]
+        assert isinstance(alive, RunAlive)
+        said = {name: float(figure) for name, _, figure in (word.partition("=") for word in figures)}
+        speed = a_speed(symbol=view.jobs[alive.job].symbol, **said)
+        judged_from = view.policy.throughput_judged_from
+        self.record(*throughput_records(view.fastest, alive, speed, judged_from=judged_from, now=now))
 
     # -- one cycle ------------------------------------------------------------------------------------------------
 
@@ -188,7 +209,7 @@ class World:
         self.record(ended)
 
     def _beat(self, run: str, process: Process, now: Millis) -> None:
-        if process.mood in ("healthy", "deaf", "silent") and process.is_ready:
+        if process.mood in ("healthy", "deaf", "silent", "barren") and process.is_ready:
             process.progress_at = now
         if process.mood not in ("stopped", "silent"):
             process.heartbeat_at = now
@@ -198,7 +219,7 @@ class World:
             a_beat(
                 run, at=now, is_ready=process.is_ready, done=process.done, progress_at=process.progress_at,
                 heartbeat_at=process.heartbeat_at, process_state=letter, state_since=process.state_since,
-                stalled_cpu=spent, rss_bytes=process.rss,
+                stalled_cpu=spent, rss_bytes=process.rss, ready_at=process.ready_at,
             )
         )  # fmt: skip
 

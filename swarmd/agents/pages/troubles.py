@@ -16,6 +16,8 @@ _WORDS = {
     Signature.STUCK_WITHOUT_CPU: "a run was stuck while waiting",
     Signature.STOPPED: "a run was stopped by a signal",
     Signature.OVERTIME: "a run took too long",
+    Signature.NO_FIRST_RESULT: "a run came to no first result",
+    Signature.THROUGHPUT_REGRESSION: "a prescreen was far slower than this machine's record",
     Signature.POISON_JOB: "a job lost run after run",
     Signature.LATE_RESULT: "a result came too late",
     Signature.STATE_MISSING: "a published file was missing",

@@ -7,7 +7,7 @@ quarantine.
 """
 
 from swarmd.state.actions import StopRun
-from swarmd.state.records.incident import Signature
+from swarmd.state.records.incident import HANGS
 from swarmd.state.records.job import Job
 from swarmd.state.records.run import RunEnded, RunStatus, run_id
 from swarmd.state.records.session import SessionStatus
@@ -16,16 +16,6 @@ from swarmd.state.view import View
 from swarmd.state.work_order import ExitCode
 
 RESULT_GRACE_CYCLES = 5
-HANGS = frozenset(
-    {
-        Signature.NEVER_STARTED,
-        Signature.SILENT,
-        Signature.STUCK_WITH_CPU,
-        Signature.STUCK_WITHOUT_CPU,
-        Signature.STOPPED,
-        Signature.OVERTIME,
-    }
-)
 
 
 def result_grace(view: View) -> Millis:

@@ -45,6 +45,10 @@ def hang_of(run: RunAlive, beat: Beat | None, *, policy: Policy, watched_since: 
     silent = elapsed(beat.heartbeat_at, beat.heartbeat_excused)
     if silent > policy.silent_after:
         return Hang(Signature.SILENT, f"no heartbeat for {_of(silent, policy.silent_after, beat.heartbeat_excused)}")
+    if beat.done == 0 and beat.ready_at > 0:
+        barren = elapsed(beat.ready_at, beat.ready_excused)
+        if barren > policy.first_result_within:
+            return _barren(beat, barren, policy.first_result_within)
     stuck = elapsed(beat.progress_at, beat.excused)
     if stuck > policy.stuck_after:
         return _stuck(beat, stuck, policy.stuck_after)
@@ -57,6 +61,12 @@ def _stuck(beat: Beat, stuck: Millis, limit: Millis) -> Hang:
     signature = Signature.STUCK_WITH_CPU if is_busy else Signature.STUCK_WITHOUT_CPU
     used = f"{beat.stalled_cpu} ms of processor time used meanwhile"
     return Hang(signature, f"no progress for {_of(stuck, limit, beat.excused)}; {used}")
+
+
+def _barren(beat: Beat, barren: Millis, limit: Millis) -> Hang:
+    """Signs of life, and not one unit of work: compiling is over by then, for it comes before a run says READY."""
+    signs = f"{beat.progress} signs of life without work meanwhile"
+    return Hang(Signature.NO_FIRST_RESULT, f"no first result for {_of(barren, limit, beat.ready_excused)}; {signs}")
 
 
 def _of(elapsed: Millis, limit: Millis, excused: Millis = 0) -> str:

@@ -12,9 +12,10 @@ from typing import Any
 
 from swarmd.state.errors import OutsideError
 from swarmd.state.records.result import ResultSummary
+from swarmd.state.records.throughput import Speed
 from swarmd.state.store.files import sync_directory, write_whole
 from swarmd.state.units import SECOND, Millis
-from swarmd.state.work_order import ReadyLine, ResultLine, SaidLine
+from swarmd.state.work_order import ReadyLine, ResultLine, SaidLine, SpeedLine
 
 # A line a second is what a person can read and a disk does not notice.
 PROGRESS_EVERY: Millis = SECOND
@@ -47,6 +48,9 @@ class Outbox:
 
     def say(self, text: str) -> None:
         self._write("events", SaidLine(token=self._token, text=text, wall=self._now()).model_dump(mode="json"))
+
+    def measured(self, speed: Speed) -> None:
+        self._write("events", SpeedLine(token=self._token, speed=speed, wall=self._now()).model_dump(mode="json"))
 
     def result(self, summary: ResultSummary) -> None:
         """The last line: on the disk, with the directory that names it, before this returns."""

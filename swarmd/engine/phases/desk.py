@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from swarmd.state.errors import OperatorError
+from swarmd.state.records.throughput import Speed
 from swarmd.state.store.files import Home, atomic_write
 from swarmd.state.units import Millis
 
@@ -24,7 +25,7 @@ class Yielded(Exception):  # noqa: N818  (no error: the run did as it was asked)
 @dataclass(frozen=True, slots=True)
 class Desk:
     """`expect` and `advance` count units of work, `told_trial` hands over each finished trial, `say` a person's
-    line."""
+    line, `measured` how fast the work went; where nobody keeps records of that, it is lost."""
 
     home: Home
     now: Callable[[], Millis]
@@ -33,6 +34,7 @@ class Desk:
     told_trial: Callable[[Mapping[str, Any]], None]
     say: Callable[[str], None]
     should_yield: Callable[[], bool]
+    measured: Callable[[Speed], None] = lambda speed: None
 
     def safe_point(self) -> None:
         """Stop here if asked to."""

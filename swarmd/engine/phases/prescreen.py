@@ -1,11 +1,14 @@
 """Prescreen: the wide, cheap look at very many parameter vectors on development bars.
 
-Writes `phase0_top500.json` (deterministic to the byte) and, beside it, how many seconds each part took.
+Writes `phase0_top500.json` (deterministic to the byte) and, beside it, how many seconds each part took; how fast it
+evaluated goes to the daemon, which compares it with what this machine has done before.
 """
 
+from swarmd.engine.kernel.gpu import engine_for
 from swarmd.engine.market.timeframes import interval_name
 from swarmd.engine.phases.desk import Desk, json_bytes
 from swarmd.engine.phases.question import Question, mode_folder, question_of
+from swarmd.engine.phases.throughput import Meter
 from swarmd.engine.search.combos import draw_combinations
 from swarmd.engine.search.prescreen import (
     SECONDS_FILE,
@@ -30,6 +33,7 @@ def prescreen(order: WorkOrder, desk: Desk) -> ResultSummary:
         desk.say(f"{order.job}: the space holds {n_drawn} admissible combinations, fewer than {settings.combos}")
     watch.lap("generate")
     desk.expect(n_drawn)
+    meter = Meter(desk.work)
     screening = screen_combinations(
         question.development,
         question.strategy,
@@ -40,7 +44,8 @@ def prescreen(order: WorkOrder, desk: Desk) -> ResultSummary:
         constraints=question.constraints,
         top=settings.top,
         watch=watch,
-        progress=desk.work,
+        engine=engine_for(order.engine, say=desk.say),
+        progress=meter.heard,
     )
     document = screening_document(
         screening,
@@ -65,6 +70,7 @@ def prescreen(order: WorkOrder, desk: Desk) -> ResultSummary:
         desk.write(folder / TOP_FILE, content, sync=True),
         desk.write_json(folder / SECONDS_FILE, {"schema": "swarmd.seconds/1", "seconds": watch.seconds}),
     )
+    desk.measured(meter.speed(question, combos=screening.tried, engine=str(document["engine"]), threads=order.threads))
     if not document["top"]:
         return ResultSummary(
             verdict="fail",

@@ -12,7 +12,8 @@ class Beat(Record):
     ``progress`` is the work loop's own counter and ``progress_at`` when it last advanced; ``heartbeat_at`` is the
     pulse of the process. ``excused`` is the time since the last progress that was not the run's own: the supervisor
     overslept, or the run waited for a processor; ``heartbeat_excused`` is the same since its last pulse, ``overslept``
-    the supervisor's part of it since the launch.
+    the supervisor's part of it since the launch. ``ready_at`` is when the run was seen ready, 0 before;
+    ``ready_excused`` what was not its own of the time between that and its first result.
     ``stalled_cpu`` is the processor time used since the last progress. ``process_state`` is the letter of
     ``/proc/PID/stat``.
     """
@@ -29,6 +30,8 @@ class Beat(Record):
     excused: Millis
     heartbeat_excused: Millis = 0
     overslept: Millis = 0
+    ready_at: Millis = 0
+    ready_excused: Millis = 0
     process_state: str
     state_since: Millis
     cpu_time: Millis

@@ -36,6 +36,8 @@ class Signature(StrEnum):
     STUCK_WITHOUT_CPU = "stuck_without_cpu"
     STOPPED = "stopped"
     OVERTIME = "overtime"
+    NO_FIRST_RESULT = "no_first_result"
+    THROUGHPUT_REGRESSION = "throughput_regression"
     POISON_JOB = "poison_job"
     LATE_RESULT = "late_result"
     STATE_MISSING = "state_missing"
@@ -46,6 +48,20 @@ class Signature(StrEnum):
     NO_WORKER = "no_worker"
     DISK_FULL = "disk_full"
     AGENT_FAILED = "agent_failed"
+
+
+# A run that lives and does not work: it is killed by us, with evidence, and is its job's loss.
+HANGS = frozenset(
+    {
+        Signature.NEVER_STARTED,
+        Signature.NO_FIRST_RESULT,
+        Signature.SILENT,
+        Signature.STUCK_WITH_CPU,
+        Signature.STUCK_WITHOUT_CPU,
+        Signature.STOPPED,
+        Signature.OVERTIME,
+    }
+)
 
 
 class Incident(Record):

@@ -17,6 +17,7 @@ class Policy(Record):
     start_within: Millis = 4 * MINUTE
     silent_after: Millis = 20 * SECOND
     stuck_after: Millis = 45 * SECOND
+    first_result_within: Millis = 2 * MINUTE
     stopped_after: Millis = 2 * SECOND
     run_timeout: Millis = 2 * HOUR
     term_grace: Millis = 5 * SECOND
@@ -32,6 +33,10 @@ class Policy(Record):
     mem_available_min: int = 1 << 30
     disk_free_min: int = 1 << 30
     memory_stall_max: Ratio = 0.20
+    # Judging how fast a prescreen was: shares of this machine's own record, in processor time and by the clock.
+    throughput_judged_from: Millis = 2 * SECOND
+    throughput_cpu_min: Ratio = 0.50
+    throughput_wall_min: Ratio = 0.33
     # Noticing staleness.
     source_stale_after: Millis = 10 * SECOND
     no_worker_after: Millis = 30 * SECOND

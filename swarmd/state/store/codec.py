@@ -27,6 +27,7 @@ from swarmd.state.records.run import RUN_SHAPES, RunRecord
 from swarmd.state.records.session import Session
 from swarmd.state.records.source import Source
 from swarmd.state.records.step import Step
+from swarmd.state.records.throughput import Fastest, Throughput
 from swarmd.state.store.raw import Said, sealed
 from swarmd.state.units import iso, millis_of_iso
 
@@ -37,6 +38,7 @@ KINDS: Mapping[str, TypeAdapter[Any]] = {
     "champion": TypeAdapter(Champion),
     "cycle": TypeAdapter(Cycle),
     "document": TypeAdapter(Document),
+    "fastest": TypeAdapter(Fastest),
     "finding": TypeAdapter(Finding),
     "gauge": TypeAdapter(Gauge),
     "incident": TypeAdapter(Incident),
@@ -51,14 +53,15 @@ KINDS: Mapping[str, TypeAdapter[Any]] = {
     "session": TypeAdapter(Session),
     "source": TypeAdapter(Source),
     "step": TypeAdapter(Step),
+    "throughput": TypeAdapter(Throughput),
 }
 
 # {(kind, old version): data of that version -> data of the next}. Empty until a shape changes for the first time.
 UPCASTS: Mapping[tuple[str, int], Callable[[dict[str, Any]], dict[str, Any]]] = {}
 
 _CLASSES: tuple[type[Record], ...] = (
-    ActionTaken, Beat, Campaign, Champion, Cycle, Document, Finding, Gauge, Incident, Job, Lane, Policy, Refusal,
-    Request, Result, RunRecord, Scores, Session, Source, Step,
+    ActionTaken, Beat, Campaign, Champion, Cycle, Document, Fastest, Finding, Gauge, Incident, Job, Lane, Policy,
+    Refusal, Request, Result, RunRecord, Scores, Session, Source, Step, Throughput,
 )  # fmt: skip
 VERSIONS: Mapping[str, int] = {shape.KIND: shape.VERSION for shape in _CLASSES}
 _OUTSIDE_DATA = {"id", "at", "caused_by"}

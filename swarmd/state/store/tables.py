@@ -58,6 +58,7 @@ RETENTION: Mapping[str, Keep] = {
     "beat": Keep(1024),  # as many as the shared page has slots
     "cycle": Keep(1),
     "document": Keep(200),
+    "fastest": Keep(200),
     "incident": Keep(500, frozenset({"closed"})),
     "refusal": Keep(300),
     "request": Keep(200, frozenset({"answered"})),
@@ -65,6 +66,7 @@ RETENTION: Mapping[str, Keep] = {
     "run": Keep(5000, _RUN_ENDS),
     "session": Keep(100, frozenset({"closed", "lost"})),
     "step": Keep(1000, frozenset({"met", "missed"})),
+    "throughput": Keep(300),
 }
 
 

@@ -29,7 +29,7 @@ from swarmd.state.beats import SLOTS
 from swarmd.state.errors import InvariantError
 from swarmd.state.records.champion import Champion
 from swarmd.state.records.gauge import Finding
-from swarmd.state.records.incident import Incident, IncidentStatus, Signature
+from swarmd.state.records.incident import HANGS, Incident, IncidentStatus
 from swarmd.state.records.job import Job, JobStatus, Phase
 from swarmd.state.records.record import Record
 from swarmd.state.records.request import RequestStatus
@@ -41,18 +41,6 @@ from swarmd.state.view import View
 
 Known = TypeVar("Known")
 R = TypeVar("R", bound=Record)
-
-# Incidents whose run is killed by us: the evidence taken before the kill lies at a place known beforehand.
-_KILLED_FOR = frozenset(
-    {
-        Signature.NEVER_STARTED,
-        Signature.SILENT,
-        Signature.STUCK_WITH_CPU,
-        Signature.STUCK_WITHOUT_CPU,
-        Signature.STOPPED,
-        Signature.OVERTIME,
-    }
-)
 
 
 def evidence_path(run: str) -> str:
@@ -183,7 +171,8 @@ def _champion(job: Job, result: Result, at: Millis, cause: tuple[str, ...]) -> C
 
 def _incident(action: OpenIncident, agent: str, at: Millis, cause: tuple[str, ...]) -> Incident:
     evidence = action.evidence
-    if action.signature in _KILLED_FOR and not evidence:
+    # The evidence taken before a kill lies at a place known beforehand.
+    if action.signature in HANGS and not evidence:
         evidence = (evidence_path(action.subject),)
     return Incident(
         id=action.incident,

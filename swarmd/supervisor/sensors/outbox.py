@@ -1,9 +1,10 @@
-"""What runs have said: the result lines of their outboxes, and what people asked through the inbox.
+"""What runs have said: the result lines of their outboxes, how fast they were, and what people asked through the inbox.
 
 Tolerates a torn last line (its writer may have died in the middle of it) and counts each result once, by its token.
 """
 
 from pathlib import Path
+from typing import TypeVar
 
 import orjson
 from pydantic import ValidationError
@@ -11,12 +12,16 @@ from pydantic import ValidationError
 from swarmd.state.records.record import Record
 from swarmd.state.records.request import Request, RequestStatus, Verb
 from swarmd.state.records.result import Result
-from swarmd.state.records.run import RunEnded, RunOrdered
+from swarmd.state.records.run import RunAlive, RunEnded, RunOrdered
+from swarmd.state.records.throughput import Fastest
 from swarmd.state.store.files import Home
 from swarmd.state.units import MINUTE, Millis
 from swarmd.state.view import View
-from swarmd.state.work_order import ResultLine, SaidLine
+from swarmd.state.work_order import ResultLine, SaidLine, SpeedLine
 from swarmd.supervisor.logs import log
+from swarmd.supervisor.sensors.throughput import throughput_records
+
+L = TypeVar("L", ResultLine, SaidLine, SpeedLine)
 
 # A run we took for dead may still have a word to say, which its token then refuses. Without an end to listening,
 # thousands of runs that ended without a result would be read every cycle.
@@ -25,15 +30,31 @@ _LISTENED_TO_FOR: Millis = 10 * MINUTE
 
 def result_line(outbox: Path, token: int) -> ResultLine | None:
     """The result a run reported under its own fencing token, if it got that far."""
+    return _last(outbox, token, b'"result"', ResultLine)
+
+
+def last_word(outbox: Path, token: int) -> str:
+    """What a run last said under its own token; empty where it said nothing."""
+    told = _last(outbox, token, b'"said"', SaidLine)
+    return "" if told is None else told.text
+
+
+def speed_line(outbox: Path, token: int) -> SpeedLine | None:
+    """How fast a run says it was, if it measured that."""
+    return _last(outbox, token, b'"speed"', SpeedLine)
+
+
+def _last(outbox: Path, token: int, word: bytes, shape: type[L]) -> L | None:
+    """The last whole line of that shape under the token; ``word`` spares the parsing of most others."""
     try:
         lines = (outbox / "events.jsonl").read_bytes().split(b"\n")
     except OSError:
         return None
     for line in reversed(lines[:-1]):  # what follows the last newline is torn
-        if b'"result"' not in line:
+        if word not in line:
             continue
         try:
-            told = ResultLine.model_validate_json(line)
+            told = shape.model_validate_json(line)
         except ValidationError:
             continue
         if told.token == token:
@@ -41,34 +62,22 @@ def result_line(outbox: Path, token: int) -> ResultLine | None:
     return None
 
 
-def last_word(outbox: Path, token: int) -> str:
-    """What a run last said under its own token; empty where it said nothing."""
-    try:
-        lines = (outbox / "events.jsonl").read_bytes().split(b"\n")
-    except OSError:
-        return ""
-    for line in reversed(lines[:-1]):
-        if b'"said"' not in line:
-            continue
-        try:
-            told = SaidLine.model_validate_json(line)
-        except ValidationError:
-            continue
-        if told.token == token:
-            return told.text
-    return ""
-
-
 def observe_results(view: View, home: Home, *, now: Millis) -> list[Record]:
-    """Results not yet in the View, of every run that was launched; of one that has ended, for a while only."""
+    """Results not yet in the View, of every run that was launched; of one that has ended, for a while only.
+
+    With a result comes how fast it was made, where the run measured that.
+    """
     seen: list[Record] = []
+    fastest = dict(view.fastest)
     for run in view.runs.values():
         if isinstance(run, RunOrdered) or run.id in view.results:
             continue
         if isinstance(run, RunEnded) and now - run.ended_at > _LISTENED_TO_FOR:
             continue
-        told = result_line(home.outbox_of(run.id), run.attempt)
+        outbox = home.outbox_of(run.id)
+        told = result_line(outbox, run.attempt)
         if told is not None and run.job in view.jobs:
+            seen += _measured(run, outbox, fastest, judged_from=view.policy.throughput_judged_from, now=now)
             seen.append(
                 Result(
                     id=run.id,
@@ -81,6 +90,18 @@ def observe_results(view: View, home: Home, *, now: Millis) -> list[Record]:
                 )
             )
     return seen
+
+
+def _measured(
+    run: RunAlive | RunEnded, outbox: Path, fastest: dict[str, Fastest], *, judged_from: Millis, now: Millis
+) -> list[Record]:
+    """What the run measured; a new best is put into ``fastest``, for the next run of the same look to be held to."""
+    told = speed_line(outbox, run.attempt)
+    if told is None:
+        return []
+    records = throughput_records(fastest, run, told.speed, judged_from=judged_from, now=now)
+    fastest |= {record.id: record for record in records if isinstance(record, Fastest)}
+    return records
 
 
 def observe_inbox(view: View, home: Home, *, now: Millis) -> tuple[list[Record], list[Path]]:

@@ -168,6 +168,7 @@ def _beat(
         # hours whose beat was forgotten.
         advanced_at, state_since = now if is_ready else run.launched_at, now
         excused, overslept, stalled_cpu, rate = 0, 0, 0, 0.0
+        ready_at, ready_excused = now if is_ready else 0, 0
     else:
         has_advanced = progress != last.progress or is_ready != last.is_ready
         advanced_at = now if has_advanced else last.progress_at
@@ -181,6 +182,10 @@ def _beat(
             heartbeat_excused = max(0, min(late, now - heartbeat_at))
         else:
             heartbeat_excused = last.heartbeat_excused + late + stat.runqueue_wait - last.runqueue_wait
+        # Until the first result, both add up over every sign of life: a gate for work, and not for words about it.
+        ready_at = (last.ready_at or now) if is_ready else 0
+        is_before = is_ready and last.is_ready and pulse.done == 0
+        ready_excused = last.ready_excused + (late + stat.runqueue_wait - last.runqueue_wait if is_before else 0)
         stalled_cpu = 0 if has_advanced else last.stalled_cpu + stat.cpu_time - last.cpu_time
         rate = _rate(last, pulse.done if is_ours else 0, now)
     return Beat(
@@ -196,6 +201,8 @@ def _beat(
         excused=excused,
         heartbeat_excused=heartbeat_excused,
         overslept=overslept,
+        ready_at=ready_at,
+        ready_excused=ready_excused,
         process_state=stat.state,
         state_since=state_since,
         cpu_time=stat.cpu_time,

@@ -3,11 +3,12 @@
 import json
 
 import pytest
+from builders import a_speed
 
 from swarmd.engine.lane.outbox import Outbox
 from swarmd.state.errors import OutsideError
 from swarmd.state.records.result import ResultSummary
-from swarmd.state.work_order import ResultLine
+from swarmd.state.work_order import ResultLine, SpeedLine
 
 
 class Clock:
@@ -59,6 +60,14 @@ def test_every_trial_has_its_line_with_the_token(outbox, tmp_path):
     for number in range(3):
         outbox.trial({"number": number})
     assert [(line["number"], line["token"]) for line in lines(tmp_path / "run", "trials")] == [(0, 2), (1, 2), (2, 2)]
+
+
+def test_how_fast_it_was_stands_among_the_events_before_the_result(outbox, tmp_path):
+    outbox.measured(a_speed(steal=0.25))
+    outbox.result(ResultSummary(verdict="pass", headline="done", tried=3))
+    speed, result = lines(tmp_path / "run", "events")
+    assert SpeedLine.model_validate(speed) == SpeedLine(token=2, speed=a_speed(steal=0.25), wall=5)
+    assert result["event"] == "result"
 
 
 def test_an_outbox_that_cannot_be_made_is_the_outsides_fault(tmp_path, clock):

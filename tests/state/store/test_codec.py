@@ -11,6 +11,7 @@ from builders import (
     a_champion,
     a_cycle,
     a_document,
+    a_fastest,
     a_finding,
     a_gauge,
     a_job,
@@ -23,6 +24,7 @@ from builders import (
     a_session,
     a_source,
     a_step,
+    a_throughput,
     an_action,
     an_incident,
     the_scores,
@@ -50,6 +52,7 @@ ONE_OF_EACH: tuple[Record, ...] = (
     an_action(), a_beat(), a_campaign(), a_champion(), a_cycle(), a_document(), a_finding(), a_gauge(), an_incident(),
     a_job(), a_lane(), a_policy(), a_refusal(), a_request(), a_result(), a_run(), a_run(status="starting"),
     a_run(status="failed", exit_code=1), the_scores(), a_session(), a_source(), a_step(),
+    a_throughput(), a_throughput(against="", mark=None), a_fastest(),
 )  # fmt: skip
 
 

@@ -19,15 +19,19 @@ from builders import (
     a_campaign,
     a_champion,
     a_cycle,
+    a_fastest,
     a_finding,
     a_gauge,
     a_job,
     a_lane,
+    a_mark,
     a_policy,
     a_request,
     a_run,
     a_session,
+    a_speed,
     a_step,
+    a_throughput,
     an_action,
     an_incident,
     the_scores,
@@ -219,6 +223,17 @@ def test_trials_come_from_the_outboxes_and_a_torn_line_is_left_out(home: Home) -
     outbox.mkdir()
     (outbox / "trials.jsonl").write_bytes(b'{"trial":0,"value":1.5}\n{"trial":1,"val')
     assert document(home, "trials")["rows"] == [{"run": RUN, "trial": 0, "value": 1.5}]
+
+
+def test_throughput_shows_each_prescreen_beside_the_record(home: Home) -> None:
+    slow = a_speed(cpu_seconds=14.0, wall_seconds=14.0, runqueue_wait=15_000)
+    record(home, a_fastest(mark=a_mark(run="r1")), a_throughput("r1", mark=None), a_throughput("r2", speed=slow))
+    first, second = document(home, "throughput")["rows"]
+    assert (first["id"], first["cpu_share"], first["wall_share"], first["holds_record"]) == ("r1", None, None, True)
+    assert (second["id"], second["cpu_share"], second["wall_share"], second["holds_record"]) == ("r2", 0.5, 0.25, False)
+    assert (second["combo_bars_per_cpu_s"], second["combo_bars_per_thread_s"]) == (2.5e9, 1.25e9)
+    assert (second["record_run"], second["runqueue_wait"], second["throttles"]) == (a_mark().run, 15_000, None)
+    assert "older.BTCUSDT.balanced.prescreen-a1" in asked(home, "throughput").stdout
 
 
 def test_the_past_is_shown_as_it_was(home: Home) -> None:

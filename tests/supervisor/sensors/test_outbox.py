@@ -4,12 +4,13 @@ import os
 from pathlib import Path
 
 import pytest
-from builders import JOB, RUN, a_job, a_request, a_result, a_run, a_session, a_view
+from builders import JOB, RUN, a_fastest, a_job, a_mark, a_request, a_result, a_run, a_session, a_speed, a_view
 
 from swarmd.state.records.request import Request, Verb
 from swarmd.state.records.result import Result, ResultSummary
+from swarmd.state.records.throughput import Fastest, Speed, Throughput
 from swarmd.state.store.files import Home
-from swarmd.state.work_order import ResultLine, SaidLine
+from swarmd.state.work_order import ResultLine, SaidLine, SpeedLine
 from swarmd.supervisor.presence import ask
 from swarmd.supervisor.sensors.outbox import last_word, observe_inbox, observe_results, result_line
 
@@ -62,6 +63,50 @@ def test_a_result_of_an_ordered_run_waits_until_its_process_was_seen(home: Home)
     said(home, a_line(1))
     view = a_view(jobs=[a_job(attempt=1)], runs=[a_run(status="starting")])
     assert observe_results(view, home, now=9) == []
+
+
+def a_speed_line(token: int, speed: Speed) -> bytes:
+    return SpeedLine(token=token, speed=speed, wall=1).model_dump_json().encode() + b"\n"
+
+
+def test_with_a_result_comes_how_fast_it_was_made_beside_the_record_so_far(home: Home) -> None:
+    said(home, a_speed_line(1, a_speed(cpu_seconds=14.0)), a_line(1))
+    view = a_view(jobs=[a_job(attempt=1)], runs=[a_run()], fastest=[a_fastest()])
+    throughput, result = observe_results(view, home, now=9)
+    assert isinstance(throughput, Throughput)
+    assert (throughput.id, throughput.against, throughput.mark) == (RUN, a_fastest().id, a_mark())
+    assert throughput.caused_by == (RUN, a_fastest().id)
+    assert isinstance(result, Result)
+    again = a_view(jobs=[a_job(attempt=1)], runs=[a_run()], results=[result], fastest=[a_fastest()])
+    assert observe_results(again, home, now=10) == []
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        [a_line(1)],
+        [a_speed_line(2, a_speed()), a_line(1)],
+        [a_line(1), a_speed_line(1, a_speed())[:-9]],
+        [b'{"event":"speed","token":1,"speed":{},"wall":1}\n', a_line(1)],
+    ],
+)
+def test_without_a_sound_measure_of_this_run_its_result_stands_alone(home: Home, lines: list[bytes]) -> None:
+    said(home, *lines)
+    [result] = observe_results(a_view(jobs=[a_job(attempt=1)], runs=[a_run()]), home, now=9)
+    assert isinstance(result, Result)
+
+
+def test_of_two_runs_seen_at_once_the_second_is_held_to_what_the_first_achieved(home: Home) -> None:
+    other = a_run(a_job("ETHUSDT").id, 1, slot=1, lane="cpu1")
+    said(home, a_speed_line(1, a_speed()), a_line(1))
+    said(home, a_speed_line(1, a_speed(symbol="ETHUSDT", cpu_seconds=9.0, wall_seconds=9.0)), a_line(1), run=other.id)
+    view = a_view(jobs=[a_job(attempt=1), a_job("ETHUSDT", attempt=1)], runs=[a_run(), other])
+    seen = observe_results(view, home, now=9)
+    best = [record for record in seen if isinstance(record, Fastest)]
+    assert [record.mark.run for record in best] == [RUN]
+    second = [record for record in seen if isinstance(record, Throughput)][1]
+    assert second.mark is not None
+    assert second.mark.run == RUN
 
 
 def test_requests_become_records_and_their_files_are_done_with(home: Home) -> None:

@@ -150,6 +150,25 @@ def test_progress_made_just_before_a_freeze_does_not_take_away_the_excuse_for_th
     assert 61_500 - beat.heartbeat_at - beat.heartbeat_excused <= 1_000
 
 
+def test_the_time_to_a_first_result_counts_from_ready_over_every_sign_of_life(
+    sight: Sight, sleeper: subprocess.Popen[bytes]
+) -> None:
+    writer = sight.page.writer(0, 1)
+    run = running(sleeper)
+    starting = a_beat(is_ready=False, progress=0, done=0, at=1_000)
+    writer.ready()
+    first = the_beat(sight.look(a_view(runs=[run], beats=[starting]), now=2_000, late=700))
+    assert (first.ready_at, first.ready_excused) == (2_000, 0), "what was slept before READY excuses nothing after it"
+    writer.advance(0)
+    second = the_beat(sight.look(a_view(runs=[run], beats=[first]), now=9_000, late=5_000))
+    assert (second.progress, second.done, second.ready_at) == (2, 0, 2_000)
+    assert second.ready_excused >= 5_000
+    assert second.excused == 0, "a sign of life ends what was excused of the silence before it"
+    writer.advance(1)
+    third = the_beat(sight.look(a_view(runs=[run], beats=[second]), now=20_000, late=6_000))
+    assert (third.done, third.ready_at, third.ready_excused) == (1, 2_000, second.ready_excused)
+
+
 def test_a_long_run_is_not_written_down_more_often_than_it_is_looked_up(
     sight: Sight, sleeper: subprocess.Popen[bytes]
 ) -> None:
