@@ -15,9 +15,12 @@ from swarmd.engine.arrays import FloatArray
 from swarmd.engine.kernel.costs import Costs
 from swarmd.engine.kernel.cpu import simulate
 from swarmd.engine.kernel.fold import SCREEN_METRICS
+from swarmd.engine.kernel.gpu import ScreenEngine
 from swarmd.engine.kernel.plan import Direction
 from swarmd.engine.kernel.prices import PriceArrays, day_end_bars
 from swarmd.engine.kernel.reference import simulate_reference
+from swarmd.engine.kernel.sparse import sparse_metrics
+from swarmd.engine.kernel.sparse_tables import sparse_tables
 from swarmd.engine.kernel.trades import Trades
 from swarmd.engine.market.bars import Bars
 from swarmd.engine.metrics.summary import Metrics, summarize
@@ -63,6 +66,7 @@ def evaluate_many(
     *,
     mode: str,
     costs: Costs,
+    engine: ScreenEngine = "cpu",
     progress: Callable[[int], None] | None = None,
 ) -> dict[str, NDArray[Any]]:
     """Screening metrics of many parameter vectors, equal to those of one `run_backtest` each.
@@ -71,6 +75,7 @@ def evaluate_many(
     ----------
     columns : one array of shape (n_combos,) per parameter of the card; each number must be within its limits, but rows
         need not be `admissible`: what goes together is the search's rule, and a row that breaks it still has metrics
+    engine : what screens, with the same result; rows that only a scan of the bars can evaluate run on the CPU anyway
     progress : called with the number of combos done since its last call, from this thread; 0 says that what they share
         is prepared
 
@@ -90,21 +95,28 @@ def evaluate_many(
     table: dict[str, NDArray[Any]] = {name: np.empty(n_combos) for name in SCREEN_METRICS}
     table["total_trades"] = np.empty(n_combos, np.int64)
     covered = np.zeros(n_combos, np.bool_)
+    if engine == "gpu" and not isinstance(strategy, BatchStrategy):
+        raise ValueError(
+            f"strategy {strategy.card.name}: its vectors share nothing a GPU could screen; use --engine cpu"
+        )
     if isinstance(strategy, BatchStrategy) and n_combos:
         batch = strategy.batch(bars)
         covered = batch.covers(given, direction=direction, costs=costs)
         if covered.any():
             shared = {name: column[covered] for name, column in given.items()}
-            found = batch.evaluate(shared, direction=direction, costs=costs, progress=progress)
+            found = batch.evaluate(shared, direction=direction, costs=costs, progress=progress, engine=engine)
             for name in SCREEN_METRICS:
                 table[name][covered] = found[name]
-    for row in np.flatnonzero(~covered).tolist():
-        params = {name: column[row].item() for name, column in given.items()}
-        metrics = _simulation(bars, strategy, params, direction=direction, costs=costs, engine="cpu").metrics
-        for name in SCREEN_METRICS:
-            table[name][row] = getattr(metrics, name)
-        if progress is not None:
-            progress(1)
+    if not covered.all():
+        tables = sparse_tables(price_arrays(bars))
+        for row in np.flatnonzero(~covered).tolist():
+            params = {name: column[row].item() for name, column in given.items()}
+            events, plan = strategy.events(bars, params), strategy.plan(params)
+            metrics = sparse_metrics(tables, events, plan=plan, direction=direction, costs=costs)
+            for name in SCREEN_METRICS:
+                table[name][row] = metrics[name]
+            if progress is not None:
+                progress(1)
     return table
 
 

@@ -14,6 +14,7 @@ CACHE_VARIABLE = "NUMBA_CACHE_DIR"
 _ENGINE = Path(__file__).parent
 # Only here do compiled functions call those of other files.
 _SOURCES = ("kernel", "indicators")
+_SUFFIXES = (".py", ".cuh", ".h")
 
 
 def keep_kernels_apart() -> None:
@@ -38,6 +39,6 @@ def kernel_folder() -> Path:
 def sources_digest() -> str:
     """Twelve hex digits of the kernels' sources."""
     digest = hashlib.sha256()
-    for source in sorted(path for part in _SOURCES for path in (_ENGINE / part).glob("*.py")):
+    for source in sorted(path for part in _SOURCES for path in (_ENGINE / part).iterdir() if path.suffix in _SUFFIXES):
         digest.update(f"{source.parent.name}/{source.name}\0".encode() + source.read_bytes() + b"\0")
     return digest.hexdigest()[:12]

@@ -9,6 +9,8 @@ from price_builders import KINDS, awkward_bars
 from swarmd.engine.backtest import evaluate_many, run_backtest
 from swarmd.engine.kernel.costs import Costs
 from swarmd.engine.kernel.fold import SCREEN_METRICS
+from swarmd.engine.kernel.plan import ExitPlan, Leg
+from swarmd.engine.strategies.contract import Params
 from swarmd.engine.strategies.registry import strategy_named
 
 MTF = strategy_named("mtf_ema")
@@ -52,6 +54,35 @@ def test_screening_equals_single_runs_wherever_the_data_starts_and_ends(
                 assert found[name][at] == pytest.approx(wanted.annual_sharpe, rel=1e-9, abs=1e-9)
             else:
                 assert found[name][at] == getattr(wanted, name), name
+
+
+class Laddered:
+    """A strategy as a user writes it: events and a plan, and no word on what vectors share."""
+
+    card = MTF.card
+    events = MTF.events
+    admissible = MTF.admissible
+    lookback_bars = MTF.lookback_bars
+
+    def plan(self, params: Params) -> ExitPlan:
+        legs = (Leg(0.5, params["tp"] / 2, 0.0), Leg(0.3, params["tp"]))
+        return ExitPlan(params["sl"], None, legs=legs, trailing=params["sl"], time_stop_bars=500, size=0.7)
+
+
+@pytest.mark.parametrize("mode", ["balanced", "aggressive"])
+def test_a_strategy_that_shares_nothing_is_screened_as_it_runs(mode: str):
+    bars = awkward_bars("walk", 6000, 11, lead=30, missing=0.1)
+    columns = short_columns(40, 12)
+    heard: list[int] = []
+    found = evaluate_many(bars, Laddered(), columns, mode=mode, costs=Costs(), progress=heard.append)
+    assert sum(heard) == 40
+    assert found["total_trades"].max() > 20
+    for at in range(40):
+        params = {name: column[at].item() for name, column in columns.items()}
+        wanted = run_backtest(bars, Laddered(), params, mode=mode, costs=Costs()).metrics
+        assert found["annual_sharpe"][at] == pytest.approx(wanted.annual_sharpe, rel=1e-11, abs=0.0)
+        for name in set(SCREEN_METRICS) - {"annual_sharpe"}:
+            assert found[name][at] == getattr(wanted, name), name
 
 
 def test_events_wait_through_a_gap_the_same_way_in_screening():

@@ -19,10 +19,11 @@ from swarmd.state.records.campaign import CampaignSettings
 from swarmd.state.records.job import Phase
 from swarmd.state.records.result import ResultSummary
 from swarmd.state.store.files import Home
+from swarmd.state.work_order import AskedEngine
 
 
 def run_phases(
-    phases: Iterable[Phase], settings: CampaignSettings, home: Home
+    phases: Iterable[Phase], settings: CampaignSettings, home: Home, *, engine: AskedEngine = "cpu"
 ) -> Iterator[tuple[Phase, ResultSummary]]:
     """One phase after the other, each with its result; stops after the first that fails.
 
@@ -33,7 +34,7 @@ def run_phases(
     """
     threads = len(os.sched_getaffinity(0))
     for phase in phases:
-        order = order_by_hand(settings, phase, home, threads=threads)
+        order = order_by_hand(settings, phase, home, threads=threads, engine=engine)
         folder = home.results_of(settings.name, order.symbol, order.mode)
         holder = {"run": order.run, "pid": os.getpid()}
         with alone_in(folder, holder, should_yield=lambda: False), progress_desk(home, order.job) as desk:

@@ -7,6 +7,7 @@ import click
 
 from swarmd.engine.commands.search_flags import SearchFlags, home_in_force, search_flags, settings_of
 from swarmd.state.records.job import Phase
+from swarmd.state.work_order import AskedEngine
 
 
 @click.command(
@@ -23,9 +24,21 @@ from swarmd.state.records.job import Phase
     "--oos-share", default=1 / 3, show_default="1/3", type=click.FloatRange(0.05, 0.9, min_open=True, max_open=True),
     help="Last part of the data, seen by the finalist alone.",
 )  # fmt: skip
+@click.option(
+    "--engine", type=click.Choice(["auto", "cpu", "gpu"]), default="auto", show_default=True, help="What prescreens."
+)
 @click.option("--campaign", default="optimize", show_default=True, help="Name under which results are kept.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
-def optimize(combos: int, trials: int, seed: int, oos_share: float, campaign: str, as_json: bool, **flags: Any) -> int:
+def optimize(
+    combos: int,
+    trials: int,
+    seed: int,
+    oos_share: float,
+    engine: AskedEngine,
+    campaign: str,
+    as_json: bool,
+    **flags: Any,
+) -> int:
     """Preflight, prescreen, refine, screen, crown: stops at the first phase that fails.
 
     Selection sees the first part of the data only; the last part is opened once, for the best trial. An interrupted
@@ -38,7 +51,7 @@ def optimize(combos: int, trials: int, seed: int, oos_share: float, campaign: st
     settings = settings_of(SearchFlags(**flags), campaign=campaign, search=search, oos_share=oos_share)
     home = home_in_force()
     told: list[dict[str, Any]] = []
-    for phase, summary in run_phases(tuple(Phase), settings, home):
+    for phase, summary in run_phases(tuple(Phase), settings, home, engine=engine):
         told.append({"phase": phase.value, **summary.model_dump(mode="json")})
         if not as_json:
             click.echo(told_phase(phase, summary))

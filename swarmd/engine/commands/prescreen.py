@@ -16,6 +16,7 @@ from swarmd.state.store.files import atomic_write
 if TYPE_CHECKING:  # numpy and pyarrow come in only when the command runs
     from numpy.typing import NDArray
 
+    from swarmd.engine.kernel.gpu import AskedEngine
     from swarmd.engine.search.prescreen import Screening
 
 
@@ -50,7 +51,7 @@ def prescreen(
     combos: int | None,
     seed: int,
     params_file: Path | None,
-    engine: str,
+    engine: "AskedEngine",
     top: int,
     oos_share: float,
     metrics_out: Path | None,
@@ -66,11 +67,10 @@ def prescreen(
     flags = SearchFlags(**rest)
     if combos is not None and params_file is not None:
         raise OperatorError("--combos and --params-file exclude each other; give one")
-    if engine == "gpu":
-        raise OperatorError("--engine gpu: this version computes on the CPU only; leave it out, or say cpu")
     document, screening, reason = _screen(
-        flags, combos=combos or 250_000, seed=seed, params_file=params_file, top=top, oos_share=oos_share, out=out
-    )
+        flags, combos=combos or 250_000, seed=seed, params_file=params_file, engine=engine, top=top,
+        oos_share=oos_share, out=out,
+    )  # fmt: skip
     if metrics_out is not None:
         atomic_write(metrics_out.absolute(), _metrics_parquet(screening))
         document["metrics_out"] = str(metrics_out)
@@ -88,12 +88,15 @@ def _screen(
     combos: int,
     seed: int,
     params_file: Path | None,
+    engine: "AskedEngine",
     top: int,
     oos_share: float,
     out: Path | None,
 ) -> tuple[dict[str, Any], "Screening", str | None]:
     from swarmd.engine.commands.faults import told_to_the_operator
     from swarmd.engine.kernel.costs import Costs
+    from swarmd.engine.kernel.fold import SCREEN_METRICS
+    from swarmd.engine.kernel.gpu import engine_for
     from swarmd.engine.market.bars import load_bars
     from swarmd.engine.market.timeframes import interval_name
     from swarmd.engine.phases.desk import json_bytes
@@ -119,6 +122,7 @@ def _screen(
         space = search_space(strategy.card, mode, {})
         costs = Costs(flags.fee_bps, flags.slippage_bps)
         rule = ScoreRule(flags.primary, ScoreSettings().weights)
+        rule.check(SCREEN_METRICS)
         constraints = Constraints(flags.min_trades, flags.max_drawdown)
         bars = load_bars(
             flags.data,
@@ -138,6 +142,8 @@ def _screen(
             columns = _columns_of_file(params_file)
         n_rows = len(next(iter(columns.values()), ()))
         watch.lap("generate")
+        # Every flag has been looked at by now: what is wrong with one stands alone on stderr.
+        chosen = engine_for(engine, say=lambda line: click.echo(line, err=True))
         with _progress_bar(n_rows) as progress:
             screening = screen_combinations(
                 seen,
@@ -149,6 +155,7 @@ def _screen(
                 constraints=constraints,
                 top=top,
                 watch=watch,
+                engine=chosen,
                 progress=progress,
             )
     document = screening_document(

@@ -18,7 +18,7 @@ from swarmd.state.records.campaign import CampaignSettings
 from swarmd.state.records.job import Phase, job_id
 from swarmd.state.store.files import Home, home_from
 from swarmd.state.units import Millis
-from swarmd.state.work_order import WorkOrder
+from swarmd.state.work_order import AskedEngine, WorkOrder
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
@@ -128,7 +128,9 @@ def settings_of(
         raise OperatorError(f"{at} is {first.get('input')!r}: {first['msg']}") from wrong
 
 
-def order_by_hand(settings: CampaignSettings, phase: Phase, home: Home, *, threads: int) -> WorkOrder:
+def order_by_hand(
+    settings: CampaignSettings, phase: Phase, home: Home, *, threads: int, engine: AskedEngine = "cpu"
+) -> WorkOrder:
     """The order a supervisor would write for this phase."""
     symbol, mode = settings.symbols()[0], settings.strategy.modes[0]
     of_phase = "" if phase is Phase.PREFLIGHT else mode
@@ -143,6 +145,7 @@ def order_by_hand(settings: CampaignSettings, phase: Phase, home: Home, *, threa
         home=str(home.root),
         session="by-hand",
         threads=threads,
+        engine=engine,
         campaign=settings,
     )
 

@@ -17,8 +17,11 @@ from numpy.typing import NDArray
 from swarmd.engine.arrays import BoolArray, FloatArray, IntArray
 from swarmd.engine.kernel.costs import Costs
 from swarmd.engine.kernel.crossings import interval_extremes, pair_crossings
+from swarmd.engine.kernel.entries import Clock, entries_of, entry_list, settled_entries_of
 from swarmd.engine.kernel.events import next_real_bar
-from swarmd.engine.kernel.fold import SCREEN_METRICS, EventList, Factors, screen_plain
+from swarmd.engine.kernel.exits import exit_list
+from swarmd.engine.kernel.fold import SCREEN_METRICS, Factors, screen_plain
+from swarmd.engine.kernel.lines import EmaLines
 from swarmd.engine.kernel.marks import trade_list
 from swarmd.engine.kernel.passage import passage_levels
 from swarmd.engine.kernel.plan import Direction
@@ -28,28 +31,6 @@ from swarmd.engine.kernel.tape import Tape, tape_of
 # Few enough that progress moves and Ctrl-C is heard, enough that threads have parts of equal cost.
 CHUNKS = 24
 LEAST_CHUNK = 2048
-
-
-class Lines(NamedTuple):
-    """Sampled lines in one buffer. Time counts base bars completed since the UTC midnight before the data.
-
-    Line i has the value `values[start[i] + j]` from time `j * factor[i]` on, and is valid from `valid_time[i]`.
-    """
-
-    values: FloatArray
-    start: IntArray
-    size: IntArray
-    factor: IntArray
-    valid_time: IntArray
-
-
-class Clock(NamedTuple):
-    """Where the bars lie in time, and which entries the passage table knows: `first_entry` and every `stride` on."""
-
-    n_bars: int
-    lead: int  # base bars between the UTC midnight before the data and its first bar
-    first_entry: int
-    stride: int
 
 
 class Vectors(NamedTuple):
@@ -75,8 +56,7 @@ def needs_bar_scan(stop: FloatArray, *, direction: Direction, costs: Costs) -> B
 
 def screen_crossings(
     prices: PriceArrays,
-    fast: Lines,
-    slow: Lines,
+    lines: EmaLines,
     *,
     lead: int,
     fast_of: IntArray,
@@ -100,17 +80,17 @@ def screen_crossings(
         raise ValueError(f"screening: a stop of {stop.max()} lets shorts be ruined before it; run such vectors singly")
     out = np.empty((fast_of.size, len(SCREEN_METRICS)))
     if fast_of.size:
-        stride = math.gcd(*np.unique(fast.factor).tolist(), *np.unique(slow.factor).tolist())
-        clock = Clock(prices.n_bars, lead, -lead % stride, stride)
+        stride = math.gcd(*np.unique(lines.factor).tolist())
+        clock = Clock(prices.n_bars, lead, -(-lead // stride), stride)
         levels = passage_levels(np.concatenate((stop, target)))
-        tape = tape_of(prices, levels=levels, first_entry=clock.first_entry, entry_stride=stride)
+        tape = tape_of(prices, levels=levels, first_entry=clock.first_tick * stride - lead, entry_stride=stride)
         real = next_real_bar(prices.synthetic) if prices.synthetic.any() else np.empty(0, np.int64)
-        vectors = _sorted_vectors(fast_of, slow_of, slow.factor, stop, target)
+        vectors = _sorted_vectors(fast_of, slow_of, lines.factor, stop, target)
         if progress is not None:
             progress(0)
         for group_from, group_to, n_vectors in _chunks(vectors):
             _screen_chunk(
-                group_from, group_to, vectors, fast, slow, tape, clock, real,
+                group_from, group_to, vectors, lines, tape, clock, real,
                 direction is Direction.LONG_SHORT, costs.factors(), out,
             )  # fmt: skip
             if progress is not None:
@@ -121,9 +101,9 @@ def screen_crossings(
 
 
 def _sorted_vectors(
-    fast_of: IntArray, slow_of: IntArray, slow_factor: IntArray, stop: FloatArray, target: FloatArray
+    fast_of: IntArray, slow_of: IntArray, factor: IntArray, stop: FloatArray, target: FloatArray
 ) -> Vectors:
-    timeframe = slow_factor[slow_of]
+    timeframe = factor[slow_of]
     order = np.lexsort((slow_of, timeframe, fast_of))
     fast, slow_timeframe = fast_of[order], timeframe[order]
     is_first = np.append(True, (fast[1:] != fast[:-1]) | (slow_timeframe[1:] != slow_timeframe[:-1]))
@@ -149,37 +129,10 @@ def _chunks(vectors: Vectors) -> Iterator[tuple[int, int, int]]:
 
 
 @njit(cache=True)
-def _settled_events(
-    times: IntArray, n: int, first_side: int, clock: Clock, next_real: IntArray, events: EventList
-) -> int:
-    """Crossing times as events on real bars with their passage slots; the rule of `events.on_real_bars`."""
-    side = first_side
-    kept = 0
-    for i in range(n):
-        bar = times[i] - clock.lead
-        slot = (bar - clock.first_entry) // clock.stride
-        if next_real.size > 0 and next_real[bar] != bar:
-            bar = next_real[bar]
-            slot = (bar - clock.first_entry) // clock.stride
-            if bar < clock.first_entry or slot * clock.stride + clock.first_entry != bar:
-                slot = -1
-        if bar < clock.n_bars:
-            if kept > 0 and events.bar[kept - 1] == bar:
-                kept -= 1
-            events.bar[kept] = bar
-            events.slot[kept] = slot
-            events.side[kept] = side
-            kept += 1
-        side = -side
-    return kept
-
-
-@njit(cache=True)
 def _screen_group(
     group: int,
     vectors: Vectors,
-    fast: Lines,
-    slow: Lines,
+    lines: EmaLines,
     tape: Tape,
     clock: Clock,
     next_real: IntArray,
@@ -189,32 +142,43 @@ def _screen_group(
 ) -> None:
     """All vectors of one fast line and one slow timeframe."""
     first, end = vectors.group_start[group], vectors.group_start[group + 1]
-    f = vectors.fast[vectors.order[first]]
-    n, m = fast.factor[f], slow.factor[vectors.slow[vectors.order[first]]]
-    fast_values = fast.values[fast.start[f] : fast.start[f] + fast.size[f]]
+    fast = vectors.fast[vectors.order[first]]
+    n, m = lines.factor[fast], lines.factor[vectors.slow[vectors.order[first]]]
     stop_time = clock.n_bars + clock.lead
-    lowest = np.empty(stop_time // m + 2, np.float64)
-    highest = np.empty(stop_time // m + 2, np.float64)
-    interval_extremes(fast_values, n, m, fast.valid_time[f] // m + 1, stop_time, lowest, highest)
+    fast_codes = lines.codes[lines.start[fast] :]
+    # Read in words of 64.
+    n_intervals = ((stop_time // m + 2) | 63) + 1
+    lowest = np.zeros(n_intervals, np.int16)
+    highest = np.zeros(n_intervals, np.int16)
+    interval_extremes(fast_codes, n, m, lines.valid_time[fast] // m + 1, stop_time, lowest, highest)
     space = stop_time // n + stop_time // m + 4
-    times = np.empty(space, np.int64)
-    codes = np.empty((stop_time // m + 16) & ~7, np.int8)
-    events = EventList(np.empty(space, np.int32), np.empty(space, np.int32), np.empty(space, np.int8))
+    ticks = np.empty(space, np.int32)
+    may_repeat = next_real.size > 0
+    sides = np.empty(space if may_repeat else 0, np.int8)
+    entries = entry_list(space)
+    exits = exit_list(space)
     trades = trade_list(space)
     last = -1
-    n_events = 0
+    n_entries = 0
     for at in range(first, end):
         row = vectors.order[at]
-        s = vectors.slow[row]
-        if s != last:
-            slow_values = slow.values[slow.start[s] : slow.start[s] + slow.size[s]]
-            valid = max(fast.valid_time[f], slow.valid_time[s])
-            n_times, first_side = pair_crossings(
-                fast_values, slow_values, lowest, highest, n, m, valid, stop_time, codes, times
+        slow = vectors.slow[row]
+        if slow != last:
+            valid = max(lines.valid_time[fast], lines.valid_time[slow])
+            n_ticks, first_side = pair_crossings(
+                lines, fast, slow, lowest, highest, valid, stop_time, clock.tick_bars, ticks
             )
-            n_events = _settled_events(times, n_times, first_side, clock, next_real, events)
-            last = s
-        screen_plain(tape, events, n_events, vectors.stop[row], vectors.target[row], shorts, factors, trades, out[row])
+            if may_repeat:
+                n_entries = settled_entries_of(
+                    ticks, sides, n_ticks, first_side, tape, clock, next_real, shorts, entries
+                )
+            else:
+                n_entries = entries_of(ticks, n_ticks, first_side, tape, clock, shorts, entries)
+            last = slow
+        screen_plain(
+            tape, entries, n_entries, may_repeat, vectors.stop[row], vectors.target[row], shorts, factors, exits,
+            trades, out[row],
+        )  # fmt: skip
 
 
 @njit(cache=True, parallel=True)
@@ -222,8 +186,7 @@ def _screen_chunk(
     group_from: int,
     group_to: int,
     vectors: Vectors,
-    fast: Lines,
-    slow: Lines,
+    lines: EmaLines,
     tape: Tape,
     clock: Clock,
     next_real: IntArray,
@@ -232,5 +195,4 @@ def _screen_chunk(
     out: FloatArray,
 ) -> None:
     for at in prange(group_from, group_to):
-        group = vectors.group_order[at]
-        _screen_group(group, vectors, fast, slow, tape, clock, next_real, shorts, factors, out)
+        _screen_group(vectors.group_order[at], vectors, lines, tape, clock, next_real, shorts, factors, out)

@@ -1,8 +1,9 @@
 """Where one line crosses another, each known only at its own bars' closes.
 
 Two forms of one rule. `crossing_events` takes the two lines of one run. `pair_crossings` is its fast twin for
-screening: it walks the slow line's intervals and looks at the fast line only where the slow value lies between the
-extremes that the fast line takes in that interval, which the pairs of one fast line share (`interval_extremes`).
+screening: it walks the slow line's intervals, sixty-four at a time, and looks at the fast line only where the slow
+value lies between the extremes that the fast line takes in that interval, which the pairs of one fast line share
+(`interval_extremes`). It compares the lines' codes, and their exact values where codes are equal.
 
 The rule: the state is "above" where fast > slow, strictly; equality is below. A crossing is a change of state between
 two bar closes at which both lines are valid, so the first valid close never crosses. It fills at the open of the next
@@ -17,11 +18,13 @@ from numpy.typing import NDArray
 
 from swarmd.engine.arrays import FloatArray, IntArray
 from swarmd.engine.kernel.events import Events, no_events
+from swarmd.engine.kernel.lines import Codes, EmaLines, value_at
+from swarmd.engine.kernel.vectors import above_of_64, compare_16, lowest_bit
 
-Codes = NDArray[np.int8]
-# Eight int8 codes of 1, or of -1, read as one word.
-ALL_ABOVE = np.uint64(0x0101010101010101)
-ALL_BELOW = np.uint64(0xFFFFFFFFFFFFFFFF)
+Ticks = NDArray[np.int32]
+_ONE = np.uint64(1)
+_NONE = np.uint64(0)
+_ALL = ~_NONE
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,117 +59,138 @@ def _value_at(line: SampledLine, bar: IntArray) -> FloatArray:
 
 @njit(cache=True)
 def interval_extremes(
-    fast: FloatArray,
-    fast_factor: int,
-    slow_factor: int,
-    first: int,
-    stop_time: int,
-    lowest: FloatArray,
-    highest: FloatArray,
+    fast: Codes, fast_factor: int, slow_factor: int, first: int, stop_time: int, lowest: Codes, highest: Codes
 ) -> None:
-    """Extremes of the fast line over each interval of the slow one, for intervals `first` and later.
+    """Extremes of the fast line's codes over each interval of the slow one, for intervals `first` and later.
 
     Time is counted in base bars completed since the UTC midnight before the data, so that every timeframe's boundaries
     are multiples of its factor. `fast[j]` is in force from time `j * fast_factor`; interval q is
     [q, q + 1) * slow_factor, cut at `stop_time`.
     """
-    for q in range(first, (stop_time - 1) // slow_factor + 1):
+    end_q = (stop_time - 1) // slow_factor + 1
+    ratio = slow_factor // fast_factor
+    if slow_factor % fast_factor == 0:
+        # All but the last interval, which may be cut, have the same number of fast values.
+        for q in range(first, end_q - 1):
+            low = high = fast[q * ratio]
+            for j in range(q * ratio + 1, (q + 1) * ratio):
+                low = min(low, fast[j])
+                high = max(high, fast[j])
+            lowest[q] = low
+            highest[q] = high
+        first = max(first, end_q - 1)
+    for q in range(first, end_q):
         j = q * slow_factor // fast_factor
-        end = (min((q + 1) * slow_factor, stop_time) - 1) // fast_factor
         low = high = fast[j]
-        while j < end:
-            j += 1
-            low = min(low, fast[j])
-            high = max(high, fast[j])
+        for k in range(j + 1, (min((q + 1) * slow_factor, stop_time) - 1) // fast_factor + 1):
+            low = min(low, fast[k])
+            high = max(high, fast[k])
         lowest[q] = low
         highest[q] = high
 
 
 @njit(cache=True)
-def _decided(slow: FloatArray, lowest: FloatArray, highest: FloatArray, codes: Codes) -> None:
-    """Per interval 1 where the whole fast line is above, -1 where none of it is, 0 where it must be looked at.
-
-    A loop of its own over slices that begin at 0, so that it is compiled to vector instructions.
-    """
-    for i in range(slow.size):
-        codes[i] = np.int8(lowest[i] > slow[i]) - np.int8(highest[i] <= slow[i])
+def _is_above(lines: EmaLines, fast: int, slow: int, j: int, q: int) -> bool:
+    code, level = lines.codes[lines.start[fast] + j], lines.codes[lines.start[slow] + q]
+    if code != level:
+        return bool(code > level)
+    return bool(value_at(lines, fast, j) > value_at(lines, slow, q))
 
 
 @njit(cache=True)
 def pair_crossings(
-    fast: FloatArray,
-    slow: FloatArray,
-    lowest: FloatArray,
-    highest: FloatArray,
-    fast_factor: int,
-    slow_factor: int,
+    lines: EmaLines,
+    fast: int,
+    slow: int,
+    lowest: Codes,
+    highest: Codes,
     valid_time: int,
     stop_time: int,
-    codes: Codes,
-    times: IntArray,
+    tick_bars: int,
+    ticks: Ticks,
 ) -> tuple[int, int]:
-    """Writes the times of crossings in (valid_time, stop_time) to `times`; returns their number and the first side.
+    """Writes the times of crossings in (valid_time, stop_time) to `ticks`; returns their number and the first side.
 
-    Sides alternate. `lowest` and `highest` must be known for the intervals after that of `valid_time`; `codes` is
-    working space, a multiple of 8 long and longer than there are intervals.
+    They are written in ticks of `tick_bars`, which divides both factors. Sides alternate. `lowest` and `highest` must
+    be known for the intervals after that of `valid_time`, and padded to be read in words of 64; `ticks` holds two more
+    than there are fast bars and intervals.
     """
     if valid_time >= stop_time:
         return 0, 1
-    n = 0
-    q = valid_time // slow_factor
-    j = valid_time // fast_factor
-    above = fast[j] > slow[q]
-    first_side = -1 if above else 1
+    n, m = lines.factor[fast], lines.factor[slow]
+    fast_ticks, slow_ticks = n // tick_bars, m // tick_bars
+    q = valid_time // m
+    j = valid_time // n
+    above = int(_is_above(lines, fast, slow, j, q))
+    first_side = 1 - 2 * above
+    found = 0
     # The interval in which the lines become valid, from that moment on.
-    edge = min((q + 1) * slow_factor, stop_time)
-    while (j + 1) * fast_factor < edge:
+    edge = min((q + 1) * m, stop_time)
+    while (j + 1) * n < edge:
         j += 1
-        if (fast[j] > slow[q]) != above:
-            above = not above
-            times[n] = j * fast_factor
-            n += 1
-    first = q + 1
-    end_q = (stop_time - 1) // slow_factor + 1
-    n_intervals = end_q - first
-    _decided(slow[first:end_q], lowest[first:end_q], highest[first:end_q], codes)
-    words = codes.view(np.uint64)
-    is_aligned = slow_factor % fast_factor == 0
-    ratio = slow_factor // fast_factor
-    last = (stop_time - 1) // fast_factor
-    i = 0
-    while i < n_intervals:
-        if i & 7 == 0:
-            # Eight intervals at a time, while they say what is known.
-            same = ALL_ABOVE if above else ALL_BELOW
-            while i + 8 <= n_intervals and words[i >> 3] == same:
-                i += 8
-            if i >= n_intervals:
-                break
-        code = codes[i]
-        q = first + i
-        i += 1
-        if code != 0:
-            if (code > 0) != above:
-                above = code > 0
-                times[n] = q * slow_factor
-                n += 1
-            continue
-        level = slow[q]
-        # 45-minute bars against hours: the interval begins inside a fast bar, so its first look is at its own boundary.
-        if is_aligned:
-            j = q * ratio
-            end = min(j + ratio - 1, last)
-        else:
-            j = q * slow_factor // fast_factor
-            end = min(((q + 1) * slow_factor - 1) // fast_factor, last)
-        # Written whether it is a crossing or not, and counted if it is: a branch here is a coin toss to the processor.
-        is_above = fast[j] > level
-        times[n] = q * slow_factor
-        n += int(is_above != above)
+        is_above = int(_is_above(lines, fast, slow, j, q))
+        ticks[found] = j * fast_ticks
+        found += int(is_above != above)
         above = is_above
-        for k in range(j + 1, end + 1):
-            is_above = fast[k] > level
-            times[n] = k * fast_factor
-            n += int(is_above != above)
-            above = is_above
-    return n, first_side
+    fast_codes = lines.codes[lines.start[fast] :]
+    slow_codes = lines.codes[lines.start[slow] :]
+    first, end = q + 1, (stop_time - 1) // m + 1
+    last = (stop_time - 1) // n
+    is_aligned = m % n == 0
+    ratio = m // n
+    # Of the interval before: all above, all below (both false where it must be looked at).
+    was_above, was_below = np.uint64(above), np.uint64(1 - above)
+    word = first & ~63
+    while word < end:
+        all_above = above_of_64(lowest, slow_codes, word)
+        all_below = above_of_64(slow_codes, highest, word)
+        live = _ALL
+        if word < first:
+            live = _ALL << np.uint64(first - word)
+            before = _ONE << np.uint64(first - word - 1)
+            all_above = (all_above & live) | (before if was_above != _NONE else _NONE)
+            all_below = (all_below & live) | (before if was_below != _NONE else _NONE)
+            was_above = was_below = _NONE
+        if end - word < 64:
+            live &= (_ONE << np.uint64(end - word)) - _ONE
+        # To visit: what is undecided, what is decided otherwise than its predecessor, and what follows the undecided.
+        changed = (all_above ^ ((all_above << _ONE) | was_above)) | (all_below ^ ((all_below << _ONE) | was_below))
+        visit = (~(all_above | all_below) | changed) & live
+        was_above, was_below = all_above >> np.uint64(63), all_below >> np.uint64(63)
+        while visit != _NONE:
+            q = word + lowest_bit(visit)
+            visit &= visit - _ONE
+            level = slow_codes[np.uint32(q)]
+            j = q * ratio if is_aligned else q * m // n
+            # Bit i speaks of fast value j + i; up to sixteen at a time.
+            rest = min(((q + 1) * m - 1) // n, last) - j + 1
+            starts_inside = not is_aligned and j * n < q * m
+            while True:
+                width = min(rest, 16)
+                inside = (np.int64(1) << width) - 1
+                compared = compare_16(fast_codes, np.int64(j), level)
+                ties = (compared >> 16) & inside
+                is_above = compared & 0xFFFF
+                while ties != 0:
+                    i = lowest_bit(np.uint64(ties))
+                    ties &= ties - 1
+                    if value_at(lines, fast, j + i) > value_at(lines, slow, q):
+                        is_above |= np.int64(1) << i
+                turns = (is_above ^ ((is_above << 1) | above)) & inside
+                above = (is_above >> (width - 1)) & 1
+                if starts_inside:
+                    # 45-minute bars against hours: the first look is at the interval's own boundary.
+                    ticks[found] = q * slow_ticks
+                    found += turns & 1
+                    turns &= ~1
+                    starts_inside = False
+                while turns != 0:
+                    ticks[np.uint32(found)] = (j + lowest_bit(np.uint64(turns))) * fast_ticks
+                    found += 1
+                    turns &= turns - 1
+                rest -= width
+                if rest == 0:
+                    break
+                j += width
+        word += 64
+    return found, first_side

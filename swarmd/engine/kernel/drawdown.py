@@ -6,8 +6,11 @@ ranges of closes per vector instead of every bar. Bounds steer the search only; 
 minimum of equity over peak, so it is the reference's to the last bit.
 """
 
+import numpy as np
 from numba import njit
 
+from swarmd.engine.kernel.entries import Entries
+from swarmd.engine.kernel.exits import BY_STOP, Exits
 from swarmd.engine.kernel.marks import TradeList, levels_reached, mark_of
 from swarmd.engine.kernel.passage import BLOCK_BARS, BLOCK_SHIFT, N_LEVELS
 from swarmd.engine.kernel.tape import Tape
@@ -16,17 +19,17 @@ from swarmd.engine.kernel.tape import Tape
 SLACK = 1.0 + 1e-15
 
 
-@njit(cache=True)
+@njit(cache=True, inline="always")
 def _close_range(tape: Tape, start: int, stop: int) -> tuple[float, float]:
     """Lowest and highest close of the bars [start, stop)."""
-    close = tape.close
+    close, block_low, block_high = tape.close, tape.block_close_low, tape.block_close_high
     low = high = close[start]
     u = start
     while u < stop:
         if u & (BLOCK_BARS - 1) == 0 and u + BLOCK_BARS <= stop:
             block = u >> BLOCK_SHIFT
-            low = min(low, tape.block_close_low[block])
-            high = max(high, tape.block_close_high[block])
+            low = min(low, block_low[block])
+            high = max(high, block_high[block])
             u += BLOCK_BARS
         else:
             low = min(low, close[u])
@@ -35,40 +38,58 @@ def _close_range(tape: Tape, start: int, stop: int) -> tuple[float, float]:
     return low, high
 
 
-@njit(cache=True)
-def worst_ratio(tape: Tape, trades: TradeList, n_trades: int, worst: float, short_base: float) -> float:
+@njit(cache=True, inline="always")
+def worst_ratio(
+    tape: Tape,
+    entries: Entries,
+    exits: Exits,
+    trades: TradeList,
+    n_trades: int,
+    worst: float,
+    long_in: float,
+    short_quantity: float,
+    short_base: float,
+) -> float:
     """The exact minimum of equity over peak, from the fold's bounds and its best value so far."""
+    sides, bars, slots, prices = entries.side, entries.bar, entries.slot, entries.entry
+    exit_bars, kinds = exits.bar, exits.kind
+    entry_at, befores, flat_after = trades.entry_at, trades.before, trades.is_flat_after
+    lows, highs, peak_lows, peak_highs = trades.mark_low, trades.mark_high, trades.peak_low, trades.peak_high
+    levels, passages, close = tape.levels, tape.passages, tape.close
     peak = 1.0  # exact peak before trade `settled`
     settled = 0
-    for k in range(n_trades):
-        if not trades.mark_low[k] < trades.peak_high[k] * worst * SLACK:
+    for trade in range(n_trades):
+        k = np.uint32(trade)
+        if not lows[k] < peak_highs[k] * worst * SLACK:
             continue
-        side = int(trades.side[k])
-        e, u = int(trades.entry_bar[k]), int(trades.exit_bar[k])
-        before, after, paid, entry = trades.before[k], trades.after[k], trades.paid[k], trades.entry[k]
-        is_flat_after = trades.is_flat_after[k]
-        slot = int(trades.slot[k])
-        if u > e and not trades.by_stop[k] and slot >= 0:
-            low = trades.mark_low[k]
-            reached = levels_reached(tape, slot, 0 if side > 0 else N_LEVELS, u - e)
+        at = np.uint32(entry_at[k])
+        side = int(sides[at])
+        e, u = int(bars[at]), int(exit_bars[at])
+        before, after = befores[k], befores[np.uint32(trade + 1)]
+        entry = prices[at]
+        paid = entry * (long_in if side > 0 else short_quantity)
+        is_flat_after = flat_after[k]
+        if u > e and kinds[at] != BY_STOP:
+            low = lows[k]
+            reached = levels_reached(passages, int(slots[at]), 0 if side > 0 else N_LEVELS, u - e)
             if reached < N_LEVELS:
-                distance = tape.levels[reached]
+                distance = levels[reached]
                 bound = entry * (1.0 - distance) if side > 0 else entry * (1.0 + distance)
                 low = mark_of(side, before, bound, paid, short_base)
             if is_flat_after:
                 low = min(low, after)
-            if not low < trades.peak_high[k] * worst * SLACK:
+            if not low < peak_highs[k] * worst * SLACK:
                 continue
-        while settled < k:
-            if trades.mark_high[settled] > max(peak, trades.peak_low[settled]):
-                low, high = _close_range(tape, int(trades.entry_bar[settled]), int(trades.exit_bar[settled]))
-                best = high if trades.side[settled] > 0 else low
-                peak = max(
-                    peak,
-                    mark_of(int(trades.side[settled]), trades.before[settled], best, trades.paid[settled], short_base),
-                )
+        while settled < trade:
+            if highs[settled] > max(peak, peak_lows[settled]):
+                one = np.uint32(entry_at[settled])
+                is_long = sides[one] > 0
+                low, high = _close_range(tape, int(bars[one]), int(exit_bars[one]))
+                cost = prices[one] * (long_in if is_long else short_quantity)
+                best = mark_of(1 if is_long else -1, befores[settled], high if is_long else low, cost, short_base)
+                peak = max(peak, best)
             settled += 1
-        peak = max(peak, trades.peak_low[k])
+        peak = max(peak, peak_lows[k])
         peak_after = peak
         if u > e:
             low, high = _close_range(tape, e, u)
@@ -79,7 +100,7 @@ def worst_ratio(tape: Tape, trades: TradeList, n_trades: int, worst: float, shor
                 if mark_low < mark_high * worst * SLACK:
                     walked = peak
                     for t in range(e, u):
-                        v = mark_of(side, before, tape.close[t], paid, short_base)
+                        v = mark_of(side, before, close[t], paid, short_base)
                         walked = max(walked, v)
                         if v < walked * worst * SLACK:
                             worst = min(worst, v / walked)

@@ -10,23 +10,15 @@ from numba import njit
 from numpy.typing import NDArray
 
 from swarmd.engine.arrays import FloatArray
-from swarmd.engine.kernel.passage import HORIZON_BARS, N_LEVELS
-from swarmd.engine.kernel.tape import Tape
+from swarmd.engine.kernel.passage import HORIZON_BARS, N_LEVELS, PassageTable
 
 
 class TradeList(NamedTuple):
     """Working space for the trades of one vector; reused by the vectors of a group."""
 
-    entry_bar: NDArray[np.int32]
-    exit_bar: NDArray[np.int32]  # bars entry..exit-1 end with the position open
-    slot: NDArray[np.int32]
-    side: NDArray[np.int8]
-    by_stop: NDArray[np.bool_]
+    entry_at: NDArray[np.int32]  # index among the pair's entries, and of the exit
     is_flat_after: NDArray[np.bool_]  # the realised equity is itself the mark of the exit bar
-    entry: FloatArray
-    paid: FloatArray  # entry price times the entry factor: what marks are divided by
-    before: FloatArray
-    after: FloatArray
+    before: FloatArray  # equity before the trade; one more than there are trades, the last is the final equity
     mark_low: FloatArray  # bounds of all marks of the trade, the realised one included in the lower
     mark_high: FloatArray
     peak_low: FloatArray  # bounds of the peak: known before the trade, possible after it
@@ -37,29 +29,22 @@ class TradeList(NamedTuple):
 def trade_list(n: int) -> TradeList:
     """Space for n trades."""
     return TradeList(
-        np.empty(n, np.int32),
-        np.empty(n, np.int32),
-        np.empty(n, np.int32),
-        np.empty(n, np.int8),
-        np.empty(n, np.bool_),
-        np.empty(n, np.bool_),
-        np.empty(n, np.float64),
-        np.empty(n, np.float64),
-        np.empty(n, np.float64),
-        np.empty(n, np.float64),
-        np.empty(n, np.float64),
-        np.empty(n, np.float64),
-        np.empty(n, np.float64),
-        np.empty(n, np.float64),
+        np.empty(n + 1, np.int32),
+        np.empty(n + 1, np.bool_),
+        np.empty(n + 1, np.float64),
+        np.empty(n + 1, np.float64),
+        np.empty(n + 1, np.float64),
+        np.empty(n + 1, np.float64),
+        np.empty(n + 1, np.float64),
     )
 
 
 @njit(cache=True, inline="always")
-def levels_reached(tape: Tape, slot: int, first_column: int, n_bars: int) -> int:
+def levels_reached(passages: PassageTable, slot: int, first_column: int, n_bars: int) -> int:
     """How many tabulated levels the first n_bars bars of an entry reach; saturated entries count as reached."""
     within = min(n_bars, HORIZON_BARS + 1)
     n = 0
-    while n < N_LEVELS and tape.passages[slot, first_column + n] < within:
+    while n < N_LEVELS and passages[np.uint32(slot), np.uint32(first_column + n)] < within:
         n += 1
     return n
 

@@ -18,15 +18,14 @@ BLOCK_BARS = 1 << BLOCK_SHIFT
 N_LEVELS = 16
 # uint16 entries saturate here: two weeks of 5-minute bars, and a table of one cache line per entry.
 HORIZON_BARS = 4096
-NEAREST_LEVEL = 0.0005
 
 PassageTable = NDArray[np.uint16]
 
 
 def passage_levels(distances: FloatArray) -> FloatArray:
-    """Sixteen distances, geometric from the nearest to the farthest that will be asked for."""
+    """Sixteen distances, geometric from the nearest that will be asked for towards the farthest."""
     finite = distances[np.isfinite(distances)]
-    nearest = max(float(finite.min(initial=0.15)), NEAREST_LEVEL)
+    nearest = float(finite.min(initial=0.15))
     farthest = max(float(finite.max(initial=nearest)), nearest * 1.01)
     return np.asarray(nearest * (farthest / nearest) ** (np.arange(N_LEVELS) / N_LEVELS), np.float64)
 
@@ -105,13 +104,14 @@ def first_passages(
     first: int,
     stride: int,
 ) -> PassageTable:
-    """Table of shape (n_entries, 32) for the entry bars `first, first + stride, ...`.
+    """Table of shape (n_entries + 1, 32) for the entry bars `first, first + stride, ...`.
 
     Column j: bars until low <= open * (1 - levels[j]); column 16 + j: until high >= open * (1 + levels[j]); saturated
-    at the horizon. 0 means the entry bar itself.
+    at the horizon. 0 means the entry bar itself, and is all that the last row says: it is for entries at other bars.
     """
     n_rows = max(0, (open_.size - first + stride - 1) // stride)
-    table = np.empty((n_rows, 2 * N_LEVELS), np.uint16)
+    table = np.empty((n_rows + 1, 2 * N_LEVELS), np.uint16)
+    table[n_rows] = 0
     parts = 64
     for part in prange(parts):
         _passages(

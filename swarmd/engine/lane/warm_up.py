@@ -8,6 +8,7 @@ import numpy as np
 
 from swarmd.engine.backtest import evaluate_many, run_backtest
 from swarmd.engine.kernel.costs import Costs
+from swarmd.engine.kernel.gpu import ScreenEngine, engine_for
 from swarmd.engine.market.bars import Bars, bars_from_arrays
 from swarmd.engine.market.timeframes import parse_interval
 from swarmd.engine.search.combos import draw_combinations
@@ -30,7 +31,8 @@ def warm_up(order: WorkOrder) -> None:
     for mode in (order.mode,) if order.mode else settings.strategy.modes:
         warm_single_runs(bars, strategy, mode)
         if order.phase is Phase.PRESCREEN:
-            warm_screening(bars, strategy, mode, search_space(strategy.card, mode, settings.space))
+            engine = engine_for(order.engine, say=lambda _: None)
+            warm_screening(bars, strategy, mode, search_space(strategy.card, mode, settings.space), engine)
 
 
 def warm_single_runs(bars: Bars, strategy: BarStrategy, mode: str) -> None:
@@ -38,10 +40,10 @@ def warm_single_runs(bars: Bars, strategy: BarStrategy, mode: str) -> None:
     run_backtest(bars, strategy, strategy.card.baseline, mode=mode, costs=Costs())
 
 
-def warm_screening(bars: Bars, strategy: BarStrategy, mode: str, space: Space) -> None:
+def warm_screening(bars: Bars, strategy: BarStrategy, mode: str, space: Space, engine: ScreenEngine = "cpu") -> None:
     """Compile what a screen takes."""
     columns = draw_combinations(space, _VECTORS, 0, strategy.admissible)
-    evaluate_many(bars, strategy, columns, mode=mode, costs=Costs())
+    evaluate_many(bars, strategy, columns, mode=mode, costs=Costs(), engine=engine)
 
 
 def tiny_market(interval_minutes: int) -> Bars:

@@ -11,6 +11,8 @@ import time
 import traceback
 from collections.abc import Callable
 
+from swarmd.engine.kernel.devices import DeviceFull
+from swarmd.engine.kernel.gpu import GpuUnavailable
 from swarmd.engine.lane.heartbeat import Heartbeat
 from swarmd.engine.lane.identity import claim_lock, identity
 from swarmd.engine.lane.notify import notify
@@ -80,6 +82,7 @@ def _carry_out(order: WorkOrder, home: Home, outbox: Outbox, stop: "_StopRequest
             told_trial=outbox.trial,
             say=say,
             should_yield=stop.is_asked,
+            measured=outbox.measured,
         )
         warm_up(order)
         desk.safe_point()
@@ -103,6 +106,10 @@ def _attempt(carry_out: Callable[[], None], outbox: Outbox) -> int:
         return _ended(outbox, ExitCode.BAD_ORDER, str(refusal))
     except DataError as refusal:
         return _ended(outbox, ExitCode.DATA, str(refusal))
+    except GpuUnavailable as lack:
+        return _ended(outbox, ExitCode.DEVICE, str(lack))
+    except DeviceFull as lack:
+        return _ended(outbox, ExitCode.OUT_OF_MEMORY, str(lack))
     except ValueError as refusal:
         # The engine's word for an order that makes no sense. The traceback tells it from a fault of ours.
         traceback.print_exc()

@@ -16,6 +16,7 @@ from swarmd.engine.arrays import BoolArray, FloatArray, IntArray
 from swarmd.engine.backtest import evaluate_many
 from swarmd.engine.kernel.costs import Costs
 from swarmd.engine.kernel.fold import SCREEN_METRICS
+from swarmd.engine.kernel.gpu import ScreenEngine
 from swarmd.engine.market.bars import Bars
 from swarmd.engine.search.combos import row_params
 from swarmd.engine.search.provenance import Provenance
@@ -42,6 +43,7 @@ class Screening:
     score: FloatArray
     is_valid: BoolArray
     ranked: IntArray
+    engine: ScreenEngine
 
     @property
     def tried(self) -> int:
@@ -78,6 +80,7 @@ def screen_combinations(
     constraints: Constraints,
     top: int,
     watch: Stopwatch,
+    engine: ScreenEngine = "cpu",
     progress: Callable[[int], None] | None = None,
 ) -> Screening:
     """Evaluate and rank the given vectors.
@@ -86,6 +89,7 @@ def screen_combinations(
     ----------
     bars : development bars; nothing later may be in them
     columns : one array of shape (n_combos,) per parameter
+    engine : what evaluates; the metrics are the same bits
     progress : called with the number of vectors done since its last call (0: nothing yet); may raise to stop
 
     Raises
@@ -104,14 +108,14 @@ def screen_combinations(
     slices = []
     for start in range(0, len(next(iter(columns.values()))), SLICE):
         part = {name: column[start : start + SLICE] for name, column in columns.items()}
-        slices.append(evaluate_many(bars, strategy, part, mode=mode, costs=costs, progress=heard))
+        slices.append(evaluate_many(bars, strategy, part, mode=mode, costs=costs, engine=engine, progress=heard))
         watch.lap("evaluate")
     metrics = {name: np.concatenate([part[name] for part in slices]) for name in slices[0]}
     score = score_columns(metrics, rule)
     is_valid = meets(metrics, constraints)
     ranked = ranking(score, is_valid, top)
     watch.lap("rank")
-    return Screening(dict(columns), metrics, score, is_valid, ranked)
+    return Screening(dict(columns), metrics, score, is_valid, ranked, engine)
 
 
 def screening_document(
@@ -148,7 +152,7 @@ def screening_document(
         "symbol": symbol,
         "interval": interval,
         **origin.document(seed=seed, tried=screening.tried),
-        "engine": "cpu",
+        "engine": screening.engine,
         "requested": requested,
         "evaluated_bars": evaluated_bars,
         "valid": screening.n_valid,

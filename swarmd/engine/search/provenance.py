@@ -15,6 +15,8 @@ from swarmd.engine.strategies.registry import strategy_file
 _ENGINE = Path(swarmd.__file__).parent / "engine"
 # What turns bars and parameters into numbers; commands, lanes and pages do not.
 _PARTS = ("arrays.py", "backtest.py", "indicators", "kernel", "market", "metrics", "search", "strategies", "guards")
+# backtest.cuh and portable.h turn bars into numbers as well.
+_SUFFIXES = (".py", ".cuh", ".h")
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +54,7 @@ def code_version() -> str:
     digest = hashlib.sha256()
     for part in _PARTS:
         place = _ENGINE / part
-        for source in sorted(place.rglob("*.py")) if place.is_dir() else [place]:
+        for source in sorted(p for p in place.rglob("*") if p.suffix in _SUFFIXES) if place.is_dir() else [place]:
             digest.update(str(source.relative_to(_ENGINE)).encode() + b"\0" + source.read_bytes() + b"\0")
     return f"{swarmd.__version__}+{digest.hexdigest()[:12]}"
 

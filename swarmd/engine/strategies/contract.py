@@ -9,7 +9,7 @@ import difflib
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +19,9 @@ from swarmd.engine.kernel.costs import Costs
 from swarmd.engine.kernel.events import Events
 from swarmd.engine.kernel.plan import Direction, ExitPlan
 from swarmd.engine.market.bars import Bars
+
+if TYPE_CHECKING:  # brings in the compiler
+    from swarmd.engine.kernel.gpu import ScreenEngine
 
 Params = Mapping[str, float | int]
 Columns = Mapping[str, NDArray[Any]]
@@ -86,9 +89,15 @@ class BatchEvaluator(Protocol):
         ...
 
     def evaluate(
-        self, columns: Columns, *, direction: Direction, costs: Costs, progress: Progress | None
+        self,
+        columns: Columns,
+        *,
+        direction: Direction,
+        costs: Costs,
+        progress: Progress | None,
+        engine: "ScreenEngine" = "cpu",
     ) -> dict[str, NDArray[Any]]:
-        """Screening metrics, one value per row of the columns.
+        """Screening metrics, one value per row of the columns, the same whatever the engine.
 
         `progress` hears 0 once what the rows share is prepared, and then of rows done since its last call.
         """

@@ -10,14 +10,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from swarmd.engine.arrays import BoolArray, IntArray
-from swarmd.engine.indicators.moving import ema_rows
-from swarmd.engine.kernel.batch import Lines, needs_bar_scan, screen_crossings
+from swarmd.engine.kernel.batch import needs_bar_scan, screen_crossings
 from swarmd.engine.kernel.costs import Costs
+from swarmd.engine.kernel.gpu import ScreenEngine, screen_crossings_gpu
+from swarmd.engine.kernel.lines import ClosesOf, EmaLines, ema_lines
 from swarmd.engine.kernel.plan import Direction
 from swarmd.engine.kernel.prices import PriceArrays, day_end_bars
 from swarmd.engine.market.bars import Bars
 from swarmd.engine.market.timeframes import DAY_MS, MINUTE_MS, htf_close, skipped_bars
 from swarmd.engine.strategies.contract import Columns, Progress
+
+# More than the longest length of any card.
+_LENGTHS = 1 << 20
 
 
 class CrossingBatch:
@@ -35,16 +39,21 @@ class CrossingBatch:
         return ~needs_bar_scan(np.asarray(columns[self.stop], np.float64), direction=direction, costs=costs)
 
     def evaluate(
-        self, columns: Columns, *, direction: Direction, costs: Costs, progress: Progress | None
+        self,
+        columns: Columns,
+        *,
+        direction: Direction,
+        costs: Costs,
+        progress: Progress | None,
+        engine: ScreenEngine = "cpu",
     ) -> dict[str, NDArray[Any]]:
         bars = self.bars
         prices = PriceArrays(bars.open, bars.high, bars.low, bars.close, bars.synthetic, day_end_bars(bars.open_time))
-        fast, fast_of = self._lines(columns, *self.fast)
-        slow, slow_of = self._lines(columns, *self.slow)
-        return screen_crossings(
+        lines, fast_of, slow_of = self._lines(columns)
+        screen = screen_crossings_gpu if engine == "gpu" else screen_crossings
+        return screen(
             prices,
-            fast,
-            slow,
+            lines,
             lead=self.lead,
             fast_of=fast_of,
             slow_of=slow_of,
@@ -55,27 +64,25 @@ class CrossingBatch:
             progress=progress,
         )
 
-    def _lines(self, columns: Columns, timeframe: str | None, length: str) -> tuple[Lines, IntArray]:
-        """The distinct lines among the rows, and each row's line."""
+    def _lines(self, columns: Columns) -> tuple[EmaLines, IntArray, IntArray]:
+        """The distinct lines among the rows, and each row's fast and slow one."""
+        n_rows = np.asarray(columns[self.stop]).size
+        asked = np.concatenate([self._asked(columns, *leg) for leg in (self.fast, self.slow)])
+        unique, line_of = np.unique(asked, return_inverse=True)
+        line_of = line_of.astype(np.int64)
+        minutes, lengths = unique // _LENGTHS, unique % _LENGTHS
+        timeframes = [self._closes(int(tf), lengths[minutes == tf]) for tf in np.unique(minutes)]
+        lines = ema_lines(timeframes, bars_per_day=DAY_MS // (self.bars.interval_minutes * MINUTE_MS))
+        return lines, line_of[:n_rows], line_of[n_rows:]
+
+    def _asked(self, columns: Columns, timeframe: str | None, length: str) -> IntArray:
+        """One number per row for timeframe and length: sorting numbers is much faster than sorting pairs."""
         lengths = np.asarray(columns[length], np.int64)
-        minutes = np.full(lengths.shape, self.bars.interval_minutes) if timeframe is None else columns[timeframe]
-        pairs, line_of = np.unique(np.stack([np.asarray(minutes, np.int64), lengths]), axis=1, return_inverse=True)
+        minutes = self.bars.interval_minutes if timeframe is None else np.asarray(columns[timeframe], np.int64)
+        return np.asarray(minutes * _LENGTHS + lengths, np.int64)
+
+    def _closes(self, minutes: int, lengths: IntArray) -> ClosesOf:
         first_open, base = int(self.bars.open_time[0]), self.bars.interval_minutes
-        timeframes = [(tf, pairs[1][pairs[0] == tf]) for tf in np.unique(pairs[0]).tolist()]
-        closes = {tf: htf_close(self.bars.close, first_open, base, tf)[0] for tf, _ in timeframes}
-        # Column j is in force from the j-th boundary of the timeframe since midnight; those before the first close are
-        # never read. Also where the data is too short for a single close: what is never valid must not look valid.
-        first = {tf: (skipped_bars(first_open, base, tf) + self.lead) // (tf // base) + 1 for tf, _ in timeframes}
-        size = np.repeat([first[tf] + closes[tf].size for tf, _ in timeframes], [n.size for _, n in timeframes])
-        start = np.cumsum(size) - size
-        # Written into one buffer from the start: a copy of all lines would be the largest thing in memory.
-        values = np.full(int(size.sum()), np.nan)
-        at = 0
-        for tf, of_tf in timeframes:
-            width = first[tf] + closes[tf].size
-            rows = values[at : at + of_tf.size * width].reshape(of_tf.size, width)
-            rows[:, first[tf] :] = ema_rows(closes[tf], of_tf)
-            at += rows.size
-        factor = pairs[0] // base
-        valid = (np.array([first[tf] for tf in pairs[0].tolist()], np.int64) + pairs[1] - 1) * factor
-        return Lines(values, start, size, factor, valid), line_of.reshape(-1).astype(np.int64)
+        factor = minutes // base
+        first = (skipped_bars(first_open, base, minutes) + self.lead) // factor + 1
+        return ClosesOf(factor, first, htf_close(self.bars.close, first_open, base, minutes)[0], lengths)

@@ -104,7 +104,7 @@ def test_prescreen_writes_the_same_file_every_time_and_seconds_beside_it(data, t
         (["--mode", "agressive"], "did you mean 'aggressive'"),
         (["--strategy", "mtf_emu"], "did you mean 'mtf_ema'"),
         (["--primary", "anual_sharpe"], "did you mean 'annual_sharpe'"),
-        (["--engine", "gpu"], "CPU only"),
+        (["--engine", "gpu"], "no GPU: "),
         (["--combos", "5", "--params-file", "x.csv"], "exclude each other"),
         (["--params-file", "nowhere.csv"], "nowhere.csv"),
         (["--start", "yesterday"], "--start: 'yesterday'"),

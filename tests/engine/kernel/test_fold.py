@@ -9,8 +9,10 @@ from hypothesis import strategies as st
 from price_builders import KINDS, awkward_bars, prices_of, random_events
 
 from swarmd.engine.kernel.costs import Costs
+from swarmd.engine.kernel.entries import Entries, entry_list
 from swarmd.engine.kernel.events import Events, on_real_bars
-from swarmd.engine.kernel.fold import EventList, screen_plain
+from swarmd.engine.kernel.exits import exit_list
+from swarmd.engine.kernel.fold import screen_plain
 from swarmd.engine.kernel.marks import trade_list
 from swarmd.engine.kernel.passage import N_LEVELS, block_maxima, block_minima, first_passages, passage_levels
 from swarmd.engine.kernel.plan import Direction, ExitPlan
@@ -35,12 +37,35 @@ def screened(
     wide = [math.inf if x is None else x for x in (stop, target)]
     levels = passage_levels(np.array([*wide, 0.006, 0.15]))
     tape = tape_of(prices, levels=levels, first_entry=0, entry_stride=stride)
-    slot = np.where(settled.bar % stride == 0, settled.bar // stride, -1).astype(np.int32)
-    listed = EventList(settled.bar.astype(np.int32), slot, settled.side.astype(np.int8))
-    out = np.empty(6)
     shorts = direction is Direction.LONG_SHORT
-    screen_plain(tape, listed, len(settled), *wide, shorts, costs.factors(), trade_list(len(settled) + 1), out)
+    entries, n_entries = entries_by_hand(prices, settled, shorts=shorts, stride=stride, n_rows=len(tape.row_open))
+    n = len(settled) + 1
+    out = np.empty(6)
+    screen_plain(
+        tape, entries, n_entries, True, *wide, shorts, costs.factors(), exit_list(n), trade_list(n), out
+    )  # fmt: skip
     return out.tolist()
+
+
+def entries_by_hand(
+    prices: PriceArrays, events: Events, *, shorts: bool, stride: int, n_rows: int
+) -> tuple[Entries, int]:
+    """Entries from any events: sides may repeat, and bars need not be those that the passage table knows."""
+    entries = entry_list(len(events))
+    day = np.searchsorted(prices.day_ends, np.arange(prices.n_bars))
+    n = 0
+    for i, (bar, side) in enumerate(zip(events.bar.tolist(), events.side.tolist(), strict=True)):
+        if side < 0 and not shorts:
+            continue
+        opposite = events.bar[i:][events.side[i:] == -side]
+        until = int(opposite[0]) if opposite.size else prices.n_bars
+        entries.bar[n], entries.until[n], entries.side[n] = bar, until, side
+        entries.slot[n] = bar // stride if bar % stride == 0 else n_rows - 1
+        entries.day[n], entries.until_day[n] = day[bar], day[min(until, prices.n_bars - 1)]
+        entries.entry[n] = prices.open[bar]
+        entries.leave[n] = prices.open[until] if until < prices.n_bars else prices.close[-1]
+        n += 1
+    return entries, n
 
 
 def expected(

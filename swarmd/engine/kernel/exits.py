@@ -1,0 +1,133 @@
+"""Where each possible trade of one vector is left, found by skipping bars.
+
+Two passes over the entries of a pair. The first, without a branch, takes from the passage table the soonest bar at
+which stop or target can be touched; where that is not before the next opposite event, the trade is settled (more than
+half of them). The second looks at the bars of the others from there on, sixteen at a time, and jumps over blocks of
+sixteen that cannot touch either level.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from swarmd.engine.arrays import FloatArray
+from swarmd.engine.kernel.entries import Entries, Whole
+from swarmd.engine.kernel.passage import BLOCK_BARS, BLOCK_SHIFT, N_LEVELS
+from swarmd.engine.kernel.tape import HIGH, LOW, OPEN, Tape, outer_above, outer_below
+from swarmd.engine.kernel.vectors import lowest_bit, prefetch, touched_16
+
+# How an entry is left: at the next opposite event (or the end of the data), by its stop, by its target.
+AT_EVENT, BY_STOP, BY_TARGET = 0, 1, 2
+# Rows of the passage table are asked for so many entries ahead.
+_AHEAD = 12
+
+
+class Exits(NamedTuple):
+    """One exit per entry; `start` and `candidate` are working space of the two passes."""
+
+    bar: Whole
+    price: FloatArray
+    kind: NDArray[np.int8]
+    start: Whole
+    candidate: Whole
+
+
+@njit(cache=True)
+def exit_list(n: int) -> Exits:
+    """Space for n exits."""
+    return Exits(
+        np.empty(n, np.int32),
+        np.empty(n, np.float64),
+        np.empty(n, np.int8),
+        np.empty(n, np.int32),
+        np.empty(n, np.int32),
+    )
+
+
+@njit(cache=True)
+def level_below(levels: FloatArray, distance: float) -> int:
+    """Index of the farthest tabulated level not beyond the distance; the nearest is never beyond one asked for."""
+    at = 0
+    while at + 1 < N_LEVELS and levels[at + 1] <= distance:
+        at += 1
+    return at
+
+
+@njit(cache=True, inline="always")
+def _first_touch(tape: Tape, start: int, stop: int, lower: float, upper: float) -> int:
+    """First bar in [start, stop) with low <= lower or high >= upper; -1 when there is none."""
+    bars, outer_low, outer_high = tape.bars, tape.outer_low, tape.outer_high
+    block_low, block_high = tape.outer_block_low, tape.outer_block_high
+    low, high = outer_above(lower), outer_below(upper)
+    u = start
+    while True:
+        touched = touched_16(outer_low, outer_high, u, low, high)
+        while touched != np.uint64(0):
+            bar = int(u + lowest_bit(touched))
+            if bar >= stop:
+                return -1
+            at = np.uint32(bar)
+            if (bars[at, LOW] <= lower) | (bars[at, HIGH] >= upper):
+                return bar
+            touched &= touched - np.uint64(1)
+        block = (u >> BLOCK_SHIFT) + 1
+        while True:
+            if (block << BLOCK_SHIFT) >= stop:
+                return -1
+            blocks = touched_16(block_low, block_high, block, low, high)
+            if blocks != np.uint64(0):
+                block += lowest_bit(blocks)
+                break
+            block += BLOCK_BARS
+        u = block << BLOCK_SHIFT
+        if u >= stop:
+            return -1
+
+
+@njit(cache=True)
+def resolve_exits(tape: Tape, entries: Entries, n: int, stop: float, target: float, shorts: bool, exits: Exits) -> None:
+    """Writes the exit of each of n entries. No stop, no target: infinity."""
+    stop_level = level_below(tape.levels, stop)
+    target_level = level_below(tape.levels, target)
+    table, outer_low, outer_high = tape.passages, tape.outer_low, tape.outer_high
+    side, slot, entry_bar, until = entries.side, entries.slot, entries.bar, entries.until
+    bar, price, kind, first, candidate = exits.bar, exits.price, exits.kind, exits.start, exits.candidate
+    leave = entries.leave
+    n_candidates = 0
+    for i in range(n):
+        at, k = np.uint32(i), np.uint32(n_candidates)
+        prefetch(table, np.int64(slot[np.uint32(i + _AHEAD)]))
+        row = np.uint32(slot[at])
+        short = shorts and side[at] < 0
+        down = table[row, np.uint32(target_level if short else stop_level)]
+        up = table[row, np.uint32(N_LEVELS + (stop_level if short else target_level))]
+        start = np.int64(entry_bar[at]) + np.int64(min(down, up))
+        bar[at] = until[at]
+        price[at] = leave[at]
+        kind[at] = AT_EVENT
+        # Written whether it is a candidate or not, and counted if it is: a branch here is a coin toss.
+        first[k] = start
+        candidate[k] = i
+        is_candidate = start < until[at]
+        likely = start if is_candidate else np.int64(0)
+        prefetch(outer_low, likely)
+        prefetch(outer_high, likely)
+        n_candidates += int(is_candidate)
+    bars, entry = tape.bars, entries.entry
+    below_stop, above_target = 1.0 - stop, 1.0 + target
+    below_target, above_stop = 1.0 - target, 1.0 + stop
+    for c in range(n_candidates):
+        at = np.uint32(candidate[np.uint32(c)])
+        short = shorts and side[at] < 0
+        lower = entry[at] * (below_target if short else below_stop)
+        upper = entry[at] * (above_stop if short else above_target)
+        u = _first_touch(tape, int(first[np.uint32(c)]), int(until[at]), lower, upper)
+        if u >= 0:
+            touched = np.uint32(u)
+            # The stop is the lower level of a long and the upper one of a short; it comes first.
+            by_stop = bars[touched, HIGH] >= upper if short else bars[touched, LOW] <= lower
+            bar[at] = u
+            price[at] = min(bars[touched, OPEN], lower) if by_stop != short else max(bars[touched, OPEN], upper)
+            kind[at] = BY_STOP if by_stop else BY_TARGET
