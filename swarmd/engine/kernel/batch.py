@@ -16,17 +16,18 @@ from numpy.typing import NDArray
 
 from swarmd.engine.arrays import BoolArray, FloatArray, IntArray
 from swarmd.engine.kernel.costs import Costs
-from swarmd.engine.kernel.crossings import interval_extremes, pair_crossings
-from swarmd.engine.kernel.entries import Clock, entries_of, entry_list, settled_entries_of
+from swarmd.engine.kernel.crossings import Ticks, interval_extremes, pair_crossings
+from swarmd.engine.kernel.entries import Clock, Entries, entries_of, entry_list, settled_entries_of
 from swarmd.engine.kernel.events import next_real_bar
-from swarmd.engine.kernel.exits import exit_list
+from swarmd.engine.kernel.exits import Exits, exit_list
 from swarmd.engine.kernel.fold import SCREEN_METRICS, Factors, screen_plain
-from swarmd.engine.kernel.lines import EmaLines
-from swarmd.engine.kernel.marks import trade_list
+from swarmd.engine.kernel.lines import Codes, EmaLines
+from swarmd.engine.kernel.marks import TradeList, trade_list
 from swarmd.engine.kernel.passage import passage_levels
 from swarmd.engine.kernel.plan import Direction
 from swarmd.engine.kernel.prices import PriceArrays
 from swarmd.engine.kernel.tape import Tape, tape_of
+from swarmd.engine.kernel.unowned import unowned
 
 # Few enough that progress moves and Ctrl-C is heard, enough that threads have parts of equal cost.
 CHUNKS = 24
@@ -45,6 +46,18 @@ class Vectors(NamedTuple):
     slow: IntArray
     stop: FloatArray
     target: FloatArray
+
+
+class Space(NamedTuple):
+    """Working space of a group: extremes per slow interval, crossings, and what each of its vectors fills anew."""
+
+    lowest: Codes
+    highest: Codes
+    ticks: Ticks
+    sides: NDArray[np.int8]
+    entries: Entries
+    exits: Exits
+    trades: TradeList
 
 
 def needs_bar_scan(stop: FloatArray, *, direction: Direction, costs: Costs) -> BoolArray:
@@ -128,7 +141,7 @@ def _chunks(vectors: Vectors) -> Iterator[tuple[int, int, int]]:
             wanted = min(2 * wanted, largest)
 
 
-@njit(cache=True)
+@njit(cache=True, error_model="numpy")
 def _screen_group(
     group: int,
     vectors: Vectors,
@@ -148,16 +161,41 @@ def _screen_group(
     fast_codes = lines.codes[lines.start[fast] :]
     # Read in words of 64.
     n_intervals = ((stop_time // m + 2) | 63) + 1
-    lowest = np.zeros(n_intervals, np.int16)
-    highest = np.zeros(n_intervals, np.int16)
-    interval_extremes(fast_codes, n, m, lines.valid_time[fast] // m + 1, stop_time, lowest, highest)
-    space = stop_time // n + stop_time // m + 4
-    ticks = np.empty(space, np.int32)
+    n_most = stop_time // n + stop_time // m + 4
+    space = Space(
+        np.zeros(n_intervals, np.int16),
+        np.zeros(n_intervals, np.int16),
+        np.empty(n_most, np.int32),
+        np.empty(n_most if next_real.size > 0 else 0, np.int8),
+        entry_list(n_most),
+        exit_list(n_most),
+        trade_list(n_most),
+    )
+    interval_extremes(fast_codes, n, m, lines.valid_time[fast] // m + 1, stop_time, space.lowest, space.highest)
+    _screen_vectors(first, end, fast, vectors, lines, tape, clock, next_real, shorts, factors, space, out)
+
+
+@njit(cache=True, error_model="numpy")
+def _screen_vectors(
+    first: int,
+    end: int,
+    fast: int,
+    held_vectors: Vectors,
+    held_lines: EmaLines,
+    held_tape: Tape,
+    clock: Clock,
+    held_next_real: IntArray,
+    shorts: bool,
+    factors: Factors,
+    held_space: Space,
+    held_out: FloatArray,
+) -> None:
+    """The group's vectors one after the other; a function apart, because only what a caller holds may be `unowned`."""
+    vectors, lines, tape = unowned(held_vectors), unowned(held_lines), unowned(held_tape)
+    next_real, space, out = unowned(held_next_real), unowned(held_space), unowned(held_out)
+    entries = space.entries
+    stop_time = clock.n_bars + clock.lead
     may_repeat = next_real.size > 0
-    sides = np.empty(space if may_repeat else 0, np.int8)
-    entries = entry_list(space)
-    exits = exit_list(space)
-    trades = trade_list(space)
     last = -1
     n_entries = 0
     for at in range(first, end):
@@ -166,18 +204,18 @@ def _screen_group(
         if slow != last:
             valid = max(lines.valid_time[fast], lines.valid_time[slow])
             n_ticks, first_side = pair_crossings(
-                lines, fast, slow, lowest, highest, valid, stop_time, clock.tick_bars, ticks
+                lines, fast, slow, space.lowest, space.highest, valid, stop_time, clock.tick_bars, space.ticks
             )
             if may_repeat:
                 n_entries = settled_entries_of(
-                    ticks, sides, n_ticks, first_side, tape, clock, next_real, shorts, entries
+                    space.ticks, space.sides, n_ticks, first_side, tape, clock, next_real, shorts, entries
                 )
             else:
-                n_entries = entries_of(ticks, n_ticks, first_side, tape, clock, shorts, entries)
+                n_entries = entries_of(space.ticks, n_ticks, first_side, tape, clock, shorts, entries)
             last = slow
         screen_plain(
-            tape, entries, n_entries, may_repeat, vectors.stop[row], vectors.target[row], shorts, factors, exits,
-            trades, out[row],
+            tape, entries, n_entries, may_repeat, vectors.stop[row], vectors.target[row], shorts, factors,
+            space.exits, space.trades, out, row,
         )  # fmt: skip
 
 

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from swarmd.engine.arrays import FloatArray, IntArray
 from swarmd.engine.kernel.events import Events, no_events
 from swarmd.engine.kernel.lines import Codes, EmaLines, value_at
+from swarmd.engine.kernel.unowned import unowned
 from swarmd.engine.kernel.vectors import above_of_64, compare_16, lowest_bit
 
 Ticks = NDArray[np.int32]
@@ -57,7 +58,7 @@ def _value_at(line: SampledLine, bar: IntArray) -> FloatArray:
     return line.values[np.searchsorted(line.known_at, bar, side="right") - 1]
 
 
-@njit(cache=True)
+@njit(cache=True, error_model="numpy")
 def interval_extremes(
     fast: Codes, fast_factor: int, slow_factor: int, first: int, stop_time: int, lowest: Codes, highest: Codes
 ) -> None:
@@ -89,7 +90,7 @@ def interval_extremes(
         highest[q] = high
 
 
-@njit(cache=True)
+@njit(cache=True, inline="always")
 def _is_above(lines: EmaLines, fast: int, slow: int, j: int, q: int) -> bool:
     code, level = lines.codes[lines.start[fast] + j], lines.codes[lines.start[slow] + q]
     if code != level:
@@ -97,7 +98,7 @@ def _is_above(lines: EmaLines, fast: int, slow: int, j: int, q: int) -> bool:
     return bool(value_at(lines, fast, j) > value_at(lines, slow, q))
 
 
-@njit(cache=True)
+@njit(cache=True, error_model="numpy")
 def pair_crossings(
     lines: EmaLines,
     fast: int,
@@ -132,8 +133,8 @@ def pair_crossings(
         ticks[found] = j * fast_ticks
         found += int(is_above != above)
         above = is_above
-    fast_codes = lines.codes[lines.start[fast] :]
-    slow_codes = lines.codes[lines.start[slow] :]
+    codes = unowned(lines.codes)
+    fast_codes, slow_codes = codes[lines.start[fast] :], codes[lines.start[slow] :]
     first, end = q + 1, (stop_time - 1) // m + 1
     last = (stop_time - 1) // n
     is_aligned = m % n == 0

@@ -9,32 +9,37 @@ minimum of equity over peak, so it is the reference's to the last bit.
 import numpy as np
 from numba import njit
 
+from swarmd.engine.arrays import FloatArray
 from swarmd.engine.kernel.entries import Entries
 from swarmd.engine.kernel.exits import BY_STOP, Exits
 from swarmd.engine.kernel.marks import TradeList, levels_reached, mark_of
 from swarmd.engine.kernel.passage import BLOCK_BARS, BLOCK_SHIFT, N_LEVELS
 from swarmd.engine.kernel.tape import Tape
+from swarmd.engine.kernel.unowned import unowned
 
 # Pruning tests lean to the careful side by this much; it decides what is looked at, never what is kept.
 SLACK = 1.0 + 1e-15
 
 
 @njit(cache=True, inline="always")
-def _close_range(tape: Tape, start: int, stop: int) -> tuple[float, float]:
+def _close_range(
+    close: FloatArray, block_low: FloatArray, block_high: FloatArray, start: int, stop: int
+) -> tuple[float, float]:
     """Lowest and highest close of the bars [start, stop)."""
-    close, block_low, block_high = tape.close, tape.block_close_low, tape.block_close_high
-    low = high = close[start]
-    u = start
-    while u < stop:
-        if u & (BLOCK_BARS - 1) == 0 and u + BLOCK_BARS <= stop:
-            block = u >> BLOCK_SHIFT
-            low = min(low, block_low[block])
-            high = max(high, block_high[block])
-            u += BLOCK_BARS
-        else:
-            low = min(low, close[u])
-            high = max(high, close[u])
-            u += 1
+    low = high = close[np.uint32(start)]
+    first, last = (start + BLOCK_BARS - 1) >> BLOCK_SHIFT, stop >> BLOCK_SHIFT
+    edge = stop
+    if first < last:
+        for block in range(first, last):
+            low = min(low, block_low[np.uint32(block)])
+            high = max(high, block_high[np.uint32(block)])
+        for u in range(last << BLOCK_SHIFT, stop):
+            low = min(low, close[np.uint32(u)])
+            high = max(high, close[np.uint32(u)])
+        edge = first << BLOCK_SHIFT
+    for u in range(start, edge):
+        low = min(low, close[np.uint32(u)])
+        high = max(high, close[np.uint32(u)])
     return low, high
 
 
@@ -51,11 +56,15 @@ def worst_ratio(
     short_base: float,
 ) -> float:
     """The exact minimum of equity over peak, from the fold's bounds and its best value so far."""
-    sides, bars, slots, prices = entries.side, entries.bar, entries.slot, entries.entry
-    exit_bars, kinds = exits.bar, exits.kind
-    entry_at, befores, flat_after = trades.entry_at, trades.before, trades.is_flat_after
-    lows, highs, peak_lows, peak_highs = trades.mark_low, trades.mark_high, trades.peak_low, trades.peak_high
-    levels, passages, close = tape.levels, tape.passages, tape.close
+    sides, bars, slots, prices = (
+        unowned(entries.side), unowned(entries.bar), unowned(entries.slot), unowned(entries.entry),
+    )  # fmt: skip
+    exit_bars, kinds = unowned(exits.bar), unowned(exits.kind)
+    entry_at, befores, flat_after = unowned(trades.entry_at), unowned(trades.before), unowned(trades.is_flat_after)
+    lows, highs = unowned(trades.mark_low), unowned(trades.mark_high)
+    peak_lows, peak_highs = unowned(trades.peak_low), unowned(trades.peak_high)
+    levels, passages, close = unowned(tape.levels), unowned(tape.passages), unowned(tape.close)
+    block_low, block_high = unowned(tape.block_close_low), unowned(tape.block_close_high)
     peak = 1.0  # exact peak before trade `settled`
     settled = 0
     for trade in range(n_trades):
@@ -84,7 +93,7 @@ def worst_ratio(
             if highs[settled] > max(peak, peak_lows[settled]):
                 one = np.uint32(entry_at[settled])
                 is_long = sides[one] > 0
-                low, high = _close_range(tape, int(bars[one]), int(exit_bars[one]))
+                low, high = _close_range(close, block_low, block_high, int(bars[one]), int(exit_bars[one]))
                 cost = prices[one] * (long_in if is_long else short_quantity)
                 best = mark_of(1 if is_long else -1, befores[settled], high if is_long else low, cost, short_base)
                 peak = max(peak, best)
@@ -92,7 +101,7 @@ def worst_ratio(
         peak = max(peak, peak_lows[k])
         peak_after = peak
         if u > e:
-            low, high = _close_range(tape, e, u)
+            low, high = _close_range(close, block_low, block_high, e, u)
             mark_high = mark_of(side, before, high if side > 0 else low, paid, short_base)
             mark_low = mark_of(side, before, low if side > 0 else high, paid, short_base)
             if mark_high > peak:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from swarmd.engine.arrays import FloatArray, IntArray
 from swarmd.engine.kernel.crossings import Ticks
 from swarmd.engine.kernel.tape import OPEN, PADDING, Tape
+from swarmd.engine.kernel.unowned import unowned
 
 Whole = NDArray[np.int32]
 
@@ -62,12 +63,13 @@ def entry_list(n: int) -> Entries:
     )
 
 
-@njit(cache=True)
+@njit(cache=True, error_model="numpy")
 def entries_of(ticks: Ticks, n: int, first_side: int, tape: Tape, clock: Clock, shorts: bool, entries: Entries) -> int:
     """Writes the entries that n crossings of alternating sides give where every bar is real; returns their number."""
-    bar, until, slot, side = entries.bar, entries.until, entries.slot, entries.side
-    day, until_day, entry, leave = entries.day, entries.until_day, entries.entry, entries.leave
-    row_open, row_day = tape.row_open, tape.row_day
+    bar, until, slot = unowned(entries.bar), unowned(entries.until), unowned(entries.slot)
+    side, day, until_day = unowned(entries.side), unowned(entries.day), unowned(entries.until_day)
+    entry, leave = unowned(entries.entry), unowned(entries.leave)
+    row_open, row_day = unowned(tape.row_open), unowned(tape.row_day)
     step = 1 if shorts else 2
     first = 0 if shorts or first_side > 0 else 1
     # The bar after the last stands behind the crossings, so that the last one is like the others.
@@ -91,7 +93,7 @@ def entries_of(ticks: Ticks, n: int, first_side: int, tape: Tape, clock: Clock, 
     return n_entries
 
 
-@njit(cache=True)
+@njit(cache=True, error_model="numpy")
 def _settled(ticks: Ticks, sides: NDArray[np.int8], n: int, first_side: int, clock: Clock, next_real: IntArray) -> int:
     """Crossings as bars, in place, with their sides; moved off synthetic bars by the rule of `on_real_bars`."""
     kept = 0
@@ -108,7 +110,7 @@ def _settled(ticks: Ticks, sides: NDArray[np.int8], n: int, first_side: int, clo
     return kept
 
 
-@njit(cache=True)
+@njit(cache=True, error_model="numpy")
 def settled_entries_of(
     ticks: Ticks,
     sides: NDArray[np.int8],

@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 from swarmd.engine.arrays import FloatArray
 from swarmd.engine.kernel.entries import Entries, Whole
 from swarmd.engine.kernel.passage import BLOCK_BARS, BLOCK_SHIFT, N_LEVELS
-from swarmd.engine.kernel.tape import HIGH, LOW, OPEN, Tape, outer_above, outer_below
+from swarmd.engine.kernel.tape import HIGH, LOW, OPEN, SingleArray, Tape, outer_above, outer_below
+from swarmd.engine.kernel.unowned import unowned
 from swarmd.engine.kernel.vectors import lowest_bit, prefetch, touched_16
 
 # How an entry is left: at the next opposite event (or the end of the data), by its stop, by its target.
@@ -46,7 +47,7 @@ def exit_list(n: int) -> Exits:
     )
 
 
-@njit(cache=True)
+@njit(cache=True, inline="always")
 def level_below(levels: FloatArray, distance: float) -> int:
     """Index of the farthest tabulated level not beyond the distance; the nearest is never beyond one asked for."""
     at = 0
@@ -56,10 +57,18 @@ def level_below(levels: FloatArray, distance: float) -> int:
 
 
 @njit(cache=True, inline="always")
-def _first_touch(tape: Tape, start: int, stop: int, lower: float, upper: float) -> int:
+def _first_touch(
+    bars: FloatArray,
+    outer_low: SingleArray,
+    outer_high: SingleArray,
+    block_low: SingleArray,
+    block_high: SingleArray,
+    start: int,
+    stop: int,
+    lower: float,
+    upper: float,
+) -> int:
     """First bar in [start, stop) with low <= lower or high >= upper; -1 when there is none."""
-    bars, outer_low, outer_high = tape.bars, tape.outer_low, tape.outer_high
-    block_low, block_high = tape.outer_block_low, tape.outer_block_high
     low, high = outer_above(lower), outer_below(upper)
     u = start
     while True:
@@ -86,15 +95,18 @@ def _first_touch(tape: Tape, start: int, stop: int, lower: float, upper: float) 
             return -1
 
 
-@njit(cache=True)
+@njit(cache=True, inline="always")
 def resolve_exits(tape: Tape, entries: Entries, n: int, stop: float, target: float, shorts: bool, exits: Exits) -> None:
     """Writes the exit of each of n entries. No stop, no target: infinity."""
     stop_level = level_below(tape.levels, stop)
     target_level = level_below(tape.levels, target)
-    table, outer_low, outer_high = tape.passages, tape.outer_low, tape.outer_high
-    side, slot, entry_bar, until = entries.side, entries.slot, entries.bar, entries.until
-    bar, price, kind, first, candidate = exits.bar, exits.price, exits.kind, exits.start, exits.candidate
-    leave = entries.leave
+    table, bars = unowned(tape.passages), unowned(tape.bars)
+    outer_low, outer_high = unowned(tape.outer_low), unowned(tape.outer_high)
+    block_low, block_high = unowned(tape.outer_block_low), unowned(tape.outer_block_high)
+    side, slot, entry_bar = unowned(entries.side), unowned(entries.slot), unowned(entries.bar)
+    until, leave, entry = unowned(entries.until), unowned(entries.leave), unowned(entries.entry)
+    bar, price, kind = unowned(exits.bar), unowned(exits.price), unowned(exits.kind)
+    first, candidate = unowned(exits.start), unowned(exits.candidate)
     n_candidates = 0
     for i in range(n):
         at, k = np.uint32(i), np.uint32(n_candidates)
@@ -115,7 +127,6 @@ def resolve_exits(tape: Tape, entries: Entries, n: int, stop: float, target: flo
         prefetch(outer_low, likely)
         prefetch(outer_high, likely)
         n_candidates += int(is_candidate)
-    bars, entry = tape.bars, entries.entry
     below_stop, above_target = 1.0 - stop, 1.0 + target
     below_target, above_stop = 1.0 - target, 1.0 + stop
     for c in range(n_candidates):
@@ -123,7 +134,9 @@ def resolve_exits(tape: Tape, entries: Entries, n: int, stop: float, target: flo
         short = shorts and side[at] < 0
         lower = entry[at] * (below_target if short else below_stop)
         upper = entry[at] * (above_stop if short else above_target)
-        u = _first_touch(tape, int(first[np.uint32(c)]), int(until[at]), lower, upper)
+        u = _first_touch(
+            bars, outer_low, outer_high, block_low, block_high, int(first[np.uint32(c)]), int(until[at]), lower, upper
+        )
         if u >= 0:
             touched = np.uint32(u)
             # The stop is the lower level of a long and the upper one of a short; it comes first.

@@ -21,6 +21,7 @@ from swarmd.engine.kernel.exits import AT_EVENT, BY_STOP, Exits, resolve_exits
 from swarmd.engine.kernel.marks import TradeList, levels_reached, mark_of
 from swarmd.engine.kernel.passage import N_LEVELS
 from swarmd.engine.kernel.tape import RETURN_HIGH, RETURN_LOW, SQUARE_HIGH, SQUARE_LOW, Tape
+from swarmd.engine.kernel.unowned import unowned
 
 Factors = tuple[float, float, float, float, float]
 
@@ -31,7 +32,7 @@ LEAST_VARIANCE = 1e-30
 LOOSE = 1e-12
 
 
-@njit(cache=True)
+@njit(cache=True, error_model="numpy")
 def screen_plain(
     tape: Tape,
     entries: Entries,
@@ -44,21 +45,24 @@ def screen_plain(
     exits: Exits,
     trades: TradeList,
     out: FloatArray,
+    row: int,
 ) -> None:
-    """The metrics of one vector into `out`, in the order of SCREEN_METRICS. No stop, no target: infinity.
+    """The metrics of one vector into `out[row]`, in the order of SCREEN_METRICS. No stop, no target: infinity.
 
     `may_repeat`: an entry may come while a position of its side is open, and is then no order.
     """
     resolve_exits(tape, entries, n_entries, stop, target, shorts, exits)
     long_in, long_out, short_quantity, short_out, short_base = factors
     n_bars = tape.close.size
-    # Taken out of their tuples once: numba would count a reference at each use.
-    sides, bars, slots, entry_days, until_days = entries.side, entries.bar, entries.slot, entries.day, entries.until_day
-    entry_prices, exit_bars, exit_prices, kinds = entries.entry, exits.bar, exits.price, exits.kind
-    day_of_bar, day_close, sums, levels = tape.day_of_bar, tape.day_close, tape.day_sums, tape.levels
-    passages = tape.passages
-    entry_at, before, flat_after = trades.entry_at, trades.before, trades.is_flat_after
-    lows, highs, peak_lows, peak_highs = trades.mark_low, trades.mark_high, trades.peak_low, trades.peak_high
+    # Taken out of their tuples once, and without their owners: counting references took longer than the work.
+    bars, slots, sides = unowned(entries.bar), unowned(entries.slot), unowned(entries.side)
+    entry_days, until_days, entry_prices = unowned(entries.day), unowned(entries.until_day), unowned(entries.entry)
+    exit_bars, exit_prices, kinds = unowned(exits.bar), unowned(exits.price), unowned(exits.kind)
+    day_of_bar, day_close, sums = unowned(tape.day_of_bar), unowned(tape.day_close), unowned(tape.day_sums)
+    levels, passages = unowned(tape.levels), unowned(tape.passages)
+    entry_at, before, flat_after = unowned(trades.entry_at), unowned(trades.before), unowned(trades.is_flat_after)
+    lows, highs = unowned(trades.mark_low), unowned(trades.mark_high)
+    peak_lows, peak_highs = unowned(trades.peak_low), unowned(trades.peak_high)
     long_high = (1.0 + target) / long_in * (1.0 + LOOSE)
     long_low = (1.0 - stop) / long_in * (1.0 - LOOSE)
     short_high = (short_base - (1.0 - target) / short_quantity) * (1.0 + LOOSE)
@@ -182,12 +186,12 @@ def screen_plain(
         r = equity / mark - 1.0
         sum_r += r
         sum_rr += r * r
-    out[0] = n
-    out[1] = equity - 1.0
-    out[2] = _annual_sharpe(tape, entries, exits, trades, n, sum_r, sum_rr, n_days, factors)
-    out[3] = 1.0 - worst_ratio(tape, entries, exits, trades, n, worst, long_in, short_quantity, short_base)
-    out[4] = n_won / n if n > 0 else 0.0
-    out[5] = won / lost if lost > 0.0 else np.inf
+    out[row, 0] = n
+    out[row, 1] = equity - 1.0
+    out[row, 2] = _annual_sharpe(tape, entries, exits, trades, n, sum_r, sum_rr, n_days, factors)
+    out[row, 3] = 1.0 - worst_ratio(tape, entries, exits, trades, n, worst, long_in, short_quantity, short_base)
+    out[row, 4] = n_won / n if n > 0 else 0.0
+    out[row, 5] = won / lost if lost > 0.0 else np.inf
 
 
 @njit(cache=True, inline="always")
@@ -214,7 +218,7 @@ def _annual_sharpe(
     return float((sum_r / n_days) / np.sqrt(variance) * np.sqrt(DAYS_PER_YEAR))
 
 
-@njit(cache=True)
+@njit(cache=True, inline="always")
 def _squares_about_mean(
     tape: Tape,
     entries: Entries,

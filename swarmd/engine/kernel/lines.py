@@ -147,7 +147,7 @@ def _code(value: float, low: float, scale: float) -> np.int16:
     return np.int16(np.int32(max(min((value - low) * scale, _TOP_CODE), 0.0)) - _CODE_OFFSET)
 
 
-@njit(cache=True)
+@njit(cache=True, error_model="numpy")
 def _fill_four(lines: EmaLines, n_closes: int, mapped: _Map, line: int, n: int) -> None:
     """Up to four lines of one timeframe side by side: one chain alone would wait for its own last sum at every step."""
     l0, l1, l2, l3 = line, line + min(1, n - 1), line + min(2, n - 1), line + min(3, n - 1)
@@ -193,7 +193,7 @@ def _fill(lines: EmaLines, n_closes: IntArray, mapped: _Map, quads: IntArray) ->
         _fill_four(lines, n_closes[line], mapped, line, quads[at, 1])
 
 
-@njit(cache=True)
+@njit(cache=True, inline="always")
 def value_at(lines: EmaLines, line: int, j: int) -> float:
     """The exact value of a line at index j, not below `first`: the same bits as `indicators.moving.ema` gives."""
     k = j - lines.first[line]

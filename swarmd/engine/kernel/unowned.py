@@ -12,18 +12,27 @@ from numba.core import types
 from numba.extending import intrinsic
 
 
-def _unowned(typing_context: Any, array: Any) -> Any:
-    if not isinstance(array, types.Array):
+def _lent(context: Any, builder: Any, kind: Any, value: Any) -> Any:
+    if isinstance(kind, types.Array):
+        array = context.make_array(kind)(context, builder, value=value)
+        array.meminfo = ir.Constant(array.meminfo.type, None)
+        return array._getvalue()
+    if isinstance(kind, types.BaseTuple):
+        parts = [_lent(context, builder, of, builder.extract_value(value, at)) for at, of in enumerate(kind.types)]
+        return context.make_tuple(builder, kind, parts)
+    return value
+
+
+def _unowned(typing_context: Any, arrays: Any) -> Any:
+    if not isinstance(arrays, types.Array | types.BaseTuple):
         return None
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        lent = context.make_array(array)(context, builder, value=arguments[0])
-        lent.meminfo = ir.Constant(lent.meminfo.type, None)
-        return lent._getvalue()
+        return _lent(context, builder, arrays, arguments[0])
 
-    return array(array), generate
+    return arrays(arrays), generate
 
 
-# `unowned(array)` in compiled code is the same array without its owner. Only for arguments of the function that says
-# it: what the function made itself would be freed under its hands after its last use by name.
+# `unowned(array)`, or of a tuple of arrays, in compiled code is the same without its owner. Only for arguments of the
+# function that says it: what the function made itself would be freed under its hands after its last use by name.
 unowned: Any = intrinsic(_unowned)
