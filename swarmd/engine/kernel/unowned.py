@@ -18,7 +18,8 @@ def _lent(context: Any, builder: Any, kind: Any, value: Any) -> Any:
         array.meminfo = ir.Constant(array.meminfo.type, None)
         return array._getvalue()
     if isinstance(kind, types.BaseTuple):
-        parts = [_lent(context, builder, of, builder.extract_value(value, at)) for at, of in enumerate(kind.types)]
+        kinds: Any = kind
+        parts = [_lent(context, builder, of, builder.extract_value(value, at)) for at, of in enumerate(kinds.types)]
         return context.make_tuple(builder, kind, parts)
     return value
 
