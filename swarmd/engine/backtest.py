@@ -15,7 +15,7 @@ from swarmd.engine.arrays import FloatArray
 from swarmd.engine.kernel.costs import Costs
 from swarmd.engine.kernel.cpu import simulate
 from swarmd.engine.kernel.fold import SCREEN_METRICS
-from swarmd.engine.kernel.gpu import ScreenEngine
+from swarmd.engine.kernel.gpu import AskedEngine, ScreenEngine, engine_for
 from swarmd.engine.kernel.plan import Direction
 from swarmd.engine.kernel.prices import PriceArrays, day_end_bars
 from swarmd.engine.kernel.reference import simulate_reference
@@ -26,7 +26,8 @@ from swarmd.engine.market.bars import Bars
 from swarmd.engine.metrics.summary import Metrics, summarize
 from swarmd.engine.strategies.contract import BarStrategy, BatchStrategy, Params, checked_params
 
-Engine = Literal["cpu", "reference"]
+HostEngine = Literal["cpu", "reference"]
+Engine = Literal["cpu", "reference", "gpu"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,14 +50,37 @@ def run_backtest(
 ) -> Simulation:
     """One parameter vector on one series, with every trade.
 
+    A GPU tells metrics and no trades: with the engine "gpu" the CPU's run is what comes back, after the GPU has
+    confirmed its metrics bit for bit.
+
     Raises
     ------
     ValueError
-        For an unknown mode or parameter (names the nearest), or a value outside the card's limits.
+        For an unknown mode or parameter (names the nearest), a value outside the card's limits, no GPU to ask, or one
+        that says otherwise.
     """
     direction = strategy.card.mode(mode).direction
     given = checked_params(strategy, params)
+    if engine == "gpu":
+        engine_for("gpu", say=lambda _: None)
+        simulation = _simulation(bars, strategy, given, direction=direction, costs=costs, engine="cpu")
+        _confirm(bars, strategy, given, simulation.metrics, mode=mode, costs=costs)
+        return simulation
     return _simulation(bars, strategy, given, direction=direction, costs=costs, engine=engine)
+
+
+def screen_engine(strategy: BarStrategy, asked: AskedEngine, *, say: Callable[[str], None]) -> ScreenEngine:
+    """What will screen a strategy's vectors; said, where it was left open.
+
+    Raises
+    ------
+    GpuUnavailable
+        If a GPU was asked for by name and there is none.
+    """
+    if asked == "auto" and not isinstance(strategy, BatchStrategy):
+        say(f"engine: cpu (the vectors of {strategy.card.name} share nothing a GPU could screen)")
+        return "cpu"
+    return engine_for(asked, say=say)
 
 
 def evaluate_many(
@@ -92,16 +116,18 @@ def evaluate_many(
     direction = strategy.card.mode(mode).direction
     given = _checked_columns(strategy, columns)
     n_combos = len(next(iter(given.values())))
-    table: dict[str, NDArray[Any]] = {name: np.empty(n_combos) for name in SCREEN_METRICS}
-    table["total_trades"] = np.empty(n_combos, np.int64)
     covered = np.zeros(n_combos, np.bool_)
     if engine == "gpu" and not isinstance(strategy, BatchStrategy):
         raise ValueError(
             f"strategy {strategy.card.name}: its vectors share nothing a GPU could screen; use --engine cpu"
         )
+    table: dict[str, NDArray[Any]] = {name: np.empty(n_combos) for name in SCREEN_METRICS}
+    table["total_trades"] = np.empty(n_combos, np.int64)
     if isinstance(strategy, BatchStrategy) and n_combos:
         batch = strategy.batch(bars)
         covered = batch.covers(given, direction=direction, costs=costs)
+        if covered.all():
+            return batch.evaluate(given, direction=direction, costs=costs, progress=progress, engine=engine)
         if covered.any():
             shared = {name: column[covered] for name, column in given.items()}
             found = batch.evaluate(shared, direction=direction, costs=costs, progress=progress, engine=engine)
@@ -126,7 +152,7 @@ def price_arrays(bars: Bars) -> PriceArrays:
 
 
 def _simulation(
-    bars: Bars, strategy: BarStrategy, params: Params, *, direction: Direction, costs: Costs, engine: Engine
+    bars: Bars, strategy: BarStrategy, params: Params, *, direction: Direction, costs: Costs, engine: HostEngine
 ) -> Simulation:
     events = strategy.events(bars, params)
     plan = strategy.plan(params)
@@ -152,6 +178,20 @@ def _simulation(
     return Simulation(trades, outcome.equity, metrics)
 
 
+def _confirm(bars: Bars, strategy: BarStrategy, params: Params, metrics: Metrics, *, mode: str, costs: Costs) -> None:
+    columns = {name: np.array([value]) for name, value in params.items()}
+    told = evaluate_many(bars, strategy, columns, mode=mode, costs=costs, engine="gpu")
+    for name in SCREEN_METRICS:
+        here, there = float(getattr(metrics, name)), float(told[name][0])
+        # Daily marks are summed in another order by the screen: where good and bad days cancel, only the absolute error
+        # is small.
+        slack = 1e-11 if name == "annual_sharpe" else 0.0
+        if not np.isclose(here, there, rtol=slack, atol=slack):
+            raise ValueError(
+                f"the GPU says {name} = {there!r} and the CPU {here!r}; run scripts/check_gpu on this machine"
+            )
+
+
 def _checked_columns(strategy: BarStrategy, columns: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
     """The columns of the card, each within its limits; the first row that is not names itself."""
     card = strategy.card
@@ -163,9 +203,10 @@ def _checked_columns(strategy: BarStrategy, columns: Mapping[str, NDArray[Any]])
         raise ValueError(f"strategy {card.name}: columns {sorted(columns)} given, {sorted(wanted)} wanted")
     given = {spec.name: np.ascontiguousarray(columns[spec.name]) for spec in card.params}
     for spec in card.params:
-        unique = np.unique(given[spec.name])
         # A range holds when it holds for the ends; only choices and whole numbers must be looked at one by one.
-        looked_at = unique if spec.kind != "float" else unique[[0, -1]] if unique.size else unique
+        column = given[spec.name]
+        is_range = spec.kind == "float" and column.size > 0
+        looked_at = np.array([column.min(), column.max()]) if is_range else np.unique(column)
         for value in looked_at:
             refusal = spec.refusal(value.item())
             if refusal:

@@ -16,7 +16,7 @@ from swarmd.engine.commands.instants import instant_of
 from swarmd.state.store.files import atomic_write
 
 if TYPE_CHECKING:  # numpy, numba and pyarrow come in only when a command runs
-    from swarmd.engine.backtest import Simulation
+    from swarmd.engine.backtest import Engine, Simulation
     from swarmd.engine.kernel.costs import Costs
     from swarmd.engine.market.bars import Bars
 
@@ -40,10 +40,10 @@ SEMANTICS = "next_open"
 @click.option("--slippage-bps", default=2.0, show_default=True, help="Slippage per side, in basis points of price.")
 @click.option(
     "--engine",
-    type=click.Choice(["cpu", "reference"]),
+    type=click.Choice(["cpu", "reference", "gpu"]),
     default="cpu",
     show_default=True,
-    help="The fast kernel, or the slow obvious loop it is held against.",
+    help="The fast kernel, the slow obvious loop it is held against, or the kernel with a GPU's word that it is right.",
 )
 @click.option(
     "--semantics", type=click.Choice([SEMANTICS]), default=SEMANTICS, show_default=True, help="How orders fill."
@@ -72,7 +72,7 @@ def backtest(
     mode: str | None,
     fee_bps: float,
     slippage_bps: float,
-    engine: str,
+    engine: "Engine",
     semantics: str,
     symbol: str | None,
     interval: str | None,
@@ -112,9 +112,7 @@ def backtest(
             allow_gaps=allow_gaps,
         )
         # Timeframes that the bars cannot make are refused by the run itself.
-        run = run_backtest(
-            bars, strategy, given, mode=chosen_mode, costs=costs, engine="cpu" if engine == "cpu" else "reference"
-        )
+        run = run_backtest(bars, strategy, given, mode=chosen_mode, costs=costs, engine=engine)
     if trades_path is not None:
         atomic_write(trades_path.absolute(), trades_csv(run.trades, bars))
     if equity_path is not None:

@@ -93,10 +93,10 @@ def _screen(
     oos_share: float,
     out: Path | None,
 ) -> tuple[dict[str, Any], "Screening", str | None]:
+    from swarmd.engine.backtest import screen_engine
     from swarmd.engine.commands.faults import told_to_the_operator
     from swarmd.engine.kernel.costs import Costs
     from swarmd.engine.kernel.fold import SCREEN_METRICS
-    from swarmd.engine.kernel.gpu import engine_for
     from swarmd.engine.market.bars import load_bars
     from swarmd.engine.market.timeframes import interval_name
     from swarmd.engine.phases.desk import json_bytes
@@ -143,7 +143,7 @@ def _screen(
         n_rows = len(next(iter(columns.values()), ()))
         watch.lap("generate")
         # Every flag has been looked at by now: what is wrong with one stands alone on stderr.
-        chosen = engine_for(engine, say=lambda line: click.echo(line, err=True))
+        chosen = screen_engine(strategy, engine, say=lambda line: click.echo(line, err=True))
         with _progress_bar(n_rows) as progress:
             screening = screen_combinations(
                 seen,

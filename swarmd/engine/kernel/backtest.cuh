@@ -75,8 +75,8 @@ typedef struct {
   int *const *events; /* per pair a row of events, see event_of */
   const int *room;    /* how many fit into it */
   int *n_events;      /* how many there are, be there room or not */
-  const int *todo;    /* the pairs to find crossings for */
-  long long n_todo;
+  const int *due;    /* the pairs to find crossings for */
+  long long n_due;
   long long n_pairs;
 
   /* The vectors of this batch, sorted by pair. */
@@ -168,8 +168,8 @@ FUNCTION int crossings_of(const Screen &screen, int fast, int slow, int *events,
 
 KERNEL find_crossings(ARGUMENT(Screen) screen) {
   const long long at = WARP_ITEM();
-  if (at >= screen.n_todo) return;
-  const int pair = screen.todo[at];
+  if (at >= screen.n_due) return;
+  const int pair = screen.due[at];
   const int n = crossings_of(screen, screen.fast_line[pair], screen.slow_line[pair], screen.events[pair],
                              screen.room[pair]);
   ON_FIRST_LANE screen.n_events[pair] = n;

@@ -91,7 +91,7 @@ def screen_crossings(
     """
     if needs_bar_scan(stop, direction=direction, costs=costs).any():
         raise ValueError(f"screening: a stop of {stop.max()} lets shorts be ruined before it; run such vectors singly")
-    out = np.empty((fast_of.size, len(SCREEN_METRICS)))
+    out = np.empty((len(SCREEN_METRICS), fast_of.size))
     if fast_of.size:
         stride = math.gcd(*np.unique(lines.factor).tolist())
         clock = Clock(prices.n_bars, lead, -(-lead // stride), stride)
@@ -108,7 +108,7 @@ def screen_crossings(
             )  # fmt: skip
             if progress is not None:
                 progress(n_vectors)
-    columns: dict[str, NDArray[Any]] = {name: out[:, at].copy() for at, name in enumerate(SCREEN_METRICS)}
+    columns: dict[str, NDArray[Any]] = dict(zip(SCREEN_METRICS, out, strict=True))
     columns["total_trades"] = columns["total_trades"].astype(np.int64)
     return columns
 
@@ -116,9 +116,10 @@ def screen_crossings(
 def _sorted_vectors(
     fast_of: IntArray, slow_of: IntArray, factor: IntArray, stop: FloatArray, target: FloatArray
 ) -> Vectors:
-    timeframe = factor[slow_of]
-    order = np.lexsort((slow_of, timeframe, fast_of))
-    fast, slow_timeframe = fast_of[order], timeframe[order]
+    # By fast line, slow timeframe, slow line: one number each, for sorting by three keys takes three times as long.
+    n_lines = factor.size
+    order = np.argsort((fast_of * (factor.max(initial=0) + 1) + factor[slow_of]) * n_lines + slow_of, kind="stable")
+    fast, slow_timeframe = fast_of[order], factor[slow_of[order]]
     is_first = np.append(True, (fast[1:] != fast[:-1]) | (slow_timeframe[1:] != slow_timeframe[:-1]))
     starts = np.append(np.flatnonzero(is_first), order.size)
     # Threads take contiguous equal parts of a chunk: in sorted order one would get all the dear timeframes.

@@ -118,6 +118,7 @@ def pair_crossings(
     """
     if valid_time >= stop_time:
         return 0, 1
+    # n, m: base bars per bar of the fast and the slow timeframe; j, q: their indices.
     n, m = lines.factor[fast], lines.factor[slow]
     fast_ticks, slow_ticks = n // tick_bars, m // tick_bars
     q = valid_time // m
@@ -147,6 +148,7 @@ def pair_crossings(
         all_below = above_of_64(slow_codes, highest, word)
         live = _ALL
         if word < first:
+            # The predecessor of the first interval lies in the same word.
             live = _ALL << np.uint64(first - word)
             before = _ONE << np.uint64(first - word - 1)
             all_above = (all_above & live) | (before if was_above != _NONE else _NONE)

@@ -255,8 +255,8 @@ class _EventRooms:
     def _launch(self, held: dict[str, Held], numbers: Numbers, pairs: NDArray[np.int32]) -> NDArray[Any]:
         held["events"] = self._device.upload(self._rows)
         held["room"] = self._device.upload(self._room)
-        held["todo"] = self._device.upload(np.ascontiguousarray(pairs))
-        self._device.launch("find_crossings", _screen(held, numbers | {"n_todo": pairs.size}), pairs.size)
+        held["due"] = self._device.upload(np.ascontiguousarray(pairs))
+        self._device.launch("find_crossings", _screen(held, numbers | {"n_due": pairs.size}), pairs.size)
         return self._device.download(held["n_events"])
 
 

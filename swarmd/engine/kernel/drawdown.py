@@ -4,6 +4,8 @@ During the fold each trade gets bounds on its marks: they lie between stop and t
 marks exactly. Afterwards only trades that could still hold the worst mark are looked at closely, which is some six
 ranges of closes per vector instead of every bar. Bounds steer the search only; the value kept is always an exact
 minimum of equity over peak, so it is the reference's to the last bit.
+
+Indices are made unsigned where they are used: for a signed one numba tests whether it counts from the end.
 """
 
 import numpy as np

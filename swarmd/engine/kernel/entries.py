@@ -2,6 +2,8 @@
 
 Made by `batch` once per pair of lines, read by `exits` and `fold` for each of the pair's stops and targets. Where an
 entry can lead is known before any stop is: the bar of the next opposite event, the price there, the days of both.
+
+Indices are made unsigned where they are used: for a signed one numba tests whether it counts from the end.
 """
 
 from typing import NamedTuple
@@ -65,7 +67,10 @@ def entry_list(n: int) -> Entries:
 
 @njit(cache=True, error_model="numpy")
 def entries_of(ticks: Ticks, n: int, first_side: int, tape: Tape, clock: Clock, shorts: bool, entries: Entries) -> int:
-    """Writes the entries that n crossings of alternating sides give where every bar is real; returns their number."""
+    """Writes the entries that n crossings of alternating sides give where every bar is real; returns their number.
+
+    `ticks[n]` is overwritten.
+    """
     bar, until, slot = unowned(entries.bar), unowned(entries.until), unowned(entries.slot)
     side, day, until_day = unowned(entries.side), unowned(entries.day), unowned(entries.until_day)
     entry, leave = unowned(entries.entry), unowned(entries.leave)
@@ -88,6 +93,7 @@ def entries_of(ticks: Ticks, n: int, first_side: int, tape: Tape, clock: Clock, 
         until_day[at] = row_day[end]
         side[at] = first_side if (i & 1) == 0 else -first_side
         n_entries += 1
+    # The last entry runs into that bar where no opposite crossing follows it.
     if n > first and (n - 1 - first) % step == 0:
         until[n_entries - 1] = clock.n_bars
     return n_entries

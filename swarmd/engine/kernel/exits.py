@@ -4,6 +4,8 @@ Two passes over the entries of a pair. The first, without a branch, takes from t
 which stop or target can be touched; where that is not before the next opposite event, the trade is settled (more than
 half of them). The second looks at the bars of the others from there on, sixteen at a time, and jumps over blocks of
 sixteen that cannot touch either level.
+
+Indices are made unsigned where they are used: for a signed one numba tests whether it counts from the end.
 """
 
 from typing import NamedTuple

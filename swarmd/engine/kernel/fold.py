@@ -8,7 +8,10 @@ prefix sums.
 Bounds on each trade's marks are noted on the way; `drawdown` settles the rest from them.
 
 Measured against the reference on awkward and real data by the kernel tests: trade count, return, win rate, profit
-factor and drawdown equal, Sharpe within 1e-11 relative.
+factor and drawdown equal, Sharpe within 1e-11, relative or (near zero,
+where good and bad days cancel) absolute.
+
+Indices are made unsigned where they are used: for a signed one numba tests whether it counts from the end.
 """
 
 import numpy as np
@@ -47,7 +50,7 @@ def screen_plain(
     out: FloatArray,
     row: int,
 ) -> None:
-    """The metrics of one vector into `out[row]`, in the order of SCREEN_METRICS. No stop, no target: infinity.
+    """The metrics of one vector into `out[:, row]`, in the order of SCREEN_METRICS. No stop, no target: infinity.
 
     `may_repeat`: an entry may come while a position of its side is open, and is then no order.
     """
@@ -89,7 +92,7 @@ def screen_plain(
         if u == n_bars:
             by_signal = False
             u -= 1
-            exit_bars[at] = u
+            exit_bars[at] = u  # `drawdown` reads it
         i += 1
         if may_repeat:
             while i < n_entries and (bars[i] < u or (bars[i] == u and not by_signal)):
@@ -186,12 +189,12 @@ def screen_plain(
         r = equity / mark - 1.0
         sum_r += r
         sum_rr += r * r
-    out[row, 0] = n
-    out[row, 1] = equity - 1.0
-    out[row, 2] = _annual_sharpe(tape, entries, exits, trades, n, sum_r, sum_rr, n_days, factors)
-    out[row, 3] = 1.0 - worst_ratio(tape, entries, exits, trades, n, worst, long_in, short_quantity, short_base)
-    out[row, 4] = n_won / n if n > 0 else 0.0
-    out[row, 5] = won / lost if lost > 0.0 else np.inf
+    out[0, row] = n
+    out[1, row] = equity - 1.0
+    out[2, row] = _annual_sharpe(tape, entries, exits, trades, n, sum_r, sum_rr, n_days, factors)
+    out[3, row] = 1.0 - worst_ratio(tape, entries, exits, trades, n, worst, long_in, short_quantity, short_base)
+    out[4, row] = n_won / n if n > 0 else 0.0
+    out[5, row] = won / lost if lost > 0.0 else np.inf
 
 
 @njit(cache=True, inline="always")

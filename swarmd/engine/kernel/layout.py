@@ -38,7 +38,7 @@ POINTERS: dict[str, type[np.generic]] = {
     "alpha": np.float64, "checkpoints": np.float64, "checkpoint_start": np.int64, "closes": np.float64,
     "close_start": np.int64,
     "fast_line": np.int32, "slow_line": np.int32, "events": np.uint64, "room": np.int32, "n_events": np.int32,
-    "todo": np.int32,
+    "due": np.int32,
     "pair_of": np.int32, "stop": np.float64, "target": np.float64, "metrics": np.float64,
 }  # fmt: skip
 _ADDRESS = np.uint64
@@ -50,7 +50,7 @@ SCREEN = np.dtype(
         *((name, _ADDRESS) for name in tuple(POINTERS)[12:22]),
         ("checkpoint_every", np.int64),
         *((name, _ADDRESS) for name in tuple(POINTERS)[22:28]),
-        ("n_todo", np.int64),
+        ("n_due", np.int64),
         ("n_pairs", np.int64),
         *((name, _ADDRESS) for name in tuple(POINTERS)[28:]),
         ("n_vectors", np.int64),

@@ -164,7 +164,7 @@ def _fill_four(lines: EmaLines, n_closes: int, mapped: _Map, line: int, n: int) 
     while k < n_closes:
         at = (first + k) * factor // mapped.bars
         low, scale = mapped.low[at], mapped.scale[at]
-        # To the end of the stretch, or to the next checkpoint.
+        # To the end of the stretch.
         end = min(n_closes, ((at + 1) * mapped.bars + factor - 1) // factor - first)
         while k < end:
             x = close[k]

@@ -18,6 +18,7 @@ SingleArray = NDArray[np.float32]
 HIGH, LOW, OPEN, CLOSE = range(4)
 # Vectors of sixteen may begin at the last element.
 PADDING = 32
+# Half a step of float32 is 6e-8 of the value; the smallest float32 covers what is too small for that.
 WIDER = 1e-7
 SMALLEST = np.float32(1.5e-45)
 # Columns of `day_sums`: prefix sums over days of the close-to-close return and of its square, in high and low words.
@@ -81,7 +82,8 @@ def tape_of(prices: PriceArrays, *, levels: FloatArray, first_entry: int, entry_
 
 def _below(x: FloatArray) -> SingleArray:
     """Nothing above x, and NaN behind the end: no comparison with it holds."""
-    rounded = x.astype(np.float32)
+    with np.errstate(over="ignore"):  # beyond float32: infinite, and one step below it the largest number
+        rounded = x.astype(np.float32)
     down = np.where(rounded > x, np.nextafter(rounded, np.float32(-np.inf)), rounded)
     return np.concatenate((down, np.full(PADDING, np.nan, np.float32))).astype(np.float32)
 
@@ -108,7 +110,7 @@ def _day_sums(close: FloatArray, day_ends: IntArray) -> FloatArray:
     out = np.zeros((day_ends.size, 4), np.float64)
     for day in range(1, day_ends.size):
         r = close[day_ends[day]] / close[day_ends[day - 1]] - 1.0
-        for high, x in ((0, r), (2, r * r)):
+        for high, x in ((RETURN_HIGH, r), (SQUARE_HIGH, r * r)):
             total = out[day - 1, high] + x
             back = total - out[day - 1, high]
             lost = (out[day - 1, high] - (total - back)) + (x - back)

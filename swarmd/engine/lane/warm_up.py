@@ -6,9 +6,9 @@ READY it is excused, afterwards it would look like a run that is stuck.
 
 import numpy as np
 
-from swarmd.engine.backtest import evaluate_many, run_backtest
+from swarmd.engine.backtest import evaluate_many, run_backtest, screen_engine
 from swarmd.engine.kernel.costs import Costs
-from swarmd.engine.kernel.gpu import ScreenEngine, engine_for
+from swarmd.engine.kernel.gpu import ScreenEngine
 from swarmd.engine.market.bars import Bars, bars_from_arrays
 from swarmd.engine.market.timeframes import parse_interval
 from swarmd.engine.search.combos import draw_combinations
@@ -31,7 +31,7 @@ def warm_up(order: WorkOrder) -> None:
     for mode in (order.mode,) if order.mode else settings.strategy.modes:
         warm_single_runs(bars, strategy, mode)
         if order.phase is Phase.PRESCREEN:
-            engine = engine_for(order.engine, say=lambda _: None)
+            engine = screen_engine(strategy, order.engine, say=lambda _: None)
             warm_screening(bars, strategy, mode, search_space(strategy.card, mode, settings.space), engine)
 
 

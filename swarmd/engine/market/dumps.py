@@ -74,7 +74,7 @@ def csv_of_dump(path: Path) -> bytes:
         _check_published_digest(path)
         with zipfile.ZipFile(path) as dump:
             return _only_member(path, dump)
-    except (zipfile.BadZipFile, zlib.error, EOFError, OSError, UnicodeDecodeError, NotImplementedError) as problem:
+    except (zipfile.BadZipFile, zlib.error, EOFError, OSError, UnicodeDecodeError, RuntimeError) as problem:
         reason = " ".join(str(problem).split())
         raise DataError(f"{path}: cannot be read as zip ({reason}); damaged or misnamed: fetch it again") from None
 

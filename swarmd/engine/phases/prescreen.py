@@ -4,7 +4,7 @@ Writes `phase0_top500.json` (deterministic to the byte) and, beside it, how many
 evaluated goes to the daemon, which compares it with what this machine has done before.
 """
 
-from swarmd.engine.kernel.gpu import engine_for
+from swarmd.engine.backtest import screen_engine
 from swarmd.engine.market.timeframes import interval_name
 from swarmd.engine.phases.desk import Desk, json_bytes
 from swarmd.engine.phases.question import Question, mode_folder, question_of
@@ -44,7 +44,7 @@ def prescreen(order: WorkOrder, desk: Desk) -> ResultSummary:
         constraints=question.constraints,
         top=settings.top,
         watch=watch,
-        engine=engine_for(order.engine, say=desk.say),
+        engine=screen_engine(question.strategy, order.engine, say=desk.say),
         progress=meter.heard,
     )
     document = screening_document(

@@ -110,7 +110,9 @@ def screen_combinations(
         part = {name: column[start : start + SLICE] for name, column in columns.items()}
         slices.append(evaluate_many(bars, strategy, part, mode=mode, costs=costs, engine=engine, progress=heard))
         watch.lap("evaluate")
-    metrics = {name: np.concatenate([part[name] for part in slices]) for name in slices[0]}
+    metrics = slices[0]
+    if len(slices) > 1:
+        metrics = {name: np.concatenate([part[name] for part in slices]) for name in metrics}
     score = score_columns(metrics, rule)
     is_valid = meets(metrics, constraints)
     ranked = ranking(score, is_valid, top)

@@ -40,11 +40,11 @@ def screened(
     shorts = direction is Direction.LONG_SHORT
     entries, n_entries = entries_by_hand(prices, settled, shorts=shorts, stride=stride, n_rows=len(tape.row_open))
     n = len(settled) + 1
-    out = np.empty((1, 6))
+    out = np.empty((6, 1))
     screen_plain(
         tape, entries, n_entries, True, *wide, shorts, costs.factors(), exit_list(n), trade_list(n), out, 0
     )  # fmt: skip
-    return out[0].tolist()
+    return out[:, 0].tolist()
 
 
 def entries_by_hand(
