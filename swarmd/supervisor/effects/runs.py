@@ -25,6 +25,7 @@ from swarmd.supervisor.processes import Exit
 from swarmd.supervisor.sensors.runs import ended, evidence_of, launched
 
 _STACK_WITHIN_S = 2.0
+_STACK_TRIES = 8
 _LOG_TAIL_BYTES = 4096
 
 
@@ -87,6 +88,19 @@ async def _stack(pid: int) -> str:
     program = shutil.which("py-spy", path=f"{Path(sys.executable).parent}:/usr/local/bin:/usr/bin")
     if program is None:
         return "--- stack: py-spy is not installed\n"
+    told = ""
+    for _ in range(_STACK_TRIES):
+        told, is_whole = await _dump(program, pid)
+        if is_whole:
+            break
+    return told
+
+
+async def _dump(program: str, pid: int) -> tuple[str, bool]:
+    """What py-spy says of a process, and whether to leave it at that.
+
+    It reads while the process runs on: a frame that goes away under its eyes ends the dump, and the next is luckier.
+    """
     try:
         dump = await asyncio.create_subprocess_exec(
             program,
@@ -98,14 +112,15 @@ async def _stack(pid: int) -> str:
             stderr=asyncio.subprocess.STDOUT,
         )
     except OSError as error:
-        return f"--- stack: py-spy could not be started: {error.strerror}\n"
+        return f"--- stack: py-spy could not be started: {error.strerror}\n", True
     try:
         told, _ = await asyncio.wait_for(dump.communicate(), _STACK_WITHIN_S)
     except TimeoutError:
         # Not waited for: reading from a run in state D it may itself survive the signal. It is reaped when it ends.
         dump.kill()
-        return f"--- stack: py-spy gave none within {_STACK_WITHIN_S:g} s\n"
-    return f"--- stack (py-spy dump --nonblocking --pid {pid})\n{told.decode(errors='replace')}"
+        return f"--- stack: py-spy gave none within {_STACK_WITHIN_S:g} s\n", True
+    text = told.decode(errors="replace")
+    return f"--- stack (py-spy dump --nonblocking --pid {pid})\n{text}", dump.returncode == 0
 
 
 def _log_tail(path: Path) -> str:
