@@ -14,8 +14,8 @@ import numpy as np
 from numba import njit, prange
 from numpy.typing import NDArray
 
-from swarmd.engine.arrays import BoolArray, FloatArray, IntArray
-from swarmd.engine.kernel.costs import Costs
+from swarmd.engine.arrays import FloatArray, IntArray
+from swarmd.engine.kernel.crossing_screen import CrossingScreen
 from swarmd.engine.kernel.crossings import Ticks, interval_extremes, pair_crossings
 from swarmd.engine.kernel.entries import Clock, Entries, entries_of, entry_list, settled_entries_of
 from swarmd.engine.kernel.events import next_real_bar
@@ -24,8 +24,6 @@ from swarmd.engine.kernel.fold import SCREEN_METRICS, Factors, screen_plain
 from swarmd.engine.kernel.lines import Codes, EmaLines
 from swarmd.engine.kernel.marks import TradeList, trade_list
 from swarmd.engine.kernel.passage import passage_levels
-from swarmd.engine.kernel.plan import Direction
-from swarmd.engine.kernel.prices import PriceArrays
 from swarmd.engine.kernel.tape import Tape, tape_of
 from swarmd.engine.kernel.unowned import unowned
 
@@ -60,52 +58,28 @@ class Space(NamedTuple):
     trades: TradeList
 
 
-def needs_bar_scan(stop: FloatArray, *, direction: Direction, costs: Costs) -> BoolArray:
-    """Stops so wide that a short can be ruined at a bar close before they are touched: not for the fast fold."""
-    if direction is Direction.LONG:
-        return np.zeros(stop.shape, np.bool_)
-    return np.asarray(costs.short_base - (1.0 + stop) / costs.short_quantity <= 1e-9)
-
-
 def screen_crossings(
-    prices: PriceArrays,
-    lines: EmaLines,
-    *,
-    lead: int,
-    fast_of: IntArray,
-    slow_of: IntArray,
-    stop: FloatArray,
-    target: FloatArray,
-    direction: Direction,
-    costs: Costs,
-    progress: Callable[[int], None] | None = None,
+    asked: CrossingScreen, *, progress: Callable[[int], None] | None = None
 ) -> dict[str, NDArray[Any]]:
-    """Metrics of one vector per row of `fast_of`, `slow_of` (line indices), `stop` and `target` (fractions).
+    """The screening metrics, one value per vector asked for.
 
     `progress` hears 0 when all that the vectors share is prepared, and then the rows done since it last heard.
-
-    Raises
-    ------
-    ValueError
-        If a row needs the bar scan (`needs_bar_scan`).
     """
-    if needs_bar_scan(stop, direction=direction, costs=costs).any():
-        raise ValueError(f"screening: a stop of {stop.max()} lets shorts be ruined before it; run such vectors singly")
-    out = np.empty((len(SCREEN_METRICS), fast_of.size))
-    if fast_of.size:
+    prices, lines = asked.prices, asked.lines
+    out = np.empty((len(SCREEN_METRICS), asked.n_vectors))
+    if asked.n_vectors:
         stride = math.gcd(*np.unique(lines.factor).tolist())
-        clock = Clock(prices.n_bars, lead, -(-lead // stride), stride)
-        levels = passage_levels(np.concatenate((stop, target)))
-        tape = tape_of(prices, levels=levels, first_entry=clock.first_tick * stride - lead, entry_stride=stride)
+        clock = Clock(prices.n_bars, asked.lead, -(-asked.lead // stride), stride)
+        levels = passage_levels(np.concatenate((asked.stop, asked.target)))
+        tape = tape_of(prices, levels=levels, first_entry=clock.first_tick * stride - clock.lead, entry_stride=stride)
         real = next_real_bar(prices.synthetic) if prices.synthetic.any() else np.empty(0, np.int64)
-        vectors = _sorted_vectors(fast_of, slow_of, lines.factor, stop, target)
+        vectors = _sorted_vectors(asked)
         if progress is not None:
             progress(0)
         for group_from, group_to, n_vectors in _chunks(vectors):
             _screen_chunk(
-                group_from, group_to, vectors, lines, tape, clock, real,
-                direction is Direction.LONG_SHORT, costs.factors(), out,
-            )  # fmt: skip
+                group_from, group_to, vectors, lines, tape, clock, real, asked.shorts, asked.costs.factors(), out
+            )
             if progress is not None:
                 progress(n_vectors)
     columns: dict[str, NDArray[Any]] = dict(zip(SCREEN_METRICS, out, strict=True))
@@ -113,9 +87,8 @@ def screen_crossings(
     return columns
 
 
-def _sorted_vectors(
-    fast_of: IntArray, slow_of: IntArray, factor: IntArray, stop: FloatArray, target: FloatArray
-) -> Vectors:
+def _sorted_vectors(asked: CrossingScreen) -> Vectors:
+    factor, fast_of, slow_of = asked.lines.factor, asked.fast_of, asked.slow_of
     # By fast line, slow timeframe, slow line: one number each, for sorting by three keys takes three times as long.
     n_lines = factor.size
     order = np.argsort((fast_of * (factor.max(initial=0) + 1) + factor[slow_of]) * n_lines + slow_of, kind="stable")
@@ -124,7 +97,7 @@ def _sorted_vectors(
     starts = np.append(np.flatnonzero(is_first), order.size)
     # Threads take contiguous equal parts of a chunk: in sorted order one would get all the dear timeframes.
     group_order = np.random.default_rng(0).permutation(starts.size - 1)
-    return Vectors(order, starts, group_order, fast_of, slow_of, stop, target)
+    return Vectors(order, starts, group_order, fast_of, slow_of, asked.stop, asked.target)
 
 
 def _chunks(vectors: Vectors) -> Iterator[tuple[int, int, int]]:

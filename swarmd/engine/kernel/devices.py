@@ -13,13 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from swarmd.engine.arrays import FloatArray, IntArray
-from swarmd.engine.kernel.batch import needs_bar_scan
-from swarmd.engine.kernel.costs import Costs
+from swarmd.engine.kernel.crossing_screen import CrossingScreen
 from swarmd.engine.kernel.fold import SCREEN_METRICS
 from swarmd.engine.kernel.layout import Numbers, Work, checked, filled_screen, shared_by_all, sorted_work
-from swarmd.engine.kernel.lines import EmaLines
-from swarmd.engine.kernel.plan import Direction
-from swarmd.engine.kernel.prices import PriceArrays
 
 # About as many vectors as a large GPU has threads at a time: more at once would only take more memory.
 BATCH = 250_000
@@ -79,16 +75,8 @@ class Listeners:
 
 def screen_on(
     device: Device,
-    prices: PriceArrays,
-    lines: EmaLines,
+    asked: CrossingScreen,
     *,
-    lead: int,
-    fast_of: IntArray,
-    slow_of: IntArray,
-    stop: FloatArray,
-    target: FloatArray,
-    direction: Direction,
-    costs: Costs,
     listeners: Listeners,
     batch: int = BATCH,
 ) -> dict[str, NDArray[Any]]:
@@ -101,16 +89,11 @@ def screen_on(
     DeviceFull
         If the device has not even room for a small batch.
     """
-    if needs_bar_scan(stop, direction=direction, costs=costs).any():
-        raise ValueError(f"screening: a stop of {stop.max()} lets shorts be ruined before it; run such vectors singly")
-    out = np.empty((len(SCREEN_METRICS), fast_of.size))
-    if fast_of.size:
-        arrays, numbers = shared_by_all(
-            prices, lines, lead=lead, fast_of=fast_of, slow_of=slow_of, stop=stop, target=target,
-            direction=direction, costs=costs,
-        )  # fmt: skip
+    out = np.empty((len(SCREEN_METRICS), asked.n_vectors))
+    if asked.n_vectors:
+        arrays, numbers = shared_by_all(asked)
         listeners.lap("tape")
-        work = sorted_work(fast_of, slow_of, stop, target, n_lines=lines.factor.size, levels=arrays["levels"])
+        work = sorted_work(asked, levels=arrays["levels"])
         listeners.lap("sort")
         try:
             held = {name: device.upload(array) for name, array in arrays.items()}

@@ -18,13 +18,9 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from swarmd.engine.arrays import FloatArray, IntArray
-from swarmd.engine.kernel.costs import Costs
+from swarmd.engine.kernel.crossing_screen import CrossingScreen
 from swarmd.engine.kernel.devices import BATCH, Listeners, screen_on
 from swarmd.engine.kernel.layout import DEVICE_OPTIONS, KERNELS, device_source
-from swarmd.engine.kernel.lines import EmaLines
-from swarmd.engine.kernel.plan import Direction
-from swarmd.engine.kernel.prices import PriceArrays
 
 VISIBLE = "CUDA_VISIBLE_DEVICES"
 # As `__launch_bounds__` in portable.h says.
@@ -41,16 +37,8 @@ class GpuUnavailable(ValueError):  # noqa: N818
 
 
 def screen_crossings_gpu(
-    prices: PriceArrays,
-    lines: EmaLines,
+    asked: CrossingScreen,
     *,
-    lead: int,
-    fast_of: IntArray,
-    slow_of: IntArray,
-    stop: FloatArray,
-    target: FloatArray,
-    direction: Direction,
-    costs: Costs,
     progress: Callable[[int], None] | None = None,
     log: Callable[[str], None] | None = None,
     lap: Callable[[str], None] | None = None,
@@ -75,8 +63,7 @@ def screen_crossings_gpu(
         If a row needs the bar scan.
     """
     return screen_on(
-        open_gpu(), prices, lines, lead=lead, fast_of=fast_of, slow_of=slow_of, stop=stop, target=target,
-        direction=direction, costs=costs, batch=batch,
+        open_gpu(), asked, batch=batch,
         listeners=Listeners(progress or _unheard, log or _to_stderr, lap or _unheard),
     )  # fmt: skip
 

@@ -14,12 +14,10 @@ from numba import njit
 from numpy.typing import NDArray
 
 from swarmd.engine.arrays import FloatArray, IntArray
-from swarmd.engine.kernel.costs import Costs
+from swarmd.engine.kernel.crossing_screen import CrossingScreen
 from swarmd.engine.kernel.events import next_real_bar
-from swarmd.engine.kernel.lines import CHECKPOINT_EVERY, EmaLines
+from swarmd.engine.kernel.lines import CHECKPOINT_EVERY
 from swarmd.engine.kernel.passage import N_LEVELS, passage_levels
-from swarmd.engine.kernel.plan import Direction
-from swarmd.engine.kernel.prices import PriceArrays
 from swarmd.engine.kernel.tape import tape_of
 
 _FOLDER = Path(__file__).parent
@@ -89,55 +87,41 @@ def device_source() -> str:
     return f'{before}#line 1 "{_HEADER.name}"\n{_HEADER.read_text()}#line {rest} "{SOURCE.name}"\n{after}'
 
 
-def shared_by_all(
-    prices: PriceArrays,
-    lines: EmaLines,
-    *,
-    lead: int,
-    fast_of: IntArray,
-    slow_of: IntArray,
-    stop: FloatArray,
-    target: FloatArray,
-    direction: Direction,
-    costs: Costs,
-) -> tuple[Arrays, Numbers]:
+def shared_by_all(asked: CrossingScreen) -> tuple[Arrays, Numbers]:
     """The fields of the struct that all vectors share. `next_real` is absent where every bar is real."""
+    prices, lines, lead = asked.prices, asked.lines, asked.lead
     is_used = np.zeros(lines.factor.size, np.bool_)
-    is_used[fast_of] = is_used[slow_of] = True
+    is_used[asked.fast_of] = is_used[asked.slow_of] = True
     stride = math.gcd(*lines.factor[is_used].tolist())
     first_entry = -lead % stride
     n_entries = max(0, -(-(prices.n_bars - first_entry) // stride))
-    levels = passage_levels(np.concatenate((stop, target)))
+    levels = passage_levels(np.concatenate((asked.stop, asked.target)))
     tape = tape_of(prices, levels=levels, first_entry=first_entry, entry_stride=stride)
-    passages = tape.passages
-    if passages.shape[0] == n_entries:
-        # For entries off the grid of the table: a row that promises nothing.
-        passages = np.concatenate((passages, np.zeros((1, 2 * N_LEVELS), passages.dtype)))
     arrays: Arrays = {
         "bars": tape.bars, "close": tape.close, "block_low": tape.block_low, "block_high": tape.block_high,
         "block_close_low": tape.block_close_low, "block_close_high": tape.block_close_high,
         "day_of_bar": tape.day_of_bar, "day_close": tape.day_close, "day_sums": tape.day_sums,
-        "levels": tape.levels, "passages": passages,
+        "levels": tape.levels, "passages": tape.passages,
         "codes": lines.codes, "line_start": lines.start, "line_factor": lines.factor, "line_first": lines.first,
         "valid_time": lines.valid_time, "alpha": lines.alpha, "checkpoints": lines.checkpoints,
         "checkpoint_start": lines.checkpoint_start, "closes": lines.closes, "close_start": lines.close_start,
     }  # fmt: skip
     if prices.synthetic.any():
         arrays["next_real"] = next_real_bar(prices.synthetic).astype(np.int32)
-    long_in, long_out, short_quantity, short_out, short_base = costs.factors()
+    long_in, long_out, short_quantity, short_out, short_base = asked.costs.factors()
     numbers: Numbers = {
         "n_bars": prices.n_bars, "n_days": prices.day_ends.size, "first_entry": first_entry, "stride": stride,
         "n_entries": n_entries, "lead": lead, "checkpoint_every": CHECKPOINT_EVERY,
-        "shorts": int(direction is Direction.LONG_SHORT), "long_in": long_in, "long_out": long_out,
+        "shorts": int(asked.shorts), "long_in": long_in, "long_out": long_out,
         "short_quantity": short_quantity, "short_out": short_out, "short_base": short_base,
     }  # fmt: skip
     return {name: checked(name, array) for name, array in arrays.items()}, numbers
 
 
-def sorted_work(
-    fast_of: IntArray, slow_of: IntArray, stop: FloatArray, target: FloatArray, *, n_lines: int, levels: FloatArray
-) -> Work:
+def sorted_work(asked: CrossingScreen, *, levels: FloatArray) -> Work:
     """By pair, and within a pair by stop and target, so that threads side by side do nearly the same."""
+    fast_of, slow_of, stop, target = asked.fast_of, asked.slow_of, asked.stop, asked.target
+    n_lines = asked.lines.factor.size
     order = np.arange(fast_of.size, dtype=np.int64)
     for keys, n_keys in (
         (_nearness(levels, stop, target), (N_LEVELS + 1) ** 2),

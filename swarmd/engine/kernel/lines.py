@@ -21,7 +21,7 @@ from swarmd.engine.arrays import FloatArray, IntArray
 
 Codes = NDArray[np.int16]
 
-CHECKPOINT_SHIFT = 4
+CHECKPOINT_SHIFT = 5
 CHECKPOINT_EVERY = 1 << CHECKPOINT_SHIFT
 # So many codes may be read past the end of any line: the crossings are looked for in whole vectors.
 PADDING = 96

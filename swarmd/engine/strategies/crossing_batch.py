@@ -10,8 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from swarmd.engine.arrays import BoolArray, IntArray
-from swarmd.engine.kernel.batch import needs_bar_scan, screen_crossings
+from swarmd.engine.kernel.batch import screen_crossings
 from swarmd.engine.kernel.costs import Costs
+from swarmd.engine.kernel.crossing_screen import CrossingScreen, needs_bar_scan
 from swarmd.engine.kernel.gpu import ScreenEngine, screen_crossings_gpu
 from swarmd.engine.kernel.lines import ClosesOf, EmaLines, ema_lines
 from swarmd.engine.kernel.plan import Direction
@@ -44,13 +45,18 @@ class CrossingBatch:
         progress: Progress | None,
         engine: ScreenEngine = "cpu",
     ) -> dict[str, NDArray[Any]]:
-        bars = self.bars
-        prices = PriceArrays(bars.open, bars.high, bars.low, bars.close, bars.synthetic, day_end_bars(bars.open_time))
-        lines, fast_of, slow_of = self._lines(columns)
         screen = screen_crossings_gpu if engine == "gpu" else screen_crossings
-        return screen(
-            prices,
-            lines,
+        return screen(self.asked(columns, direction=direction, costs=costs), progress=progress)
+
+    def asked(self, columns: Columns, *, direction: Direction, costs: Costs) -> CrossingScreen:
+        """The rows as the kernels take them, each line computed once."""
+        bars = self.bars
+        lines, fast_of, slow_of = self._lines(columns)
+        return CrossingScreen(
+            prices=PriceArrays(
+                bars.open, bars.high, bars.low, bars.close, bars.synthetic, day_end_bars(bars.open_time)
+            ),
+            lines=lines,
             lead=self.lead,
             fast_of=fast_of,
             slow_of=slow_of,
@@ -58,7 +64,6 @@ class CrossingBatch:
             target=np.ascontiguousarray(columns[self.target], np.float64),
             direction=direction,
             costs=costs,
-            progress=progress,
         )
 
     def _lines(self, columns: Columns) -> tuple[EmaLines, IntArray, IntArray]:

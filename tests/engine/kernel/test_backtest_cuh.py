@@ -9,15 +9,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from price_builders import KINDS, awkward_bars, prices_of, real_btc
-from screen_builders import STRATEGY, Columns, assert_same_bits, by_numba, on_device, random_vectors, screened
+from price_builders import KINDS, awkward_bars, real_btc
+from screen_builders import STRATEGY, Columns, asked, assert_same_bits, by_numba, on_device, random_vectors
 
 from swarmd.engine.backtest import run_backtest
 from swarmd.engine.kernel.costs import Costs
 from swarmd.engine.kernel.devices import LEAST_BATCH, DeviceFull, Listeners, screen_on
 from swarmd.engine.kernel.host_build import COMPILER, HostDevice, build_for_host
 from swarmd.engine.kernel.layout import DEVICE_OPTIONS, POINTERS, SCREEN, SOURCE, device_source, filled_screen
-from swarmd.engine.kernel.plan import Direction
 from swarmd.engine.market.bars import Bars
 from swarmd.engine.strategies.registry import strategy_named
 
@@ -138,11 +137,9 @@ def test_order_of_the_vectors_and_size_of_the_batches_change_no_bit(device: Host
 
 def test_no_vectors_give_empty_columns(device: HostDevice):
     bars = awkward_bars("walk", 3000, 1)
-    given = screened(bars, random_vectors(5, 1))
-    none = given._replace(**{name: getattr(given, name)[:0] for name in ("fast_of", "slow_of", "stop", "target")})
-    found = screen_on(
-        device, prices_of(bars), **none._asdict(), direction=Direction.LONG, costs=Costs(), listeners=Listeners()
-    )
+    given = asked(bars, random_vectors(5, 1), mode="balanced")
+    none = replace(given, **{name: getattr(given, name)[:0] for name in ("fast_of", "slow_of", "stop", "target")})
+    found = screen_on(device, none, listeners=Listeners())
     assert {name: column.size for name, column in found.items()} == dict.fromkeys(found, 0)
     assert found["total_trades"].dtype == np.int64
 
@@ -151,10 +148,7 @@ def test_a_stop_behind_which_a_short_is_ruined_is_refused(device: HostDevice):
     bars, columns = awkward_bars("walk", 3000, 1), random_vectors(5, 1)
     columns["sl"][3] = 1.2
     with pytest.raises(ValueError, match=r"a stop of 1.2 lets shorts be ruined"):
-        screen_on(
-            device, prices_of(bars), **screened(bars, columns)._asdict(), direction=Direction.LONG_SHORT,
-            costs=Costs(), listeners=Listeners(),
-        )  # fmt: skip
+        on_device(device, bars, columns, mode="aggressive")
 
 
 # -- when memory runs out -------------------------------------------------------------------------------------------

@@ -6,13 +6,11 @@ from collections.abc import Iterator
 
 import numpy as np
 import pytest
-from price_builders import KINDS, awkward_bars, prices_of, real_btc
-from screen_builders import assert_same_bits, by_numba, on_device, random_vectors, screened
+from price_builders import KINDS, awkward_bars, real_btc
+from screen_builders import asked, assert_same_bits, by_numba, on_device, random_vectors
 
-from swarmd.engine.kernel.costs import Costs
 from swarmd.engine.kernel.devices import DeviceFull, in_batches
 from swarmd.engine.kernel.gpu import VISIBLE, CupyDevice, GpuUnavailable, engine_for, open_gpu, screen_crossings_gpu
-from swarmd.engine.kernel.plan import Direction
 from swarmd.engine.search.score import Constraints, ScoreRule, meets, ranking, score_columns
 
 
@@ -58,9 +56,7 @@ def test_a_gpu_ranks_the_same_500_of_real_bars(gpu: CupyDevice, mode: str):
 
 def test_the_first_batch_is_announced_on_stderr(gpu: CupyDevice, capsys: pytest.CaptureFixture[str]):
     bars, columns = awkward_bars("walk", 4000, 1), random_vectors(600, 1)
-    screen_crossings_gpu(
-        prices_of(bars), **screened(bars, columns)._asdict(), direction=Direction.LONG, costs=Costs(), batch=300
-    )
+    screen_crossings_gpu(asked(bars, columns, mode="balanced"), batch=300)
     assert capsys.readouterr().err.splitlines() == [
         f"Batch {number}/2: 300 combinations on {gpu.name}" for number in (1, 2)
     ]
