@@ -87,14 +87,14 @@ def _outcome(view: View, incident: Incident, run: Throughput | None, now: Millis
         speed, mark = run.speed, run.mark
         if mark is None:
             return (
-                f"{run.id} began a new record of {speed.per_cpu:.3g} combo-bars per processor second, {after} ms later"
+                f"{run.id} began a new record of {speed.per_cpu:.3g} combo-bars per processor second, {spoken(after)} later"
             )
         cpu, wall = speed.per_cpu / mark.per_cpu, speed.per_thread / mark.per_thread
         return (
-            f"{run.id} reached {cpu:.0%} of the record in processor time and {wall:.0%} by the clock, {after} ms later"
+            f"{run.id} reached {cpu:.0%} of the record in processor time and {wall:.0%} by the clock, {spoken(after)} later"
         )
     if now <= incident.due:
         return None
     if run is None or run.at <= incident.opened_at:
-        return f"not verified: no prescreen of this work was measured in {after} ms"
-    return f"still slow after {after} ms, the last time in {run.id}: what was done about it was no remedy"
+        return f"not verified: no prescreen of this work was measured in {spoken(after)}"
+    return f"still slow after {spoken(after)}, the last time in {run.id}: what was done about it was no remedy"

@@ -9,7 +9,7 @@ from swarmd.agents.rules.throughput import REST, resting
 from swarmd.agents.util_controller import decide
 from swarmd.state.actions import Action, CloseIncident, OpenIncident, SetLane
 from swarmd.state.records.lane import LaneStatus
-from swarmd.state.units import DAY
+from swarmd.state.units import DAY, spoken
 from swarmd.state.view import View
 
 WORK = a_speed().work
@@ -81,7 +81,7 @@ def test_the_next_run_within_bounds_closes_it_and_says_what_it_reached() -> None
     (closed,) = wishes(*runs, now=5_600, incidents=[known()])
     assert closed == CloseIncident(
         incident=known().id,
-        reason="r2 reached 91% of the record in processor time and 100% by the clock, 5000 ms later",
+        reason="r2 reached 91% of the record in processor time and 100% by the clock, 5 s later",
         caused_by=(known().id,),
     )
 
@@ -95,7 +95,7 @@ def test_what_is_not_measured_again_is_closed_in_the_end_and_said_to_be_unverifi
     slow = a_throughput(at=500, speed=DEAR)
     assert wishes(slow, now=DAY, incidents=[known()]) == []
     (closed,) = wishes(slow, now=DAY + 1, incidents=[known()])
-    assert closed.reason == f"not verified: no prescreen of this work was measured in {DAY + 1 - 600} ms"
+    assert closed.reason == f"not verified: no prescreen of this work was measured in {spoken(DAY + 1 - 600)}"
     again = a_throughput("r2", at=9_000, speed=DEAR)
     (closed,) = wishes(slow, again, now=DAY + 1, incidents=[known()])
     assert closed.reason.startswith("still slow after")
