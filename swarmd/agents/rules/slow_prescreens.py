@@ -82,19 +82,15 @@ def _remedy(slow: Slowdown, rested: Lane | None, n_open: int) -> str:
 
 def _outcome(view: View, incident: Incident, run: Throughput | None, now: Millis) -> str | None:
     """What came of it; None as long as the work was not measured again in time."""
-    after = now - incident.opened_at
+    after = spoken(now - incident.opened_at)
     if run is not None and slowdown(run, view.policy) is None:
         speed, mark = run.speed, run.mark
         if mark is None:
-            return (
-                f"{run.id} began a new record of {speed.per_cpu:.3g} combo-bars per processor second, {spoken(after)} later"
-            )
+            return f"{run.id} began a new record of {speed.per_cpu:.3g} combo-bars per processor second, {after} later"
         cpu, wall = speed.per_cpu / mark.per_cpu, speed.per_thread / mark.per_thread
-        return (
-            f"{run.id} reached {cpu:.0%} of the record in processor time and {wall:.0%} by the clock, {spoken(after)} later"
-        )
+        return f"{run.id} reached {cpu:.0%} of the record in processor time and {wall:.0%} by the clock, {after} later"
     if now <= incident.due:
         return None
     if run is None or run.at <= incident.opened_at:
-        return f"not verified: no prescreen of this work was measured in {spoken(after)}"
-    return f"still slow after {spoken(after)}, the last time in {run.id}: what was done about it was no remedy"
+        return f"not verified: no prescreen of this work was measured in {after}"
+    return f"still slow after {after}, the last time in {run.id}: what was done about it was no remedy"
