@@ -15,7 +15,7 @@ from numba import njit, prange
 from numpy.typing import NDArray
 
 from swarmd.engine.arrays import FloatArray, IntArray
-from swarmd.engine.kernel.crossing_screen import CrossingScreen
+from swarmd.engine.kernel.crossing_screen import CrossingScreen, LineNumbers
 from swarmd.engine.kernel.crossings import Ticks, interval_extremes, pair_crossings
 from swarmd.engine.kernel.entries import Clock, Entries, entries_of, entry_list, settled_entries_of
 from swarmd.engine.kernel.events import next_real_bar
@@ -40,8 +40,8 @@ class Vectors(NamedTuple):
     order: IntArray
     group_start: IntArray
     group_order: IntArray
-    fast: IntArray
-    slow: IntArray
+    fast: LineNumbers
+    slow: LineNumbers
     stop: FloatArray
     target: FloatArray
 

@@ -6,12 +6,16 @@ One question for both ways of answering it, `batch` on the CPU and `gpu`; made b
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
-from swarmd.engine.arrays import BoolArray, FloatArray, IntArray
+from swarmd.engine.arrays import BoolArray, FloatArray
 from swarmd.engine.kernel.costs import Costs
 from swarmd.engine.kernel.lines import EmaLines
 from swarmd.engine.kernel.plan import Direction
 from swarmd.engine.kernel.prices import PriceArrays
+
+# Half the size of the engine's usual integers: there is one per vector and line.
+LineNumbers = NDArray[np.int32]
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,8 +33,8 @@ class CrossingScreen:
     prices: PriceArrays
     lines: EmaLines
     lead: int
-    fast_of: IntArray
-    slow_of: IntArray
+    fast_of: LineNumbers
+    slow_of: LineNumbers
     stop: FloatArray
     target: FloatArray
     direction: Direction

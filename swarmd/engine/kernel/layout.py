@@ -154,7 +154,7 @@ def _nearness(levels: FloatArray, stop: FloatArray, target: FloatArray) -> IntAr
 
 
 @njit(cache=True)
-def _stable_order(keys: IntArray, order: IntArray, n_keys: int) -> IntArray:
+def _stable_order(keys: NDArray[Any], order: IntArray, n_keys: int) -> IntArray:
     """`order` sorted by `keys[order]`; rows of equal keys stay as they were. Counting, for it is linear."""
     place = np.zeros(n_keys + 1, np.int64)
     for key in keys:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from swarmd.engine.arrays import BoolArray, IntArray
 from swarmd.engine.kernel.batch import screen_crossings
 from swarmd.engine.kernel.costs import Costs
-from swarmd.engine.kernel.crossing_screen import CrossingScreen, needs_bar_scan
+from swarmd.engine.kernel.crossing_screen import CrossingScreen, LineNumbers, needs_bar_scan
 from swarmd.engine.kernel.gpu import ScreenEngine, screen_crossings_gpu
 from swarmd.engine.kernel.lines import ClosesOf, EmaLines, ema_lines
 from swarmd.engine.kernel.plan import Direction
@@ -66,7 +66,7 @@ class CrossingBatch:
             costs=costs,
         )
 
-    def _lines(self, columns: Columns) -> tuple[EmaLines, IntArray, IntArray]:
+    def _lines(self, columns: Columns) -> tuple[EmaLines, LineNumbers, LineNumbers]:
         """The distinct lines among the rows, and each row's fast and slow one."""
         longest = max(int(np.max(columns[length])) for _, length in (self.fast, self.slow))
         fast, slow = (self._asked(columns, *leg, longest) for leg in (self.fast, self.slow))
@@ -74,7 +74,7 @@ class CrossingBatch:
         is_asked = np.zeros(max(int(fast.max()), int(slow.max())) + 1, np.bool_)
         is_asked[fast] = is_asked[slow] = True
         asked = np.flatnonzero(is_asked)
-        number = np.cumsum(is_asked) - 1
+        number = np.cumsum(is_asked, dtype=np.int32) - np.int32(1)
         minutes, lengths = asked // (longest + 1), asked % (longest + 1)
         timeframes = [self._closes(int(tf), lengths[minutes == tf]) for tf in np.unique(minutes)]
         lines = ema_lines(timeframes, bars_per_day=DAY_MS // (self.bars.interval_minutes * MINUTE_MS))
