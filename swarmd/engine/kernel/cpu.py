@@ -7,12 +7,13 @@ import math
 
 import numpy as np
 
+from swarmd.engine.arrays import FloatArray, IntArray
 from swarmd.engine.kernel import scan
 from swarmd.engine.kernel.costs import Costs
 from swarmd.engine.kernel.events import Events, on_real_bars
 from swarmd.engine.kernel.plan import Direction, ExitPlan, Leg
 from swarmd.engine.kernel.prices import PriceArrays
-from swarmd.engine.kernel.trades import Outcome, round_trips
+from swarmd.engine.kernel.trades import Outcome, Trades, round_trips
 
 
 def simulate(prices: PriceArrays, events: Events, *, plan: ExitPlan, direction: Direction, costs: Costs) -> Outcome:
@@ -45,8 +46,13 @@ def simulate(prices: PriceArrays, events: Events, *, plan: ExitPlan, direction: 
         whole,
         real,
     )
-    whole, real = whole[:n_trades], real[:n_trades]
-    trades = round_trips(
+    trades = recorded_trades(whole[:n_trades], real[:n_trades], size=plan.size, costs=costs)
+    return Outcome(trades, equity)
+
+
+def recorded_trades(whole: IntArray, real: FloatArray, *, size: float, costs: Costs) -> Trades:
+    """The trades that a kernel wrote down in the columns `scan` names, one row each."""
+    return round_trips(
         entry_bar=whole[:, scan.ENTRY_BAR].copy(),
         exit_bar=whole[:, scan.EXIT_BAR].copy(),
         side=whole[:, scan.SIDE].copy(),
@@ -56,7 +62,6 @@ def simulate(prices: PriceArrays, events: Events, *, plan: ExitPlan, direction: 
         equity_after=real[:, scan.EQUITY_AFTER].copy(),
         growth=real[:, scan.GROWTH].copy(),
         reason=whole[:, scan.REASON].copy(),
-        size=plan.size,
+        size=size,
         costs=costs,
     )
-    return Outcome(trades, equity)

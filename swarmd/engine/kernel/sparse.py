@@ -13,15 +13,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from swarmd.engine.arrays import IntArray
-from swarmd.engine.kernel import scan
 from swarmd.engine.kernel.costs import Costs
+from swarmd.engine.kernel.cpu import recorded_trades
 from swarmd.engine.kernel.events import Events, on_real_bars
 from swarmd.engine.kernel.fold import SCREEN_METRICS, Factors
 from swarmd.engine.kernel.plan import Direction, ExitPlan, Leg
 from swarmd.engine.kernel.sparse_marks import new_curve
 from swarmd.engine.kernel.sparse_run import Plans, TradeRows, run_parts, run_rows
 from swarmd.engine.kernel.sparse_tables import SparseTables
-from swarmd.engine.kernel.trades import Trades, round_trips
+from swarmd.engine.kernel.trades import Trades
 
 
 def sparse_metrics(
@@ -46,20 +46,7 @@ def sparse_trades(
     out, curve = np.empty((1, len(SCREEN_METRICS))), new_curve(tables.day_ends.size)
     run_rows(tables, bar, side, plans_of([plan]), *_market(direction, costs), 0, 1, curve, rows, out)
     n_trades = int(out[0, 0])
-    whole, real = rows.whole[:n_trades], rows.real[:n_trades]
-    return round_trips(
-        entry_bar=whole[:, scan.ENTRY_BAR].copy(),
-        exit_bar=whole[:, scan.EXIT_BAR].copy(),
-        side=whole[:, scan.SIDE].copy(),
-        entry_price=real[:, scan.ENTRY_PRICE].copy(),
-        exit_price=real[:, scan.EXIT_PRICE].copy(),
-        equity_before=real[:, scan.EQUITY_BEFORE].copy(),
-        equity_after=real[:, scan.EQUITY_AFTER].copy(),
-        growth=real[:, scan.GROWTH].copy(),
-        reason=whole[:, scan.REASON].copy(),
-        size=plan.size,
-        costs=costs,
-    )
+    return recorded_trades(rows.whole[:n_trades], rows.real[:n_trades], size=plan.size, costs=costs)
 
 
 def screen_events(
