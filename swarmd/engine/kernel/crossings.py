@@ -20,7 +20,7 @@ from swarmd.engine.arrays import FloatArray, IntArray
 from swarmd.engine.kernel.events import Events, no_events
 from swarmd.engine.kernel.lines import Codes, EmaLines, value_at
 from swarmd.engine.kernel.unowned import unowned
-from swarmd.engine.kernel.vectors import above_of_64, compare_16, lowest_bit
+from swarmd.engine.kernel.vectors import above_of_64, compare_16, lowest_bit, prefetch
 
 Ticks = NDArray[np.int32]
 _ONE = np.uint64(1)
@@ -144,6 +144,9 @@ def pair_crossings(
     was_above, was_below = np.uint64(above), np.uint64(1 - above)
     word = first & ~63
     while word < end:
+        # The slow line is read once, from far away: two cache lines a word, eight words ahead.
+        prefetch(slow_codes, np.int64(word + 8 * 64))
+        prefetch(slow_codes, np.int64(word + 8 * 64 + 32))
         all_above = above_of_64(lowest, slow_codes, word)
         all_below = above_of_64(slow_codes, highest, word)
         live = _ALL

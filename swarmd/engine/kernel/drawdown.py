@@ -1,9 +1,10 @@
 """The worst fall of one screened vector, settled lazily: the second half of `fold`.
 
 During the fold each trade gets bounds on its marks: they lie between stop and target, and day ends and exits give some
-marks exactly. Afterwards only trades that could still hold the worst mark are looked at closely, which is some six
-ranges of closes per vector instead of every bar. Bounds steer the search only; the value kept is always an exact
-minimum of equity over peak, so it is the reference's to the last bit.
+marks exactly. Afterwards only trades that could still hold the worst mark are looked at closely, and of those before
+them only the ones that could have raised the peak, the likeliest first: some six ranges of closes per vector instead
+of every bar. Bounds steer the search only; the value kept is always an exact minimum of equity over peak, so it is the
+reference's to the last bit.
 
 Indices are made unsigned where they are used: for a signed one numba tests whether it counts from the end.
 """
@@ -18,6 +19,7 @@ from swarmd.engine.kernel.marks import TradeList, levels_reached, mark_of
 from swarmd.engine.kernel.passage import BLOCK_BARS, BLOCK_SHIFT, N_LEVELS
 from swarmd.engine.kernel.tape import Tape
 from swarmd.engine.kernel.unowned import unowned
+from swarmd.engine.kernel.vectors import extremes
 
 # Pruning tests lean to the careful side by this much; it decides what is looked at, never what is kept.
 SLACK = 1.0 + 1e-15
@@ -29,19 +31,22 @@ def _close_range(
 ) -> tuple[float, float]:
     """Lowest and highest close of the bars [start, stop)."""
     low = high = close[np.uint32(start)]
-    first, last = (start + BLOCK_BARS - 1) >> BLOCK_SHIFT, stop >> BLOCK_SHIFT
-    edge = stop
-    if first < last:
-        for block in range(first, last):
-            low = min(low, block_low[np.uint32(block)])
-            high = max(high, block_high[np.uint32(block)])
-        for u in range(last << BLOCK_SHIFT, stop):
+    if stop - start < BLOCK_BARS:
+        for u in range(start + 1, stop):
             low = min(low, close[np.uint32(u)])
             high = max(high, close[np.uint32(u)])
-        edge = first << BLOCK_SHIFT
-    for u in range(start, edge):
-        low = min(low, close[np.uint32(u)])
-        high = max(high, close[np.uint32(u)])
+        return low, high
+    # The first sixteen and the last sixteen bars, and the whole blocks between.
+    low, high = extremes(close, close, start, start + BLOCK_BARS)
+    end_low, end_high = extremes(close, close, stop - BLOCK_BARS, stop)
+    low, high = min(low, end_low), max(high, end_high)
+    first, last = (start + BLOCK_BARS - 1) >> BLOCK_SHIFT, stop >> BLOCK_SHIFT
+    if last - first >= BLOCK_BARS:
+        inner_low, inner_high = extremes(block_low, block_high, first, last)
+        return min(low, inner_low), max(high, inner_high)
+    for block in range(first, last):
+        low = min(low, block_low[np.uint32(block)])
+        high = max(high, block_high[np.uint32(block)])
     return low, high
 
 
@@ -91,21 +96,38 @@ def worst_ratio(
                 low = min(low, after)
             if not low < peak_highs[k] * worst * SLACK:
                 continue
-        while settled < trade:
-            if highs[settled] > max(peak, peak_lows[settled]):
-                one = np.uint32(entry_at[settled])
-                is_long = sides[one] > 0
-                low, high = _close_range(close, block_low, block_high, int(bars[one]), int(exit_bars[one]))
-                cost = prices[one] * (long_in if is_long else short_quantity)
-                best = mark_of(1 if is_long else -1, befores[settled], high if is_long else low, cost, short_base)
-                peak = max(peak, best)
-            settled += 1
-        peak = max(peak, peak_lows[k])
-        peak_after = peak
+        low = high = entry
+        mark_low, mark_high = np.inf, 0.0
         if u > e:
             low, high = _close_range(close, block_low, block_high, e, u)
             mark_high = mark_of(side, before, high if side > 0 else low, paid, short_base)
             mark_low = mark_of(side, before, low if side > 0 else high, paid, short_base)
+            highs[k] = mark_high
+            if not (min(mark_low, after) if is_flat_after else mark_low) < peak_highs[k] * worst * SLACK:
+                continue
+        # The exact peak before this trade. The highest bound first: after it most of the others need no look.
+        peak = max(peak, peak_lows[k])
+        while True:
+            bound = peak
+            highest = -1
+            for earlier in range(settled, trade):
+                if highs[np.uint32(earlier)] > bound:
+                    bound = highs[np.uint32(earlier)]
+                    highest = earlier
+            if highest < 0:
+                break
+            one = np.uint32(entry_at[np.uint32(highest)])
+            is_long = sides[one] > 0
+            lowest_close, highest_close = _close_range(
+                close, block_low, block_high, int(bars[one]), int(exit_bars[one])
+            )
+            cost = prices[one] * (long_in if is_long else short_quantity)
+            best = highest_close if is_long else lowest_close
+            peak = max(peak, mark_of(1 if is_long else -1, befores[np.uint32(highest)], best, cost, short_base))
+            highs[np.uint32(highest)] = 0.0
+        settled = trade + 1
+        peak_after = peak
+        if u > e:
             if mark_high > peak:
                 # A new peak inside the trade: a trough counts against it only if it came later.
                 if mark_low < mark_high * worst * SLACK:
@@ -122,4 +144,5 @@ def worst_ratio(
             peak_after = max(peak_after, after)
             if after < peak_after * worst * SLACK:
                 worst = min(worst, after / peak_after)
+        peak = peak_after
     return worst

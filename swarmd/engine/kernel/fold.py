@@ -59,9 +59,9 @@ def screen_plain(
     n_bars = tape.close.size
     # Taken out of their tuples once, and without their owners: counting references took longer than the work.
     bars, slots, sides = unowned(entries.bar), unowned(entries.slot), unowned(entries.side)
-    entry_days, until_days, entry_prices = unowned(entries.day), unowned(entries.until_day), unowned(entries.entry)
+    entry_days, entry_prices, exit_days = unowned(entries.day), unowned(entries.entry), unowned(exits.day)
     exit_bars, exit_prices, kinds = unowned(exits.bar), unowned(exits.price), unowned(exits.kind)
-    day_of_bar, day_close, sums = unowned(tape.day_of_bar), unowned(tape.day_close), unowned(tape.day_sums)
+    day_close, sums = unowned(tape.day_close), unowned(tape.day_sums)
     levels, passages = unowned(tape.levels), unowned(tape.passages)
     entry_at, before, flat_after = unowned(trades.entry_at), unowned(trades.before), unowned(trades.is_flat_after)
     lows, highs = unowned(trades.mark_low), unowned(trades.mark_high)
@@ -88,7 +88,7 @@ def screen_plain(
         entry, price = entry_prices[at], exit_prices[at]
         entry_day = np.uint32(entry_days[at])
         by_signal = kind == AT_EVENT
-        day = np.uint32(until_days[at] if by_signal else day_of_bar[np.uint32(u)])
+        day = np.uint32(exit_days[at])
         if u == n_bars:
             by_signal = False
             u -= 1

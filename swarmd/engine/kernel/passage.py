@@ -11,7 +11,7 @@ import numpy as np
 from numba import njit, prange
 from numpy.typing import NDArray
 
-from swarmd.engine.arrays import FloatArray
+from swarmd.engine.arrays import FloatArray, aligned_empty
 
 BLOCK_SHIFT = 4
 BLOCK_BARS = 1 << BLOCK_SHIFT
@@ -93,7 +93,6 @@ def _passages(
             table[row, N_LEVELS + level] = u - entry
 
 
-@njit(cache=True, parallel=True)
 def first_passages(
     open_: FloatArray,
     high: FloatArray,
@@ -110,12 +109,29 @@ def first_passages(
     at the horizon. 0 means the entry bar itself, and is all that the last row says: it is for entries at other bars.
     """
     n_rows = max(0, (open_.size - first + stride - 1) // stride)
-    table = np.empty((n_rows + 1, 2 * N_LEVELS), np.uint16)
+    # A row is a cache line, and asked for ahead as one.
+    table = aligned_empty((n_rows + 1, 2 * N_LEVELS), np.uint16)
     table[n_rows] = 0
+    _all_passages(open_, high, low, block_low, block_high, levels, first, stride, table)
+    return table
+
+
+@njit(cache=True, parallel=True)
+def _all_passages(
+    open_: FloatArray,
+    high: FloatArray,
+    low: FloatArray,
+    block_low: FloatArray,
+    block_high: FloatArray,
+    levels: FloatArray,
+    first: int,
+    stride: int,
+    table: PassageTable,
+) -> None:
+    n_rows = table.shape[0] - 1
     parts = 64
     for part in prange(parts):
         _passages(
             open_, high, low, block_low, block_high, levels, first, stride, table,
             n_rows * part // parts, n_rows * (part + 1) // parts,
         )  # fmt: skip
-    return table

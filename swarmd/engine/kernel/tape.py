@@ -9,7 +9,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from swarmd.engine.arrays import FloatArray, IntArray
+from swarmd.engine.arrays import FloatArray, IntArray, aligned_empty
 from swarmd.engine.kernel.passage import PassageTable, block_maxima, block_minima, first_passages
 from swarmd.engine.kernel.prices import PriceArrays
 
@@ -58,7 +58,11 @@ def tape_of(prices: PriceArrays, *, levels: FloatArray, first_entry: int, entry_
     day_of_bar = np.repeat(np.arange(n_days, dtype=np.int32), np.diff(prices.day_ends, prepend=-1))
     entry_bars = np.arange(first_entry, prices.n_bars, entry_stride)
     return Tape(
-        bars=np.stack([prices.high, prices.low, prices.open, prices.close], axis=1),
+        bars=np.stack(
+            [prices.high, prices.low, prices.open, prices.close],
+            axis=1,
+            out=aligned_empty((prices.n_bars, 4), np.float64),
+        ),
         outer_low=_below(prices.low),
         outer_high=_above(prices.high),
         outer_block_low=_below(block_low),

@@ -15,7 +15,7 @@ from numba.core import types
 # numba's own annotations do not know that an intrinsic loses its first parameter.
 intrinsic: Any = extending.intrinsic
 cgutils: Any = untyped_cgutils
-_I16, _I32, _I64, _F32 = ir.IntType(16), ir.IntType(32), ir.IntType(64), ir.FloatType()
+_I16, _I32, _I64, _F32, _F64 = ir.IntType(16), ir.IntType(32), ir.IntType(64), ir.FloatType(), ir.DoubleType()
 _LANES = 16
 
 
@@ -32,7 +32,7 @@ def _load16(context: Any, builder: Any, element: Any, array_type: Any, array: An
 
 def element_bytes(element: Any) -> int:
     """Size of an LLVM number type."""
-    return 2 if element == _I16 else 4
+    return {_I16: 2, _F32: 4, _F64: 8}[element]
 
 
 def _splat16(builder: Any, element: Any, value: Any) -> Any:
@@ -90,6 +90,49 @@ def touched_16(typing_context: Any, low: Any, high: Any, at: Any, lower: Any, up
         return _bits(builder, builder.or_(below, above))
 
     return types.uint64(low, high, types.int64, types.float32, types.float32), generate
+
+
+def _extreme(builder: Any, operator: str, x: Any, y: Any) -> Any:
+    """Lane by lane the lesser ("<") or the greater (">") of two vectors or numbers, none of them NaN."""
+    return builder.select(builder.fcmp_ordered(operator, x, y), x, y)
+
+
+def _extreme_of_lanes(builder: Any, operator: str, lanes: Any) -> Any:
+    """The extreme lane of sixteen, by halving: eight with eight, four with four, down to one."""
+    width = _LANES
+    while width > 1:
+        width //= 2
+        nothing = ir.Constant(lanes.type, ir.Undefined)
+        numbers = ir.VectorType(_I32, width)
+        left = builder.shuffle_vector(lanes, nothing, ir.Constant(numbers, list(range(width))))
+        right = builder.shuffle_vector(lanes, nothing, ir.Constant(numbers, list(range(width, 2 * width))))
+        lanes = _extreme(builder, operator, left, right)
+    return builder.extract_element(lanes, _I32(0))
+
+
+@intrinsic
+def extremes(typing_context: Any, lows: Any, highs: Any, start: Any, stop: Any) -> Any:
+    """Least of `lows[start:stop]` and greatest of `highs[start:stop]`, float64, of at least sixteen elements."""
+
+    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        low_array, high_array, first, end = args
+        # The last sixteen begin and end the search; those before go in steps of sixteen and may overlap them.
+        last = builder.sub(end, _I64(_LANES))
+        low = _load16(context, builder, _F64, signature.args[0], low_array, last)
+        high = _load16(context, builder, _F64, signature.args[1], high_array, last)
+        low_at = cgutils.alloca_once_value(builder, low)
+        high_at = cgutils.alloca_once_value(builder, high)
+        with cgutils.for_range_slice(builder, first, last, _I64(_LANES), _I64) as (at, _):
+            low = _load16(context, builder, _F64, signature.args[0], low_array, at)
+            high = _load16(context, builder, _F64, signature.args[1], high_array, at)
+            builder.store(_extreme(builder, "<", builder.load(low_at), low), low_at)
+            builder.store(_extreme(builder, ">", builder.load(high_at), high), high_at)
+        least = _extreme_of_lanes(builder, "<", builder.load(low_at))
+        greatest = _extreme_of_lanes(builder, ">", builder.load(high_at))
+        return context.make_tuple(builder, signature.return_type, [least, greatest])
+
+    pair: Any = types.UniTuple(types.float64, 2)  # type: ignore[no-untyped-call]
+    return pair(lows, highs, types.int64, types.int64), generate
 
 
 @intrinsic
