@@ -8,6 +8,7 @@ import os
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 import orjson
 
@@ -38,9 +39,18 @@ def daemon_of(home: Home) -> Presence | None:
 
 
 def ask(home: Home, verb: str, *, asked_by: str = "cli") -> str:
-    """Put a request into the inbox and give back its id."""
+    """Put a request into the inbox and give back its id.
+
+    It says whom it is meant for, where somebody is there to be asked: the times of two files tell that only as long as
+    nobody steps the clock.
+    """
     name = ulid(time.time_ns() // 1_000_000, os.urandom(10))
-    atomic_write(home.inbox / f"{name}.json", orjson.dumps({"verb": verb, "asked_by": asked_by}))
+    words: dict[str, object] = {"verb": verb, "asked_by": asked_by}
+    there = daemon_of(home)
+    # In the moment before a new daemon has said so, the lock still names its predecessor, who is gone.
+    if there is not None and Path(f"/proc/{there.pid}").exists():
+        words["to"] = {"pid": there.pid, "since": there.since}
+    atomic_write(home.inbox / f"{name}.json", orjson.dumps(words))
     return name
 
 

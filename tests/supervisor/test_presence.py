@@ -47,3 +47,14 @@ def test_ulids_have_26_characters_and_sort_as_their_times_do() -> None:
     times = [0, 1, 31, 32, 1 << 20, 1_700_000_000_000, 1_700_000_000_001]
     made = [ulid(time, b"\xff" * 10) for time in times]
     assert made == sorted(made)
+
+
+def test_a_request_names_the_daemon_that_is_there_to_be_asked(tmp_path: Path) -> None:
+    home = Home(tmp_path)
+    since = "2026-01-01T00:00:00.000Z"
+    for pid, named in ((os.getpid(), {"pid": os.getpid(), "since": since}), (1 << 22 | 1, None)):
+        held = lock_file(home.daemon_lock, {"pid": pid, "since": since})
+        assert held is not None
+        said = orjson.loads((home.inbox / f"{ask(home, 'stop')}.json").read_bytes())
+        assert said.get("to") == named
+        os.close(held)

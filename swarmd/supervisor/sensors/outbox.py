@@ -14,7 +14,7 @@ from swarmd.state.records.request import Request, RequestStatus, Verb
 from swarmd.state.records.result import Result
 from swarmd.state.records.run import RunAlive, RunEnded, RunOrdered
 from swarmd.state.records.throughput import Fastest
-from swarmd.state.store.files import Home
+from swarmd.state.store.files import Home, lock_holder
 from swarmd.state.units import MINUTE, Millis
 from swarmd.state.view import View
 from swarmd.state.work_order import ResultLine, SaidLine, SpeedLine
@@ -107,11 +107,12 @@ def _measured(
 def observe_inbox(view: View, home: Home, *, now: Millis) -> tuple[list[Record], list[Path]]:
     """New requests, and the files to remove once those are in the journal (damaged ones included: they are logged).
 
-    A file older than the daemon's hold on the home was meant for a daemon that died before it could read it: a stop of
-    that one must not end this one, so its request is dated before the session.
+    A request that was meant for a daemon that died before it could read it must not end this one, so it is dated
+    before the session. It names its daemon as that one named itself in the lock; where it names none (a tool that wrote
+    the file by itself), one older than the hold on the home is taken for such.
     """
     session = view.session
-    held_since = _written_at(home.daemon_lock)
+    holder = lock_holder(home.daemon_lock)
     seen: list[Record] = []
     done_with: list[Path] = []
     for path in sorted(home.inbox.glob("*.json")):
@@ -121,13 +122,20 @@ def observe_inbox(view: View, home: Home, *, now: Millis) -> tuple[list[Record],
         try:
             asked = orjson.loads(path.read_bytes())
             verb, asked_by = Verb(asked["verb"]), str(asked["asked_by"])
-            is_older = _written_at(path) < held_since
+            is_for_another = _is_for_another(asked.get("to"), holder, path, home.daemon_lock)
         except (OSError, ValueError, KeyError, TypeError) as flaw:
             log.warning("the request %s cannot be read, and is put away: %s", path.name, flaw)
             continue
-        at = session.at - 1 if is_older and session is not None else now
+        at = session.at - 1 if is_for_another and session is not None else now
         seen.append(Request(id=path.stem, at=at, verb=verb, asked_by=asked_by, status=RequestStatus.PENDING))
     return seen, done_with
+
+
+def _is_for_another(named: object, holder: dict[str, object], request: Path, lock: Path) -> bool:
+    """Names are compared and not times: a clock set back after our start would make every request an old one."""
+    if isinstance(named, dict):
+        return any(named.get(word) != holder.get(word) for word in ("pid", "since"))
+    return _written_at(request) < _written_at(lock)
 
 
 def _written_at(path: Path) -> int:

@@ -9,7 +9,7 @@ from builders import JOB, RUN, a_fastest, a_job, a_mark, a_request, a_result, a_
 from swarmd.state.records.request import Request, Verb
 from swarmd.state.records.result import Result, ResultSummary
 from swarmd.state.records.throughput import Fastest, Speed, Throughput
-from swarmd.state.store.files import Home
+from swarmd.state.store.files import Home, lock_file
 from swarmd.state.work_order import ResultLine, SaidLine, SpeedLine
 from swarmd.supervisor.presence import ask
 from swarmd.supervisor.sensors.outbox import last_word, observe_inbox, observe_results, result_line
@@ -155,6 +155,26 @@ def test_a_stop_that_a_dead_daemon_never_read_is_older_than_the_session_that_rea
     asked = home.inbox / f"{ask(home, 'stop')}.json"
     requests, _ = observe_inbox(a_view(sessions=[a_session(at=100)]), home, now=500)
     assert {request.id: request.at for request in requests} == {left.stem: 99, asked.stem: 500}
+
+
+def test_a_stop_after_the_clock_was_set_back_is_for_the_daemon_that_it_names(home: Home) -> None:
+    held = lock_file(home.daemon_lock, {"pid": os.getpid(), "since": "2026-01-02T00:00:00.000Z", "home": "x"})
+    assert held is not None
+    asked = home.inbox / f"{ask(home, 'stop')}.json"
+    yesterday = home.daemon_lock.stat().st_mtime_ns - 86_400_000_000_000
+    os.utime(asked, ns=(yesterday, yesterday))
+    view = a_view(sessions=[a_session(at=100)])
+    assert [request.at for request in observe_inbox(view, home, now=500)[0]] == [500]
+
+    # The next daemon holds the home, under the very same pid: what its predecessor never read is not meant for it,
+    # though by the clock it came later.
+    os.close(held)
+    later = lock_file(home.daemon_lock, {"pid": os.getpid(), "since": "2026-01-01T00:00:00.000Z", "home": "x"})
+    assert later is not None
+    tomorrow = home.daemon_lock.stat().st_mtime_ns + 86_400_000_000_000
+    os.utime(asked, ns=(tomorrow, tomorrow))
+    assert [request.at for request in observe_inbox(view, home, now=500)[0]] == [99]
+    os.close(later)
 
 
 def test_a_folder_in_the_inbox_asks_for_nothing(home: Home) -> None:
