@@ -12,6 +12,7 @@ from swarmd.state.actions import ACTION_SHAPES, Action, ActionTaken, Refusal
 from swarmd.state.records.beat import Beat
 from swarmd.state.records.campaign import Campaign, CampaignSettings
 from swarmd.state.records.champion import Champion
+from swarmd.state.records.failure import Failure, Tally
 from swarmd.state.records.gauge import Cycle, Document, Finding, Gauge, Scores
 from swarmd.state.records.incident import Incident
 from swarmd.state.records.job import Job, Phase, job_id
@@ -204,6 +205,17 @@ def a_fastest(speed: Speed | None = None, **fields: Any) -> Fastest:
     return Fastest.model_validate(
         {"id": fastest_id(of), "at": 0, "work": of.work, "size": of.size, "mark": a_mark(), **fields}
     )
+
+
+def a_failure(signature: str = "crash", phase: str = "prescreen", **fields: Any) -> Failure:
+    """``remedies={"relaunch": (tried, verified)}``."""
+    tallies = {name: Tally(tried=tried, verified=well) for name, (tried, well) in fields.pop("remedies", {}).items()}
+    return Failure.model_validate(
+        {
+            "id": f"{signature}/{phase}", "at": 0, "signature": signature, "phase": phase, "count": 1, "first_seen": 0,
+            "last_seen": 0, "last_cause": "exit code 1", "remedies": tallies, **fields,
+        }
+    )  # fmt: skip
 
 
 def the_scores(**fields: Any) -> Scores:

@@ -7,6 +7,7 @@ that is said once. What a job waits for stands in its record; no timer lives her
 from swarmd.agents.rules.losses import losses_since
 from swarmd.agents.rules.ranking import ranked
 from swarmd.agents.rules.readiness import assets_in_flight, ready_jobs
+from swarmd.agents.rules.remedies import prescribed
 from swarmd.state.actions import Action, Say, StartRun
 from swarmd.state.records.job import Job, Phase
 from swarmd.state.records.lane import Lane
@@ -41,7 +42,7 @@ def _starts(view: View, now: Millis) -> list[Action]:
     ready = ready_jobs(view, now)
     chosen = _within_batch(view, ranked(view, ready))
     pairs = enumerate(zip(free, chosen, strict=False), start=1)
-    return [_start(view, job, lane, rank, len(ready)) for rank, (lane, job) in pairs]
+    return [_start(view, job, lane, rank, len(ready), now) for rank, (lane, job) in pairs]
 
 
 def _within_batch(view: View, jobs: list[Job]) -> list[Job]:
@@ -64,11 +65,23 @@ def _within_batch(view: View, jobs: list[Job]) -> list[Job]:
     return chosen
 
 
-def _start(view: View, job: Job, lane: Lane, rank: int, ready: int) -> StartRun:
+def _start(view: View, job: Job, lane: Lane, rank: int, ready: int, now: Millis) -> StartRun:
     what = f"{job.phase.value} of {job.symbol}{f' {job.mode}' if job.mode else ''}"
     place = f"number {rank} of {ready} ready (priority {job.priority}, attempt {job.attempt + 1})"
     reason = f"{lane.id} is free; {what} is {place}"
     before = (run_id(job.id, job.attempt),) if job.attempt > 0 else ()
     gates = tuple(run_id(gate, view.jobs[gate].attempt) for gate in job.after if gate in view.jobs)
     causes = (job.id, *(cause for cause in (*before, *gates) if cause in view.runs), lane.id)
-    return StartRun(job=job.id, lane=lane.id, attempt=job.attempt + 1, reason=reason, caused_by=causes)
+    after = prescribed(view, job, now)
+    if after is None:
+        return StartRun(job=job.id, lane=lane.id, attempt=job.attempt + 1, reason=reason, caused_by=causes)
+    return StartRun(
+        job=job.id,
+        lane=lane.id,
+        attempt=job.attempt + 1,
+        reason=f"{reason}; {after.remedy.value} after {after.why}",
+        caused_by=causes,
+        remedy=after.remedy,
+        scale=after.scale,
+        engine=after.engine,
+    )

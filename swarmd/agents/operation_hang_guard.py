@@ -1,20 +1,21 @@
 """Ends runs that are alive but do not work: stopped, never ready, silent, stuck, without a first result, or overdue.
 
 Evidence is taken by the effect before the kill; the job goes on in a new run. A run that was asked to stop and does not
-is killed after its grace; one that survives even that keeps its lane, and is said out loud: no second copy beside it.
+is killed after its grace; one that survives even that keeps its lane, and is an incident: no second copy beside it.
 """
 
 from swarmd.agents.rules.pulse import UNKILLABLE_GRACES, Hang, hang_of, is_unkillable, never_appeared
+from swarmd.agents.rules.remedies import foretold
 from swarmd.agents.rules.signatures import incident_id
-from swarmd.agents.rules.verification import outcome_about_run
-from swarmd.state.actions import Action, CloseIncident, OpenIncident, Say, SetLane, StopRun
+from swarmd.agents.rules.verification import Outcome, outcome_about_run
+from swarmd.state.actions import Action, CloseIncident, OpenIncident, SetLane, StopRun
+from swarmd.state.records.incident import Incident, Signature
 from swarmd.state.records.lane import LaneStatus
 from swarmd.state.records.run import RunAlive, RunEnded, RunOrdered, RunStatus
-from swarmd.state.units import Millis
+from swarmd.state.units import HOUR, Millis
 from swarmd.state.view import View
 
 NAME = "operation_hang_guard"
-_UNKILLABLE = "unkillable."
 
 
 def decide(view: View, now: Millis) -> list[Action]:
@@ -22,7 +23,7 @@ def decide(view: View, now: Millis) -> list[Action]:
     watched_since = view.session.at if view.session is not None else 0
     for run in view.open_runs():
         wishes += _about(view, run, watched_since, now)
-    return [*wishes, *_taken_back(view), *_verified(view, now)]
+    return [*wishes, *_verified(view, now)]
 
 
 def _about(view: View, run: RunOrdered | RunAlive, watched_since: Millis, now: Millis) -> list[Action]:
@@ -50,52 +51,63 @@ def _told(view: View, run: RunOrdered | RunAlive, hang: Hang, now: Millis) -> li
         return []
     is_process = isinstance(run, RunAlive)
     remedy = "take its stack and status, kill it, and go on" if is_process else "wait for its lock to tell, and go on"
+    job = view.jobs.get(run.job)
+    next_one = foretold(view, job, run, hang.signature, now) if job is not None else None
+    how = f" ({next_one.remedy.value}: {next_one.why})" if next_one is not None else ""
     return [
         OpenIncident(
             incident=incident,
             signature=hang.signature,
             subject=run.id,
-            remedy=f"{remedy} with attempt {run.attempt + 1} of {run.job} from its outbox",
+            remedy=f"{remedy} with attempt {run.attempt + 1} of {run.job} from its outbox{how}",
             expected=f"attempt {run.attempt + 1} makes progress",
             due=now + view.policy.term_grace + view.policy.backoff_cap + view.policy.start_within,
             reason=hang.reason,
             caused_by=(run.id,),
+            rung=None if next_one is None else next_one.remedy,
         )
     ]
 
 
 def _unkillable(view: View, run: RunAlive, now: Millis) -> list[Action]:
+    """It may be waiting in the kernel for ever: its lane is given up, and nothing is put beside it."""
     wishes: list[Action] = []
     limit = UNKILLABLE_GRACES * view.policy.term_grace
     why = f"{run.id} (pid {run.pid}) is still there {now - run.killed_at} ms after SIGKILL (limit {limit} ms)"
-    topic = _UNKILLABLE + run.id
-    if not _is_said(view, topic):
-        wishes.append(Say(topic=topic, reason=f"{why}; {run.lane} takes nothing new", caused_by=(run.id,)))
+    incident = incident_id(run.id, Signature.UNKILLABLE)
+    if incident not in view.incidents:
+        wishes.append(
+            OpenIncident(
+                incident=incident,
+                signature=Signature.UNKILLABLE,
+                subject=run.id,
+                remedy=f"hold {run.lane}, start no second copy of {run.job} beside it, and send SIGKILL every cycle",
+                expected="the kernel lets go of it",
+                due=now + HOUR,
+                reason=why,
+                caused_by=(run.id,),
+            )
+        )
     lane = view.lanes.get(run.lane)
     if lane is not None and lane.status is LaneStatus.OPEN:
         wishes.append(SetLane(lane=run.lane, status=LaneStatus.HELD, reason=why, caused_by=(run.id,)))
     return wishes
 
 
-def _taken_back(view: View) -> list[Action]:
-    """What was said of runs that have ended after all."""
-    prefix = f"{NAME}/{_UNKILLABLE}"
-    wishes: list[Action] = []
-    for finding in view.findings.values():
-        run = finding.id.removeprefix(prefix)
-        if finding.id.startswith(prefix) and finding.text and isinstance(view.runs.get(run), RunEnded | None):
-            wishes.append(Say(topic=_UNKILLABLE + run, reason="", caused_by=(run,)))
-    return wishes
-
-
-def _is_said(view: View, topic: str) -> bool:
-    finding = view.findings.get(f"{NAME}/{topic}")
-    return finding is not None and finding.text != ""
-
-
 def _verified(view: View, now: Millis) -> list[Action]:
     return [
-        CloseIncident(incident=incident.id, reason=outcome, caused_by=(incident.id,))
+        CloseIncident(
+            incident=incident.id, reason=outcome.text, is_verified=outcome.is_verified, caused_by=(incident.id,)
+        )
         for incident in view.open_incidents()
-        if incident.agent == NAME and (outcome := outcome_about_run(view, incident, now))
+        if incident.agent == NAME and (outcome := _outcome(view, incident, now)) is not None
     ]
+
+
+def _outcome(view: View, incident: Incident, now: Millis) -> Outcome | None:
+    if incident.signature is not Signature.UNKILLABLE:
+        return outcome_about_run(view, incident, now)
+    run = view.runs.get(incident.subject)
+    if isinstance(run, RunAlive):
+        return None
+    return Outcome(f"gone {now - incident.opened_at} ms after it was given up")

@@ -1,10 +1,12 @@
 """Decides how many lanes take work: fewer when memory or disk run short, again when there is room and work.
 
-A held lane finishes its run and takes nothing new. Lanes are never held for processor load: the target is a load to
+A held lane finishes its run and takes nothing new. When the same trouble hits everywhere all lanes rest, one tries
+after a growing wait, and the others open when it works. Lanes are never held for processor load: the target is a load to
 reach, not a ceiling, and lanes that share a busy processor are slower, not wrong. Only a prescreen far below this
 machine's own record, kept from the processors or throttled, costs a lane for a while.
 """
 
+from swarmd.agents.rules.breaker import Everywhere, everywhere, may_probe, open_breaker, worked_after
 from swarmd.agents.rules.capacity import (
     Shortage,
     disk_is_ample,
@@ -13,13 +15,14 @@ from swarmd.agents.rules.capacity import (
     memory_is_ample,
     memory_shortage,
 )
+from swarmd.agents.rules.losses import fleet_subject
 from swarmd.agents.rules.pulse import is_unkillable
 from swarmd.agents.rules.readiness import ready_jobs
 from swarmd.agents.rules.signatures import incident_id
 from swarmd.agents.rules.slow_prescreens import about_slow_prescreens
 from swarmd.agents.rules.throughput import resting
 from swarmd.state.actions import Action, CloseIncident, OpenIncident, Say, SetLane
-from swarmd.state.records.incident import Signature
+from swarmd.state.records.incident import Incident, Signature
 from swarmd.state.records.lane import Lane, LaneStatus
 from swarmd.state.units import HOUR, Millis
 from swarmd.state.view import View
@@ -29,10 +32,18 @@ _HOST = "host"
 
 
 def decide(view: View, now: Millis) -> list[Action]:
-    lanes = _lanes(view, now)
+    found = _found_everywhere(view, now)
+    lanes = _lanes(view, found, now)
     is_opening = any(wish.status is LaneStatus.OPEN for wish in lanes)
     slow = about_slow_prescreens(view, now)
-    return [*_disk(view, now), *slow, *lanes, *_no_gpu(view), *_all_held(view, now, is_opening=is_opening)]
+    return [
+        *_disk(view, now),
+        *_fleet(view, found, now),
+        *slow,
+        *lanes,
+        *_no_gpu(view),
+        *_all_held(view, now, is_opening=is_opening),
+    ]
 
 
 def _disk(view: View, now: Millis) -> list[Action]:
@@ -58,13 +69,85 @@ def _disk(view: View, now: Millis) -> list[Action]:
     return []
 
 
-def _lanes(view: View, now: Millis) -> list[SetLane]:
+def _found_everywhere(view: View, now: Millis) -> Everywhere | None:
+    """Trouble that hits everywhere and for which the swarm has not rested yet."""
+    if open_breaker(view) is not None:
+        return None
+    found = everywhere(view, now)
+    return None if found is None or _fleet_incident(found) in view.incidents else found
+
+
+def _fleet_incident(found: Everywhere) -> str:
+    return incident_id(fleet_subject(found.signature), Signature.FLEET_WIDE, found.since)
+
+
+def _fleet(view: View, found: Everywhere | None, now: Millis) -> list[Action]:
+    """The same trouble everywhere: told once, and over when a run has worked again."""
+    if found is not None:
+        return [_told_of_fleet(view, found, now)]
+    rest = open_breaker(view)
+    if rest is None:
+        return []
+    took = now - rest.opened_at
+    if worked := worked_after(view, rest.opened_at):
+        return [CloseIncident(incident=rest.id, reason=f"{worked} works, {took} ms later", caused_by=(rest.id, worked))]
+    if not view.queued_jobs():
+        why = f"no job is left to try it with after {took} ms"
+        return [CloseIncident(incident=rest.id, reason=why, caused_by=(rest.id,), is_verified=False)]
+    return []
+
+
+def _told_of_fleet(view: View, found: Everywhere, now: Millis) -> OpenIncident:
+    first = view.policy.breaker_first
+    return OpenIncident(
+        incident=_fleet_incident(found),
+        signature=Signature.FLEET_WIDE,
+        subject=fleet_subject(found.signature),
+        remedy=f"rest all lanes; one tries after {first} ms, then after growing waits, and the others follow it",
+        expected="a run works again",
+        due=now + HOUR,
+        reason=(
+            f"the last {len(found.runs)} runs were all lost to {found.signature.value}, of {found.n_jobs} jobs, "
+            f"within {now - found.since} ms (limit {view.policy.breaker_losses} in a row): the cause is around them"
+        ),
+        caused_by=found.runs[-5:],
+    )
+
+
+def _lanes(view: View, found: Everywhere | None, now: Millis) -> list[SetLane]:
+    if found is not None:
+        why = f"the last {len(found.runs)} runs were all lost to {found.signature.value}: the swarm rests"
+        return [
+            SetLane(lane=lane.id, status=LaneStatus.HELD, reason=why, caused_by=found.runs[-1:])
+            for lane in _open_lanes(view)
+        ]
+    rest = open_breaker(view)
+    if rest is not None:
+        return _rested(view, rest, now)
     if full := disk_shortage(view):
         return [_held(lane, full) for lane in _open_lanes(view)]
     if short := memory_shortage(view):
         # One a cycle, from the last: what runs goes on, and each hold is judged by what it brought.
         return [_held(lane, short) for lane in _open_lanes(view)[-1:]]
     return _reopened(view, now)
+
+
+def _rested(view: View, rest: Incident, now: Millis) -> list[SetLane]:
+    """All held but for the one that may try; it is held again as soon as its run is there."""
+    opened = _open_lanes(view)
+    if not may_probe(view, rest, now) or worked_after(view, rest.opened_at):
+        why = f"the swarm rests: {rest.cause}"
+        return [SetLane(lane=lane.id, status=LaneStatus.HELD, reason=why, caused_by=(rest.id,)) for lane in opened]
+    if opened or not memory_is_ample(view) or not disk_is_ample(view):
+        return [
+            SetLane(lane=lane.id, status=LaneStatus.HELD, reason="one lane tries", caused_by=(rest.id,))
+            for lane in opened[1:]
+        ]
+    first = next((lane for lane in _own_lanes(view) if not _is_haunted(view, lane, now)), None)
+    if first is None:
+        return []
+    why = f"one lane tries again {now - rest.opened_at} ms after the swarm began to rest"
+    return [SetLane(lane=first.id, status=LaneStatus.OPEN, reason=why, caused_by=(rest.id,))]
 
 
 def _reopened(view: View, now: Millis) -> list[SetLane]:

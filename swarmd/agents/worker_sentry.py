@@ -18,11 +18,13 @@ from swarmd.agents.rules.losses import (
     vanished_with_daemon,
 )
 from swarmd.agents.rules.readiness import ready_jobs
+from swarmd.agents.rules.remedies import prescription
 from swarmd.agents.rules.signatures import NO_RETRY, Diagnosis, diagnosis, incident_id, open_incident_about
-from swarmd.agents.rules.verification import outcome_about_run
+from swarmd.agents.rules.verification import Outcome, outcome_about_run
 from swarmd.state.actions import Action, CloseIncident, HoldJob, OpenIncident, SettleJob
 from swarmd.state.records.incident import Incident, Signature
 from swarmd.state.records.job import Job, JobStatus
+from swarmd.state.records.remedy import Remedy
 from swarmd.state.records.result import Result
 from swarmd.state.records.run import RunEnded
 from swarmd.state.units import Millis, iso
@@ -41,7 +43,6 @@ def decide(view: View, now: Millis) -> list[Action]:
 def _lost_work(view: View, now: Millis) -> list[Action]:
     wishes: list[Action] = []
     asked = asked_to_stop(view)
-    told = {i.subject: i for i in view.incidents.values() if i.signature is not Signature.LATE_RESULT}
     for job in view.queued_jobs():
         run = newest_run(view, job)
         if run is None or run.id in asked or awaits_result(view, run, now) or run.id in view.results:
@@ -50,7 +51,7 @@ def _lost_work(view: View, now: Millis) -> list[Action]:
             wishes += _wait(view, job, run, 1, "stopped at a safe point though nobody here asked it to", now)
         elif is_loss(view, run, now):
             losses = losses_of(view, job, asked, now)
-            wishes += _after_loss(view, job, run, losses, told.get(run.id), now)
+            wishes += _after_loss(view, job, run, losses, view.told_of.get(run.id), now)
     return wishes
 
 
@@ -62,27 +63,34 @@ def _after_loss(
     if told.signature in NO_RETRY:
         settle = SettleJob(job=job.id, status=JobStatus.FAILED, run=run.id, reason=told.cause, caused_by=(run.id,))
         remedy = f"fail {job.id} at once: another attempt would meet the same"
-        opened = _opened(view, run, told, remedy, f"{job.id} is failed and the rest goes on", now)
+        opened = _opened(view, run, told, remedy, f"{job.id} is failed and the rest goes on", now, Remedy.FAIL)
         return [settle] if known else [opened, settle]
     if len(losses) >= view.policy.max_attempts:
         remedy = f"quarantine {job.id} after {len(losses)} losses"
-        opened = _opened(view, run, told, remedy, f"{job.id} takes no lane any more", now)
+        opened = _opened(view, run, told, remedy, f"{job.id} takes no lane any more", now, Remedy.QUARANTINE)
         return [*([] if known else [opened]), *_poison(view, job, losses, told, now)]
     in_vain = tries_in_vain(view, job, losses)
     wait = backoff(in_vain, first=view.policy.backoff_first, cap=view.policy.backoff_cap)
+    next_one = prescription(view, job, losses) if losses else None
+    rung = next_one.remedy if next_one is not None else Remedy.RELAUNCH
     remedy = f"wait {wait} ms, then attempt {job.attempt + 1} of {job.id} from its outbox"
+    if next_one is not None:
+        smaller = f", {next_one.scale:.0%} at a time" if next_one.scale < 1 else ""
+        remedy += f" ({rung.value}{smaller}: {next_one.why})"
     if vanished_with_daemon(view, run):
         remedy += "; not counted against the job, the daemon was away"
     elif not run.was_launched:
         remedy += "; not counted against the job, nothing of it ever ran"
-    opened = _opened(view, run, told, remedy, f"attempt {job.attempt + 1} makes progress", now + wait)
+    opened = _opened(view, run, told, remedy, f"attempt {job.attempt + 1} makes progress", now + wait, rung)
     of_limit = f"loss {len(losses)} (limit {view.policy.max_attempts}): {told.cause}"
     if not run.was_launched:
         of_limit = f"order {in_vain} in a row that nothing came of"
     return [*([] if known else [opened]), *_wait(view, job, run, in_vain, of_limit, now)]
 
 
-def _opened(view: View, run: RunEnded, told: Diagnosis, remedy: str, expected: str, starts: Millis) -> OpenIncident:
+def _opened(
+    view: View, run: RunEnded, told: Diagnosis, remedy: str, expected: str, starts: Millis, rung: Remedy
+) -> OpenIncident:
     return OpenIncident(
         incident=incident_id(run.id, told.signature),
         signature=told.signature,
@@ -92,6 +100,7 @@ def _opened(view: View, run: RunEnded, told: Diagnosis, remedy: str, expected: s
         due=starts + view.policy.start_within,
         reason=told.cause,
         caused_by=(run.id,),
+        rung=rung,
     )
 
 
@@ -117,6 +126,7 @@ def _poison(view: View, job: Job, losses: list[RunEnded], told: Diagnosis, now: 
         due=now + view.policy.term_grace,
         reason=why,
         caused_by=runs,
+        rung=Remedy.QUARANTINE,
     )
     settle = SettleJob(job=job.id, status=JobStatus.QUARANTINED, reason=why, caused_by=runs)
     return [settle] if incident in view.incidents else [opened, settle]
@@ -201,15 +211,17 @@ def _idle_since(view: View, ready: list[Job]) -> Millis:
 
 def _verified(view: View, now: Millis) -> list[Action]:
     return [
-        CloseIncident(incident=incident.id, reason=outcome, caused_by=(incident.id,))
+        CloseIncident(
+            incident=incident.id, reason=outcome.text, is_verified=outcome.is_verified, caused_by=(incident.id,)
+        )
         for incident in view.open_incidents()
-        if incident.agent == NAME and (outcome := _outcome(view, incident, now))
+        if incident.agent == NAME and (outcome := _outcome(view, incident, now)) is not None
     ]
 
 
-def _outcome(view: View, incident: Incident, now: Millis) -> str | None:
+def _outcome(view: View, incident: Incident, now: Millis) -> Outcome | None:
     if incident.signature is Signature.LATE_RESULT:
-        return f"refused {now - incident.opened_at} ms after it came: {incident.cause}"
+        return Outcome(f"refused {now - incident.opened_at} ms after it came: {incident.cause}")
     if incident.signature is Signature.NO_WORKER:
         return _dead_zone_outcome(view, incident, now)
     if incident.signature is Signature.POISON_JOB:
@@ -218,17 +230,17 @@ def _outcome(view: View, incident: Incident, now: Millis) -> str | None:
             return None
         others = sum(1 for other in view.jobs_of_campaign() if other.id != incident.subject)
         status = "no longer on record" if job is None else job.status.value
-        return f"{status} {now - incident.opened_at} ms later; the campaign's other {others} jobs go on"
+        return Outcome(f"{status} {now - incident.opened_at} ms later; the campaign's other {others} jobs go on")
     return outcome_about_run(view, incident, now)
 
 
-def _dead_zone_outcome(view: View, incident: Incident, now: Millis) -> str | None:
+def _dead_zone_outcome(view: View, incident: Incident, now: Millis) -> Outcome | None:
     took = now - incident.opened_at
     runs = view.open_runs()
     if runs:
-        return f"{runs[0].id} is open in {runs[0].lane} after {took} ms"
+        return Outcome(f"{runs[0].id} is open in {runs[0].lane} after {took} ms")
     if not view.is_working:
-        return f"nothing is to be started any more after {took} ms: the campaign is not active"
+        return Outcome(f"nothing is to be started any more after {took} ms: the campaign is not active")
     if not any(job.status is JobStatus.QUEUED for job in view.jobs_of_campaign()):
-        return f"no job waits any more after {took} ms ({iso(now)})"
+        return Outcome(f"no job waits any more after {took} ms ({iso(now)})")
     return None

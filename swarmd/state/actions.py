@@ -12,7 +12,8 @@ from swarmd.state.records.campaign import CampaignStatus
 from swarmd.state.records.incident import Signature
 from swarmd.state.records.job import JobStatus, Phase
 from swarmd.state.records.lane import LaneStatus
-from swarmd.state.records.record import Record, Shape
+from swarmd.state.records.record import Ratio, Record, Shape
+from swarmd.state.records.remedy import Remedy
 from swarmd.state.records.step import StepStatus
 from swarmd.state.units import Millis
 
@@ -23,12 +24,18 @@ class Wish(Shape):
 
 
 class StartRun(Wish):
-    """Order a run of ``job`` in ``lane``; ``attempt`` is one more than the job's last."""
+    """Order a run of ``job`` in ``lane``; ``attempt`` is one more than the job's last.
+
+    ``remedy`` is what it tries where an earlier run was lost, ``scale`` how much of the usual it takes on at a time.
+    """
 
     kind: Literal["start_run"] = "start_run"
     job: str
     lane: str
     attempt: int
+    remedy: Remedy | None = None
+    scale: Ratio = 1.0
+    engine: Literal["auto", "cpu", "gpu"] = "cpu"
 
 
 class StopRun(Wish):
@@ -90,13 +97,15 @@ class OpenIncident(Wish):
     expected: str
     due: Millis
     evidence: tuple[str, ...] = ()
+    rung: Remedy | None = None
 
 
 class CloseIncident(Wish):
-    """``reason`` is the outcome."""
+    """``reason`` is the outcome; ``is_verified`` says whether it is what the remedy was expected to bring about."""
 
     kind: Literal["close_incident"] = "close_incident"
     incident: str
+    is_verified: bool = True
 
 
 class SetStep(Wish):

@@ -11,8 +11,9 @@ from swarmd.state.actions import ActionTaken, Refusal
 from swarmd.state.records.beat import Beat
 from swarmd.state.records.campaign import Campaign, CampaignStatus
 from swarmd.state.records.champion import Champion
+from swarmd.state.records.failure import Failure
 from swarmd.state.records.gauge import Cycle, Document, Finding, Gauge, Scores
-from swarmd.state.records.incident import Incident, IncidentStatus
+from swarmd.state.records.incident import Incident, IncidentStatus, Signature
 from swarmd.state.records.job import Job, JobStatus
 from swarmd.state.records.lane import Lane, LaneStatus
 from swarmd.state.records.policy import Policy
@@ -51,6 +52,7 @@ class View:
     refusals: Mapping[str, Refusal] = field(default_factory=dict)
     throughputs: Mapping[str, Throughput] = field(default_factory=dict)
     fastest: Mapping[str, Fastest] = field(default_factory=dict)
+    failures: Mapping[str, Failure] = field(default_factory=dict)
     scores: Scores | None = None
     cycle: Cycle | None = None
 
@@ -121,6 +123,16 @@ class View:
 
     def open_incidents(self) -> list[Incident]:
         return [incident for incident in self.incidents.values() if incident.status is not IncidentStatus.CLOSED]
+
+    @cached_property
+    def told_of(self) -> Mapping[str, Incident]:
+        """The last incident told of each subject, but for results that came too late, which are another matter."""
+        return {i.subject: i for i in self.incidents.values() if i.signature is not Signature.LATE_RESULT}
+
+    @cached_property
+    def rests(self) -> tuple[Incident, ...]:
+        """The times in which the whole swarm rested, because the same trouble hit everywhere."""
+        return tuple(each for each in self.incidents.values() if each.signature is Signature.FLEET_WIDE)
 
     def pending_requests(self) -> list[Request]:
         return [request for request in self.requests.values() if request.status is RequestStatus.PENDING]

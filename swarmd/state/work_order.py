@@ -9,7 +9,7 @@ from typing import Literal
 
 from swarmd.state.records.campaign import CampaignSettings
 from swarmd.state.records.job import Phase
-from swarmd.state.records.record import Shape
+from swarmd.state.records.record import Ratio, Shape
 from swarmd.state.records.result import ResultSummary
 from swarmd.state.records.throughput import Speed
 from swarmd.state.units import Millis
@@ -47,6 +47,8 @@ class WorkOrder(Shape):
     threads: int
     # What prescreens: a lane of a GPU says gpu, and every other makes no CUDA context.
     engine: AskedEngine = "cpu"
+    # How much it takes on at a time, as a share of the usual: less after it ran out of memory.
+    scale: Ratio = 1.0
     campaign: CampaignSettings
 
 

@@ -1,10 +1,10 @@
 from typing import Any
 
 import pytest
-from builders import JOB, RUN, a_beat, a_finding, a_job, a_policy, a_run, a_session, a_view, an_incident
+from builders import JOB, RUN, a_beat, a_job, a_policy, a_run, a_session, a_view, an_incident
 
 from swarmd.agents.operation_hang_guard import decide
-from swarmd.state.actions import Action, CloseIncident, OpenIncident, Say, SetLane, StopRun
+from swarmd.state.actions import Action, CloseIncident, OpenIncident, SetLane, StopRun
 from swarmd.state.records.incident import Signature
 from swarmd.state.records.lane import LaneStatus
 
@@ -137,19 +137,19 @@ def test_a_run_that_was_asked_to_stop_is_killed_after_its_grace_without_an_incid
     ]
 
 
-def test_a_process_that_survives_sigkill_keeps_its_lane_and_is_said_once() -> None:
+def test_a_process_that_survives_sigkill_keeps_its_lane_and_is_one_incident() -> None:
     killed = a_run(status="stopping", killed_at=10_000)
     assert wishes(25_000, runs=[killed]) == []
-    said, held = wishes(25_001, runs=[killed])
+    told, held = wishes(25_001, runs=[killed])
     reason = f"{RUN} (pid 100) is still there 15001 ms after SIGKILL (limit 15000 ms)"
-    assert said == Say(topic=f"unkillable.{RUN}", reason=f"{reason}; cpu0 takes nothing new", caused_by=(RUN,))
+    assert isinstance(told, OpenIncident)
+    assert (told.signature, told.subject, told.reason) == (Signature.UNKILLABLE, RUN, reason)
     assert held == SetLane(lane="cpu0", status=LaneStatus.HELD, reason=reason, caused_by=(RUN,))
-    finding = a_finding(f"operation_hang_guard/unkillable.{RUN}")
-    assert [type(wish) for wish in wishes(25_002, runs=[killed], findings=[finding])] == [SetLane]
-    gone = a_run(status="lost", signal=9)
-    assert wishes(26_000, runs=[gone], findings=[finding]) == [
-        Say(topic=f"unkillable.{RUN}", reason="", caused_by=(RUN,))
-    ]
+    known = an_incident(signature="unkillable", agent="operation_hang_guard")
+    assert [type(wish) for wish in wishes(25_002, runs=[killed], incidents=[known])] == [SetLane]
+    (closed,) = wishes(26_000, runs=[a_run(status="lost", signal=9)], incidents=[known])
+    assert isinstance(closed, CloseIncident)
+    assert closed.reason == "gone 26000 ms after it was given up"
 
 
 def test_an_order_nothing_came_of_is_told_and_not_signalled() -> None:

@@ -21,6 +21,7 @@ from builders import (
 from swarmd.agents.worker_sentry import decide
 from swarmd.state.actions import Action, CloseIncident, HoldJob, OpenIncident, SettleJob
 from swarmd.state.records.incident import Signature
+from swarmd.state.records.remedy import Remedy
 
 GIB = 1 << 30
 
@@ -44,11 +45,15 @@ def test_a_lost_run_opens_an_incident_and_its_job_waits_from_the_end_of_the_run(
             incident=f"{RUN}/crash",
             signature=Signature.CRASH,
             subject=RUN,
-            remedy=f"wait 1000 ms, then attempt 2 of {JOB} from its outbox",
+            remedy=(
+                f"wait 1000 ms, then attempt 2 of {JOB} from its outbox "
+                "(relaunch: crash number 1 in a row; no remedy has a record yet)"
+            ),
             expected="attempt 2 makes progress",
             due=10_100 + 1_000 + 240_000,
             reason="exit code 1",
             caused_by=(RUN,),
+            rung=Remedy.RELAUNCH,
         ),
         HoldJob(job=JOB, not_before=11_000, reason=held, caused_by=(RUN,)),
     ]
@@ -57,7 +62,7 @@ def test_a_lost_run_opens_an_incident_and_its_job_waits_from_the_end_of_the_run(
 @pytest.mark.parametrize(
     ("ending", "signature", "words"),
     [
-        ({"exit_code": 4}, Signature.CRASH, "exit code 4, its device failed"),
+        ({"exit_code": 4}, Signature.DEVICE_FAILED, "exit code 4, its device failed"),
         ({"exit_code": 5}, Signature.OUT_OF_MEMORY, "exit code 5, it ran out of memory"),
         ({"exit_code": -1, "signal": 11}, Signature.CRASH, "ended by SIGSEGV (signal 11)"),
         ({"exit_code": -1, "signal": 6, "reason": "core\nmore"}, Signature.CRASH, "ended by SIGABRT (signal 6): core"),

@@ -1,13 +1,13 @@
 """Which ended runs count against their job, and which are forgiven.
 
 A loss is a run that ended without its work: failed, lost, or done without a result. Forgiven are runs that were asked
-to stop by a person, runs that vanished while the daemon was away, and orders no process ever came of: none of them says
-anything about the job, and neither a daemon that is killed often nor a full disk must drive a healthy job into
-quarantine.
+to stop by a person, runs that vanished while the daemon was away, orders no process ever came of, and runs lost to what
+hit the whole swarm: none of them says anything about the job, and neither a daemon that is killed often nor a full disk
+must drive a healthy job into quarantine.
 """
 
 from swarmd.state.actions import StopRun
-from swarmd.state.records.incident import HANGS
+from swarmd.state.records.incident import HANGS, IncidentStatus, Signature
 from swarmd.state.records.job import Job
 from swarmd.state.records.run import RunEnded, RunStatus, run_id
 from swarmd.state.records.session import SessionStatus
@@ -84,6 +84,34 @@ def losses_since(view: View, since: Millis, now: Millis) -> list[RunEnded]:
     return [run for run in late if not run.was_launched or _counts(view, run, asked, now)]
 
 
+def recent_ends(view: View, since: Millis) -> list[RunEnded]:
+    """Runs that ended after ``since`` and say something about the world around them, oldest first.
+
+    Left out is what ended because somebody asked, or while nobody looked; in are orders that nothing came of.
+    """
+    late = [run for run in view.runs.values() if isinstance(run, RunEnded) and run.ended_at > since]
+    asked = asked_to_stop(view) if late else frozenset()
+    told = [run for run in late if run.id not in asked and not has_yielded(run) and not vanished_with_daemon(view, run)]
+    return sorted(told, key=lambda run: (run.ended_at, run.id))
+
+
+def was_fleet_wide(view: View, run: RunEnded) -> bool:
+    """Whether the run was lost to what the whole swarm rested for: within that time, or in the streak before it."""
+    window = view.policy.fleet_window
+    for rest in view.rests:
+        until = rest.at if rest.status is IncidentStatus.CLOSED else run.ended_at
+        if rest.opened_at - window <= run.ended_at <= until:
+            told = view.told_of.get(run.id)
+            if told is not None and rest.subject == fleet_subject(told.signature):
+                return True
+    return False
+
+
+def fleet_subject(signature: Signature) -> str:
+    """What an incident of the whole swarm is about."""
+    return f"fleet.{signature.value}"
+
+
 def tries_in_vain(view: View, job: Job, losses: list[RunEnded]) -> int:
     """What the job's next wait grows with: its counted losses, or the orders at its end that nothing came of."""
     n_unlaunched = 0
@@ -96,5 +124,7 @@ def tries_in_vain(view: View, job: Job, losses: list[RunEnded]) -> int:
 
 
 def _counts(view: View, run: RunEnded, asked: frozenset[str], now: Millis) -> bool:
-    is_forgiven = run.id in asked or not run.was_launched or vanished_with_daemon(view, run)
+    is_forgiven = (
+        run.id in asked or not run.was_launched or vanished_with_daemon(view, run) or was_fleet_wide(view, run)
+    )
     return not is_forgiven and is_loss(view, run, now)

@@ -15,11 +15,13 @@ from swarmd.state.work_order import ExitCode
 
 _MIB = 1 << 20
 NO_RETRY = frozenset({Signature.BAD_ORDER, Signature.BAD_DATA})
+# How CUDA, its driver and NVML name a device that is in trouble; the same words in the last line of many programs.
+_DEVICE_WORDS = ("cuda_error", "cuda error", "cudaerror", "cudaruntimeerror", "nvmlerror", "xid", "gpu is lost")
 _EXIT_SIGNATURES = {
     ExitCode.BAD_ORDER: (Signature.BAD_ORDER, "its order could not be carried out"),
     ExitCode.DATA: (Signature.BAD_DATA, "its data is not usable"),
     ExitCode.OUT_OF_MEMORY: (Signature.OUT_OF_MEMORY, "it ran out of memory"),
-    ExitCode.DEVICE: (Signature.CRASH, "its device failed"),
+    ExitCode.DEVICE: (Signature.DEVICE_FAILED, "its device failed"),
 }
 
 
@@ -44,6 +46,8 @@ def diagnosis(view: View, run: RunEnded) -> Diagnosis:
     # The shell's own words (last log line, cgroup verdict) follow ours; of many lines the first is enough here.
     words = run.reason.strip().splitlines()
     told = f": {words[0].rstrip('.')}" if words else ""
+    if run.exit_code not in _EXIT_SIGNATURES and any(word in run.reason.lower() for word in _DEVICE_WORDS):
+        return Diagnosis(Signature.DEVICE_FAILED, f"its device failed{told}")
     if run.exit_code in _EXIT_SIGNATURES:
         signature, meaning = _EXIT_SIGNATURES[ExitCode(run.exit_code)]
         return Diagnosis(signature, f"exit code {run.exit_code}, {meaning}{told}")
@@ -61,6 +65,14 @@ def diagnosis(view: View, run: RunEnded) -> Diagnosis:
     if beat is None:
         return Diagnosis(Signature.NEVER_STARTED, f"ordered and not seen alive in {after} ms{told}")
     return Diagnosis(Signature.CRASH, f"gone after {after} ms, exit status unknown{told}")
+
+
+def signature_of_loss(view: View, run: RunEnded) -> Signature:
+    """What a lost run is on record for: as somebody told it already (a hang, and the kill that followed), or by its
+    end.
+    """
+    told = view.told_of.get(run.id)
+    return diagnosis(view, run).signature if told is None else told.signature
 
 
 def _memory_death(view: View, run: RunEnded, beat: Beat | None) -> str:

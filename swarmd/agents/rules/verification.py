@@ -3,6 +3,8 @@
 A replaced run is verified by work, not by being alive: the newer run must have advanced beyond saying READY.
 """
 
+from dataclasses import dataclass
+
 from swarmd.state.records.incident import Incident
 from swarmd.state.records.job import JobStatus
 from swarmd.state.records.run import RunAlive, RunEnded, RunOrdered, RunStatus, run_id
@@ -10,20 +12,40 @@ from swarmd.state.units import Millis
 from swarmd.state.view import View
 
 
-def outcome_about_run(view: View, incident: Incident, now: Millis) -> str | None:
-    """The outcome of an incident whose subject is a run."""
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What came of an incident, in words, and whether that is what its remedy was expected to bring about."""
+
+    text: str
+    is_verified: bool = True
+
+
+def outcome_about_run(view: View, incident: Incident, now: Millis) -> Outcome | None:
+    """The outcome of an incident whose subject is a run.
+
+    The remedy is verified by the attempt it led to: where that one was lost as well and a later one worked, the credit
+    is the later remedy's.
+    """
     run = view.runs.get(incident.subject)
     job = view.jobs.get(run.job) if run is not None else None
     if run is None or job is None:
-        return f"closed after {now - incident.opened_at} ms: run {incident.subject} is no longer on record"
+        gone = f"closed after {now - incident.opened_at} ms: run {incident.subject} is no longer on record"
+        return Outcome(gone, is_verified=False)
     if job.status is not JobStatus.QUEUED:
         took = f"after {now - incident.opened_at} ms and attempt {job.attempt}"
-        return f"{job.id} is {job.status.value} {took}: {job.reason}"
+        is_verified = run_id(job.id, job.attempt) in view.results and not _lost_between(view, run, job.attempt)
+        return Outcome(f"{job.id} is {job.status.value} {took}: {job.reason}", is_verified)
     for attempt in range(job.attempt, run.attempt, -1):
         newer = view.runs.get(run_id(job.id, attempt))
         if newer is not None and (what := _has_worked(view, newer)):
-            return f"attempt {attempt} {what}, {now - incident.opened_at} ms after the incident"
+            text = f"attempt {attempt} {what}, {now - incident.opened_at} ms after the incident"
+            return Outcome(text, not _lost_between(view, run, attempt))
     return None
+
+
+def _lost_between(view: View, run: RunOrdered | RunAlive | RunEnded, attempt: int) -> bool:
+    """Whether an attempt between the two was told of as lost."""
+    return any(run_id(run.job, each) in view.told_of for each in range(run.attempt + 1, attempt))
 
 
 def _has_worked(view: View, run: RunOrdered | RunAlive | RunEnded) -> str:

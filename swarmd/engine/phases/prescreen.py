@@ -12,6 +12,7 @@ from swarmd.engine.phases.throughput import Meter
 from swarmd.engine.search.combos import draw_combinations
 from swarmd.engine.search.prescreen import (
     SECONDS_FILE,
+    SLICE,
     TOP_FILE,
     Stopwatch,
     nothing_valid,
@@ -45,6 +46,7 @@ def prescreen(order: WorkOrder, desk: Desk) -> ResultSummary:
         top=settings.top,
         watch=watch,
         engine=screen_engine(question.strategy, order.engine, say=desk.say),
+        at_a_time=max(1, round(SLICE * order.scale)),
         progress=meter.heard,
     )
     document = screening_document(

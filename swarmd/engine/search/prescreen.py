@@ -82,6 +82,7 @@ def screen_combinations(
     watch: Stopwatch,
     engine: ScreenEngine = "cpu",
     progress: Callable[[int], None] | None = None,
+    at_a_time: int = SLICE,
 ) -> Screening:
     """Evaluate and rank the given vectors.
 
@@ -91,6 +92,7 @@ def screen_combinations(
     columns : one array of shape (n_combos,) per parameter
     engine : what evaluates; the metrics are the same bits
     progress : called with the number of vectors done since its last call (0: nothing yet); may raise to stop
+    at_a_time : how many vectors are evaluated in one go; fewer take less memory, and the metrics are the same bits
 
     Raises
     ------
@@ -106,8 +108,8 @@ def screen_combinations(
             progress(done)
 
     slices = []
-    for start in range(0, len(next(iter(columns.values()))), SLICE):
-        part = {name: column[start : start + SLICE] for name, column in columns.items()}
+    for start in range(0, len(next(iter(columns.values()))), at_a_time):
+        part = {name: column[start : start + at_a_time] for name, column in columns.items()}
         slices.append(evaluate_many(bars, strategy, part, mode=mode, costs=costs, engine=engine, progress=heard))
         watch.lap("evaluate")
     metrics = slices[0]

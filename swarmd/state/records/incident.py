@@ -5,6 +5,7 @@ from typing import ClassVar
 
 from swarmd.state.lifecycle import Lifecycle
 from swarmd.state.records.record import Record
+from swarmd.state.records.remedy import Remedy
 from swarmd.state.units import Millis
 
 
@@ -48,6 +49,13 @@ class Signature(StrEnum):
     NO_WORKER = "no_worker"
     DISK_FULL = "disk_full"
     AGENT_FAILED = "agent_failed"
+    AGENT_SILENT = "agent_silent"
+    DEVICE_FAILED = "device_failed"
+    GPU_LEAK = "gpu_leak"
+    STALE_SOURCE = "stale_source"
+    UNKILLABLE = "unkillable"
+    FLEET_WIDE = "fleet_wide"
+    BUDGET_SPENT = "budget_spent"
 
 
 # A run that lives and does not work: it is killed by us, with evidence, and is its job's loss.
@@ -67,7 +75,9 @@ HANGS = frozenset(
 class Incident(Record):
     """``subject`` is the id of what it befell; ``outcome`` is empty until it is closed.
 
-    ``expected`` says what the remedy should bring about, ``due`` by when; the curator judges it afterwards.
+    ``expected`` says what the remedy should bring about, ``due`` by when; ``outcome`` is what it did bring about and
+    ``is_verified`` whether that was it. ``rung`` is the remedy as the failure memory counts it, where it has a name;
+    ``phase`` is that of the run it befell.
     """
 
     KIND: ClassVar[str] = "incident"
@@ -83,3 +93,6 @@ class Incident(Record):
     due: Millis
     evidence: tuple[str, ...] = ()
     outcome: str = ""
+    rung: Remedy | None = None
+    phase: str = ""
+    is_verified: bool = False

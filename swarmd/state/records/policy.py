@@ -27,6 +27,11 @@ class Policy(Record):
     backoff_cap: Millis = 60 * SECOND
     fleet_losses_max: int = 20
     fleet_window: Millis = MINUTE
+    # The same trouble everywhere: so many runs lost in a row, of several jobs, all with one signature, and none that
+    # worked between them. The swarm rests, tries one lane, and opens the others when that works.
+    breaker_losses: int = 4
+    breaker_first: Millis = 10 * SECOND
+    breaker_cap: Millis = 5 * MINUTE
     # Using the machine.
     max_lanes: int = 1
     cpu_util_target: Ratio = 0.90

@@ -6,7 +6,8 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field, TypeAdapter
 
 from swarmd.state.lifecycle import Lifecycle
-from swarmd.state.records.record import Record
+from swarmd.state.records.record import Ratio, Record
+from swarmd.state.records.remedy import Remedy
 from swarmd.state.units import Millis
 
 
@@ -34,7 +35,11 @@ RUN_MOVES = Lifecycle(
 
 
 class RunRecord(Record):
-    """What every stage of a run's life says. ``slot`` is its place in the shared page of progress counters."""
+    """What every stage of a run's life says. ``slot`` is its place in the shared page of progress counters.
+
+    ``remedy`` is what it tries after an earlier run was lost; ``scale`` how much it takes on at a time, as a share of
+    the usual; ``engine`` what evaluates.
+    """
 
     KIND: ClassVar[str] = "run"
 
@@ -43,6 +48,9 @@ class RunRecord(Record):
     attempt: int
     slot: int
     ordered_at: Millis
+    remedy: Remedy | None = None
+    scale: Ratio = 1.0
+    engine: Literal["auto", "cpu", "gpu"] = "cpu"
 
 
 class RunOrdered(RunRecord):

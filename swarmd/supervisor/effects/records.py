@@ -38,6 +38,7 @@ from swarmd.state.records.run import RunAlive, RunEnded, RunOrdered, RunStatus, 
 from swarmd.state.records.step import Step
 from swarmd.state.units import Millis
 from swarmd.state.view import View
+from swarmd.supervisor.effects.failures import judged, seen
 
 Known = TypeVar("Known")
 R = TypeVar("R", bound=Record)
@@ -86,10 +87,17 @@ def consequences(view: View, taken: ActionTaken, at: Millis) -> list[Record]:
             campaign = _known(view.campaigns, action.campaign, action)
             return [_renewed(campaign, at, cause, {"status": action.status, "reason": action.reason})]
         case OpenIncident():
-            return [_incident(action, agent, at, cause)]
+            opened = _incident(view, action, agent, at, cause)
+            return [opened, seen(view, opened, at)]
         case CloseIncident():
             incident = _known(view.incidents, action.incident, action)
-            return [_renewed(incident, at, cause, {"status": IncidentStatus.CLOSED, "outcome": action.reason})]
+            ending = {
+                "status": IncidentStatus.CLOSED,
+                "outcome": action.reason,
+                "is_verified": action.is_verified,
+            }
+            closed = _renewed(incident, at, cause, ending)
+            return [closed, *judged(view, closed, at)]
         case SetStep():
             return [_step(action, agent, at, cause)]
         case AnswerRequest():
@@ -119,6 +127,9 @@ def _start(view: View, action: StartRun, at: Millis, cause: tuple[str, ...]) -> 
         attempt=action.attempt,
         slot=slot,
         ordered_at=at,
+        remedy=action.remedy,
+        scale=action.scale,
+        engine=action.engine,
     )
     return [_renewed(job, at, cause, {"attempt": action.attempt, "reason": action.reason}), ordered]
 
@@ -169,7 +180,9 @@ def _champion(job: Job, result: Result, at: Millis, cause: tuple[str, ...]) -> C
     )
 
 
-def _incident(action: OpenIncident, agent: str, at: Millis, cause: tuple[str, ...]) -> Incident:
+def _incident(view: View, action: OpenIncident, agent: str, at: Millis, cause: tuple[str, ...]) -> Incident:
+    run = view.runs.get(action.subject)
+    job = view.jobs.get(run.job if run is not None else action.subject)
     evidence = action.evidence
     # The evidence taken before a kill lies at a place known beforehand.
     if action.signature in HANGS and not evidence:
@@ -188,6 +201,8 @@ def _incident(action: OpenIncident, agent: str, at: Millis, cause: tuple[str, ..
         expected=action.expected,
         due=action.due,
         evidence=evidence,
+        rung=action.rung,
+        phase="" if job is None else job.phase.value,
     )
 
 

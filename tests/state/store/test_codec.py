@@ -11,6 +11,7 @@ from builders import (
     a_champion,
     a_cycle,
     a_document,
+    a_failure,
     a_fastest,
     a_finding,
     a_gauge,
@@ -49,7 +50,8 @@ from swarmd.state.store.tables import MOVES
 
 SAMPLES = Path(__file__).parents[2] / "samples"
 ONE_OF_EACH: tuple[Record, ...] = (
-    an_action(), a_beat(), a_campaign(), a_champion(), a_cycle(), a_document(), a_finding(), a_gauge(), an_incident(),
+    an_action(), a_beat(), a_campaign(), a_champion(), a_cycle(), a_document(), a_failure(), a_finding(), a_gauge(),
+    an_incident(),
     a_job(), a_lane(), a_policy(), a_refusal(), a_request(), a_result(), a_run(), a_run(status="starting"),
     a_run(status="failed", exit_code=1), the_scores(), a_session(), a_source(), a_step(),
     a_throughput(), a_throughput(against="", mark=None), a_fastest(),

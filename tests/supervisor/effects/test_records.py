@@ -111,9 +111,9 @@ def test_an_incident_of_a_killed_run_names_where_its_evidence_lies() -> None:
         due=NOW + 60_000,
         reason="state T for 2100 ms (limit 2000 ms)",
     )
-    [incident] = after(a_view(runs=[a_run(status="running")]), wish)
+    incident, _ = after(a_view(runs=[a_run(status="running")]), wish)
     assert getattr(incident, "evidence", ()) == (evidence_path(RUN),)
-    [crash] = after(a_view(), wish.model_copy(update={"signature": Signature.CRASH}))
+    crash, _ = after(a_view(), wish.model_copy(update={"signature": Signature.CRASH}))
     assert getattr(crash, "evidence", None) == ()
 
 
@@ -121,7 +121,13 @@ def test_closing_an_incident_keeps_its_story_and_adds_the_outcome() -> None:
     incident = an_incident()
     [closed] = after(a_view(incidents=[incident]), CloseIncident(incident=incident.id, reason="run 2 progressed"))
     assert closed == incident.model_copy(
-        update={"status": IncidentStatus.CLOSED, "outcome": "run 2 progressed", "at": NOW, "caused_by": ("a7-0",)}
+        update={
+            "status": IncidentStatus.CLOSED,
+            "outcome": "run 2 progressed",
+            "is_verified": True,
+            "at": NOW,
+            "caused_by": ("a7-0",),
+        }
     )
 
 

@@ -1,0 +1,84 @@
+"""The same trouble everywhere: when to rest the whole swarm, when to try one lane, when to open the others.
+
+A circuit breaker over lost runs, used by `util_controller`, which holds and opens lanes. Losses in such a stretch say
+nothing about their jobs (`losses` forgives them): a driver that is gone must not drive healthy jobs into quarantine.
+Everything is read from the records; nothing is remembered between cycles.
+"""
+
+from dataclasses import dataclass
+
+from swarmd.agents.rules.backoff import backoff
+from swarmd.agents.rules.losses import is_loss, recent_ends
+from swarmd.agents.rules.signatures import NO_RETRY, signature_of_loss
+from swarmd.state.records.incident import Incident, Signature
+from swarmd.state.records.run import RunAlive, RunEnded
+from swarmd.state.units import Millis
+from swarmd.state.view import View
+
+# Two jobs may share a cause of their own; three that fail alike have a cause around them.
+LEAST_JOBS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Everywhere:
+    """A streak of losses with one signature: whose, since when, and the last of them."""
+
+    signature: Signature
+    runs: tuple[str, ...]
+    n_jobs: int
+    since: Millis
+
+
+def everywhere(view: View, now: Millis) -> Everywhere | None:
+    """The present streak if it is long and wide enough; broken by any run that did its work or is doing it."""
+    policy = view.policy
+    ends = recent_ends(view, now - policy.fleet_window)
+    if len(ends) < policy.breaker_losses:
+        return None
+    signature = signature_of_loss(view, ends[-1])
+    if signature in NO_RETRY:
+        return None
+    streak: list[RunEnded] = []
+    for run in reversed(ends):
+        if not is_loss(view, run, now) or signature_of_loss(view, run) is not signature:
+            break
+        streak.append(run)
+    jobs = {run.job for run in streak}
+    if len(streak) < policy.breaker_losses or len(jobs) < LEAST_JOBS:
+        return None
+    since = streak[-1].ended_at
+    if any(has_worked_since(view, run, since) for run in view.live_runs()):
+        return None
+    return Everywhere(signature, tuple(run.id for run in reversed(streak)), len(jobs), since)
+
+
+def has_worked_since(view: View, run: RunAlive, since: Millis) -> bool:
+    """Whether the run has done work of its own after that instant."""
+    beat = view.beats.get(run.id)
+    return beat is not None and beat.done > 0 and beat.progress_at > since
+
+
+def open_breaker(view: View) -> Incident | None:
+    """The incident of the rest the swarm takes now, if it takes one."""
+    return next((each for each in view.open_incidents() if each.signature is Signature.FLEET_WIDE), None)
+
+
+def worked_after(view: View, instant: Millis) -> str:
+    """A run ordered after that instant that has worked, by its id; empty while none has."""
+    for run in view.live_runs():
+        if run.ordered_at >= instant and has_worked_since(view, run, instant):
+            return run.id
+    for ended in view.runs.values():
+        if isinstance(ended, RunEnded) and ended.ordered_at >= instant and ended.id in view.results:
+            return ended.id
+    return ""
+
+
+def may_probe(view: View, rest: Incident, now: Millis) -> bool:
+    """Whether one lane may try: after a wait that doubles with each probe that was lost."""
+    probes = [run for run in view.runs.values() if run.ordered_at >= rest.opened_at]
+    if any(not isinstance(run, RunEnded) for run in probes):
+        return False
+    last = max((run.ended_at for run in probes if isinstance(run, RunEnded)), default=rest.opened_at)
+    policy = view.policy
+    return now >= last + backoff(len(probes) + 1, first=policy.breaker_first, cap=policy.breaker_cap)

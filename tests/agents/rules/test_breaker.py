@@ -1,0 +1,113 @@
+from typing import Any
+
+from builders import a_beat, a_job, a_lane, a_policy, a_run, a_view, an_incident
+
+from swarmd.agents.rules.breaker import everywhere, may_probe, worked_after
+from swarmd.agents.util_controller import decide
+from swarmd.state.actions import CloseIncident, OpenIncident, SetLane
+from swarmd.state.records.incident import Signature
+from swarmd.state.records.lane import LaneStatus
+from swarmd.state.records.run import run_id
+
+SYMBOLS = ("BTCUSDT", "ETHUSDT", "SOLUSDT", "XRPUSDT")
+LANES = [a_lane("cpu0"), a_lane("cpu1")]
+HELD = [a_lane("cpu0", status="held"), a_lane("cpu1", status="held")]
+
+
+def job_of(symbol: str) -> str:
+    return f"majors.{symbol}.balanced.prescreen"
+
+
+def jobs() -> list[Any]:
+    return [a_job(symbol, attempt=1) for symbol in SYMBOLS]
+
+
+def lost(n: int = 4, **fields: Any) -> list[Any]:
+    return [
+        a_run(job_of(symbol), **{"status": "failed", "exit_code": 1, "ordered_at": 0, "ended_at": 1_000 + at, **fields})
+        for at, symbol in enumerate(SYMBOLS[:n])
+    ]
+
+
+def view(runs: list[Any], **tables: Any) -> Any:
+    return a_view(**{"jobs": jobs(), "runs": runs, "lanes": LANES, "policy": a_policy(max_lanes=2), **tables})
+
+
+def resting(**fields: Any) -> Any:
+    told = {"agent": "util_controller", "id": "fleet.crash/x", "opened_at": 2_000, **fields}
+    return an_incident("fleet.crash", "fleet_wide", **told)
+
+
+def lanes_set(found: list[Any]) -> list[tuple[str, LaneStatus]]:
+    return [(wish.lane, wish.status) for wish in found if isinstance(wish, SetLane)]
+
+
+def test_one_signature_in_a_row_over_several_jobs_is_trouble_everywhere() -> None:
+    found = everywhere(view(lost()), 2_000)
+    assert found is not None
+    assert (found.signature, found.n_jobs, found.since) == (Signature.CRASH, 4, 1_000)
+
+
+def test_too_few_too_old_mixed_or_one_jobs_losses_are_not() -> None:
+    assert everywhere(view(lost(3)), 2_000) is None
+    assert everywhere(view(lost()), 62_000) is None
+    assert everywhere(view([*lost(3), *lost(4, exit_code=5)[3:]]), 2_000) is None
+    of_one = [
+        a_run(job_of("BTCUSDT"), attempt=n, status="failed", exit_code=1, ended_at=1_000 + n) for n in range(1, 5)
+    ]
+    assert everywhere(view(of_one), 2_000) is None
+    assert everywhere(view(lost(exit_code=2)), 2_000) is None
+
+
+def test_a_run_that_works_meanwhile_shows_that_it_is_not_everywhere() -> None:
+    living = a_run(job_of("BTCUSDT"), attempt=2)
+    works = a_beat(run_id(job_of("BTCUSDT"), 2), is_ready=True, done=1, progress_at=1_500)
+    assert everywhere(view([*lost(), living], beats=[works]), 2_000) is None
+    before = works.model_copy(update={"progress_at": 900})
+    assert everywhere(view([*lost(), living], beats=[before]), 2_000) is not None
+
+
+def test_the_swarm_rests_in_the_very_cycle_and_says_so_once() -> None:
+    found = decide(view(lost()), 2_000)
+    told = next(wish for wish in found if isinstance(wish, OpenIncident))
+    assert (told.signature, told.subject) == (Signature.FLEET_WIDE, "fleet.crash")
+    assert told.reason.startswith("the last 4 runs were all lost to crash, of 4 jobs, within 1000 ms")
+    assert lanes_set(found) == [("cpu0", LaneStatus.HELD), ("cpu1", LaneStatus.HELD)]
+    known = resting(id=told.incident)
+    assert lanes_set(decide(view(lost(), incidents=[known], lanes=HELD), 2_100)) == []
+
+
+def test_after_a_wait_one_lane_tries_and_is_held_again_once_its_run_is_there() -> None:
+    assert lanes_set(decide(view(lost(), incidents=[resting()], lanes=HELD), 11_999)) == []
+    assert lanes_set(decide(view(lost(), incidents=[resting()], lanes=HELD), 12_000)) == [("cpu0", LaneStatus.OPEN)]
+    probe = a_run(job_of("BTCUSDT"), attempt=2, ordered_at=12_100)
+    opened = [LANES[0], HELD[1]]
+    assert lanes_set(decide(view([*lost(), probe], incidents=[resting()], lanes=opened), 12_200)) == [
+        ("cpu0", LaneStatus.HELD)
+    ]
+
+
+def test_each_probe_that_is_lost_doubles_the_wait() -> None:
+    gone = a_run(job_of("BTCUSDT"), attempt=2, ordered_at=12_100, status="failed", exit_code=1, ended_at=13_000)
+    resting_view = view([*lost(), gone], incidents=[resting()], lanes=HELD)
+    assert not may_probe(resting_view, resting(), 13_000 + 19_999)
+    assert may_probe(resting_view, resting(), 13_000 + 20_000)
+
+
+def test_the_rest_is_over_when_a_run_works_and_the_lanes_open() -> None:
+    probe = a_run(job_of("BTCUSDT"), attempt=2, ordered_at=12_100)
+    works = a_beat(run_id(job_of("BTCUSDT"), 2), is_ready=True, done=3, progress_at=14_000)
+    resting_view = view([*lost(), probe], beats=[works], incidents=[resting()], lanes=HELD)
+    assert worked_after(resting_view, 2_000) == probe.id
+    (closed,) = [wish for wish in decide(resting_view, 15_000) if isinstance(wish, CloseIncident)]
+    assert closed.reason == f"{probe.id} works, 13000 ms later"
+    over = resting(status="closed", at=15_000)
+    ready = view([*lost(), probe], beats=[works], incidents=[over], lanes=HELD)
+    assert lanes_set(decide(ready, 16_000)) == [("cpu0", LaneStatus.OPEN)]
+
+
+def test_without_a_job_left_to_try_the_rest_ends_unverified() -> None:
+    done = [a_job(symbol, attempt=1, status="done") for symbol in SYMBOLS]
+    found = decide(view(lost(), jobs=done, incidents=[resting()], lanes=HELD), 15_000)
+    (closed,) = [wish for wish in found if isinstance(wish, CloseIncident)]
+    assert not closed.is_verified
