@@ -1,0 +1,13 @@
+#!/usr/bin/env bash
+# Makes the swarm and all that watches over it be running: starts what is not, mends what is stale, else does nothing.
+# For a crontab:        * * * * * SWARMD_HOME=/srv/swarm /opt/swarmd/scripts/ensure_swarm_watchdogs.sh >/dev/null
+# For a shell's start:  SWARMD_HOME=/srv/swarm /opt/swarmd/scripts/ensure_swarm_watchdogs.sh >/dev/null 2>&1 &
+# Arguments go to `swarmd ensure`. A campaign that is done, or was stopped by `swarmd stop`, is left alone.
+set -euo pipefail
+from=$PWD
+CDPATH='' cd -- "$(dirname -- "$0")/.."
+# A crontab must not install anything each minute: set up once by a person, and then only looked at.
+[ -x .venv/bin/swarmd ] || scripts/setup run
+swarmd=$PWD/.venv/bin/swarmd
+cd -- "$from"
+exec "$swarmd" ensure "$@"
