@@ -143,6 +143,16 @@ def test_prescreen_keeps_the_best_in_order_with_all_it_takes_to_make_them_again(
     assert set(seconds) == {"generate", "prepare", "evaluate", "rank", "serialize", "total"}
 
 
+def test_a_prescreen_that_takes_on_less_at_a_time_writes_the_same_bytes(market, done, tmp_path):
+    home, _ = done
+    run_phase(tmp_path, market, "preflight")
+    order = an_order(tmp_path, market, "prescreen").model_copy(update={"scale": 0.0002})  # 100 vectors at a time
+    told = Told()
+    prescreen(order, a_desk(tmp_path, told))
+    path = "phase0_top500.json"
+    assert (results(tmp_path) / path).read_bytes() == (results(home) / path).read_bytes()
+
+
 def test_prescreen_sees_development_bars_only(market, done):
     home, _ = done
     best = read(results(home) / "phase0_top500.json")["top"][0]
