@@ -11,7 +11,7 @@ from swarmd.agents.rules.verification import Outcome, outcome_about_run
 from swarmd.state.actions import Action, CloseIncident, OpenIncident, SetLane, StopRun
 from swarmd.state.records.incident import Incident, Signature
 from swarmd.state.records.lane import LaneStatus
-from swarmd.state.records.run import RunAlive, RunEnded, RunOrdered, RunStatus
+from swarmd.state.records.run import RunAlive, RunOrdered, RunStatus
 from swarmd.state.units import HOUR, Millis
 from swarmd.state.view import View
 

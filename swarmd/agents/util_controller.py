@@ -1,9 +1,10 @@
 """Decides how many lanes take work: fewer when memory or disk run short, again when there is room and work.
 
 A held lane finishes its run and takes nothing new. When the same trouble hits everywhere all lanes rest, one tries
-after a growing wait, and the others open when it works. Lanes are never held for processor load: the target is a load to
-reach, not a ceiling, and lanes that share a busy processor are slower, not wrong. Only a prescreen far below this
-machine's own record, kept from the processors or throttled, costs a lane for a while.
+after a growing wait, and the others open when it works. The usual lanes are never held for processor load: the target
+is a load to reach, not a ceiling, and lanes that share a busy processor are slower, not wrong; only a prescreen far
+below this machine's own record, kept from the processors or throttled, costs a lane for a while. Lanes beyond the usual
+fill processors that are idle, and go first.
 """
 
 from swarmd.agents.rules.breaker import Everywhere, everywhere, may_probe, open_breaker, worked_after
@@ -15,6 +16,7 @@ from swarmd.agents.rules.capacity import (
     memory_is_ample,
     memory_shortage,
 )
+from swarmd.agents.rules.filling import about_fill_lanes
 from swarmd.agents.rules.losses import fleet_subject
 from swarmd.agents.rules.pulse import is_unkillable
 from swarmd.agents.rules.readiness import ready_jobs
@@ -40,6 +42,7 @@ def decide(view: View, now: Millis) -> list[Action]:
         *_disk(view, now),
         *_fleet(view, found, now),
         *slow,
+        *about_fill_lanes(view, now),
         *lanes,
         *_no_gpu(view),
         *_all_held(view, now, is_opening=is_opening),
@@ -166,7 +169,7 @@ def _reopened(view: View, now: Millis) -> list[SetLane]:
 
 def _own_lanes(view: View) -> list[Lane]:
     """Lanes the policy provides for; those beyond ``max_lanes`` are left from a wider day and stay held."""
-    return [lane for lane in view.lanes.values() if lane.slot < view.policy.max_lanes]
+    return [lane for lane in view.lanes.values() if lane.slot < view.policy.max_lanes and not lane.is_fill]
 
 
 def _open_lanes(view: View) -> list[Lane]:

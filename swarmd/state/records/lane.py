@@ -21,7 +21,10 @@ LANE_MOVES = Lifecycle(
 
 
 class Lane(Record):
-    """``cpu0``: slot 0 of device ``cpu``. A held lane finishes its run and takes nothing new; ``reason`` says why."""
+    """``cpu0``: slot 0 of device ``cpu``. A held lane finishes its run and takes nothing new; ``reason`` says why.
+
+    ``is_fill``: beyond the usual lanes, open only while processors are idle.
+    """
 
     KIND: ClassVar[str] = "lane"
 
@@ -29,3 +32,4 @@ class Lane(Record):
     slot: int
     status: LaneStatus
     reason: str = ""
+    is_fill: bool = False

@@ -34,6 +34,8 @@ class Policy(Record):
     breaker_cap: Millis = 5 * MINUTE
     # Using the machine.
     max_lanes: int = 1
+    fill_lanes: int = 0
+    fill_settle: Millis = 15 * SECOND
     cpu_util_target: Ratio = 0.90
     mem_available_min: int = 1 << 30
     disk_free_min: int = 1 << 30
