@@ -1,27 +1,60 @@
 """A verdict into the journal: actions with what follows from them, new refusals, scores, and the cycle itself.
 
-Called between deciding and enacting. Nothing here touches the world; an agent that fails is an incident, not an end.
+Called between deciding and enacting, by the cycle and by whoever simulates one; ``redeciding`` asks the same questions
+of the past. Nothing here touches the world; an agent that fails is an incident, not an end.
 """
+
+from collections import deque
+from collections.abc import Sequence
+from typing import Protocol
 
 from swarmd.agents.orchestration_consensus import Verdict
 from swarmd.state.actions import Action, ActionTaken, Refusal
 from swarmd.state.errors import InvariantError
-from swarmd.state.records.gauge import Cycle
+from swarmd.state.projection import Projection
+from swarmd.state.records.gauge import Cycle, Scores
 from swarmd.state.records.incident import Incident, IncidentStatus, Signature
 from swarmd.state.records.record import Record
 from swarmd.state.units import MINUTE, Millis, iso
 from swarmd.state.view import View
 from swarmd.supervisor.effects.records import consequences
 from swarmd.supervisor.logs import log
-from swarmd.supervisor.swarm import Swarm
 
 # A standing refusal whose numbers change is told again at most this often.
 _REFUSAL_EVERY: Millis = MINUTE
+# How many cycles that decided nothing the next one that does can name: ten minutes of them, some 5 KB at most.
+QUIET_KEPT = 600
+
+# The cycles since the last that decided something: (the journal's last line, the instant) of each.
+Quiet = deque[tuple[int, Millis]]
 
 
-def record_verdict(swarm: Swarm, view: View, verdict: Verdict, now: Millis, *, late: Millis) -> list[ActionTaken]:
-    """Journal what stands, what does not (when that is new), and what follows from it for the records."""
-    refusals = [refusal for refusal in _refusals(verdict, now) if _is_new(refusal, view)]
+class Recorder(Protocol):
+    """What a verdict is written with: the ``Swarm``, or a simulated one, which may do without a ``journal``."""
+
+    @property
+    def number(self) -> int: ...
+    @property
+    def projection(self) -> Projection: ...
+    @property
+    def took_ms(self) -> Sequence[float]: ...
+    def record(self, records: Sequence[Record]) -> None: ...
+
+
+def no_quiet() -> Quiet:
+    return deque(maxlen=QUIET_KEPT)
+
+
+def record_verdict(
+    swarm: Recorder, view: View, verdict: Verdict, now: Millis, *, late: Millis, quiet: Quiet | None = None
+) -> list[ActionTaken]:
+    """Journal what stands, what does not (when that is new), and what follows from it for the records.
+
+    ``quiet`` remembers the cycles that decided nothing until one decides something and names them.
+    """
+    seen: int = getattr(getattr(swarm, "journal", None), "seq", 0)
+    quiet = no_quiet() if quiet is None else quiet
+    refusals = new_refusals(view, verdict, now)
     taken = []
     for index, (agent, action) in enumerate(verdict.taken):
         each = ActionTaken(
@@ -37,30 +70,35 @@ def record_verdict(swarm: Swarm, view: View, verdict: Verdict, now: Millis, *, l
             continue
         swarm.record([each, *follows])
         taken.append(each)
-    records: list[Record] = [*refusals]
-    if view.scores is None or _scores_moved(view, verdict):
-        records.append(verdict.scores)
-    if taken or refusals:
-        records.append(
-            Cycle(
-                id=f"c{swarm.number}",
-                at=now,
-                number=swarm.number,
-                took=round(swarm.took_ms[-1], 2) if swarm.took_ms else 0.0,
-                late=late,
-                wishes=len(verdict.taken) + len(verdict.refused),
-                actions=len(taken),
-                refusals=len(verdict.refused),
-            )
+    records: list[Record] = [*refusals, *moved_scores(view, verdict)]
+    if not taken and not refusals:
+        swarm.record(records)
+        quiet.append((seen, now))
+        return []
+    records.append(
+        Cycle(
+            id=f"c{swarm.number}",
+            at=now,
+            number=swarm.number,
+            took=round(swarm.took_ms[-1], 2) if swarm.took_ms else 0.0,
+            late=late,
+            wishes=len(verdict.taken) + len(verdict.refused),
+            actions=len(taken),
+            refusals=len(verdict.refused),
+            seen=seen,
+            quiet=tuple((seen - line, now - at) for line, at in quiet),
         )
+    )
     swarm.record(records)
+    quiet.clear()
     return taken
 
 
-def _refusals(verdict: Verdict, now: Millis) -> list[Refusal]:
-    return [
+def new_refusals(view: View, verdict: Verdict, now: Millis) -> list[Refusal]:
+    """The refusals worth a line: a standing one is on record already."""
+    refusals = (
         Refusal(
-            id=f"{agent}/{action.kind}/{_target(action)}",
+            id=f"{agent}/{action.kind}/{target_of(action)}",
             at=now,
             caused_by=action.caused_by,
             agent=agent,
@@ -68,10 +106,11 @@ def _refusals(verdict: Verdict, now: Millis) -> list[Refusal]:
             because=because,
         )
         for agent, action, because in verdict.refused
-    ]
+    )
+    return [refusal for refusal in refusals if _is_new(refusal, view)]
 
 
-def _target(action: Action) -> str:
+def target_of(action: Action) -> str:
     """What the action is about: the first of its own fields that names something."""
     for name in ("run", "job", "lane", "incident", "step", "source", "request", "campaign", "topic"):
         value = getattr(action, name, "")
@@ -85,12 +124,13 @@ def _is_new(refusal: Refusal, view: View) -> bool:
     return last is None or (last.because != refusal.because and refusal.at - last.at >= _REFUSAL_EVERY)
 
 
-def _scores_moved(view: View, verdict: Verdict) -> bool:
+def moved_scores(view: View, verdict: Verdict) -> list[Scores]:
+    """The scores, where they are the first or have moved far enough to be told."""
     last, new = view.scores, verdict.scores
-    if last is None:
-        return True
     names = ("adherence", "efficacy", "deviation", "performance", "efficiency")
-    return any(abs(getattr(last, name) - getattr(new, name)) >= 0.05 for name in names)
+    if last is None or any(abs(getattr(last, name) - getattr(new, name)) >= 0.05 for name in names):
+        return [new]
+    return []
 
 
 # -- agents that fail --------------------------------------------------------------------------------------------------

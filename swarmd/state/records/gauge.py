@@ -36,7 +36,12 @@ class Scores(Record):
 
 
 class Cycle(Record):
-    """One turn of the loop that decided something; the id is ``c<number>``. ``late`` is how long it overslept."""
+    """One turn of the loop that decided something; the id is ``c<number>``. ``late`` is how long it overslept.
+
+    ``seen`` is the journal's last line when it had decided and written down nothing of it yet: what it decided from (0:
+    written before that was kept). ``quiet`` names the latest cycles since the record before that decided nothing, each
+    as (lines, milliseconds) before this one's ``seen`` and ``at``: an idle swarm writes nothing to say that it is idle.
+    """
 
     KIND: ClassVar[str] = "cycle"
 
@@ -46,6 +51,8 @@ class Cycle(Record):
     wishes: int
     actions: int
     refusals: int
+    seen: int = 0
+    quiet: tuple[tuple[int, int], ...] = ()
 
 
 class Document(Record):
