@@ -224,6 +224,7 @@ def lock_file(path: Path, holder: dict[str, Any]) -> int | None:
 
     Raises OutsideError where the file cannot be made at all.
     """
+    descriptor: int | None = None
     try:
         _make_directory(path.parent)
         descriptor = _locked_descriptor(path)
@@ -233,6 +234,8 @@ def lock_file(path: Path, holder: dict[str, Any]) -> int | None:
             os.pwrite(descriptor, line, 0)
             os.ftruncate(descriptor, len(line))
     except OSError as cause:
+        if descriptor is not None:
+            os.close(descriptor)  # else it stays held by nobody who knows of it, until this process ends
         raise OutsideError(f"cannot hold the lock {path}: {cause.strerror}") from cause
     return descriptor
 
@@ -240,18 +243,23 @@ def lock_file(path: Path, holder: dict[str, Any]) -> int | None:
 def _locked_descriptor(path: Path) -> int | None:
     for _ in range(_LOOKS_PAST_PROBERS):
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, _FILE)
-        if not _take(descriptor, fcntl.LOCK_EX):
-            # Either somebody holds it, or somebody only looks (``is_locked``) and is gone in a moment.
-            is_held = not _take(descriptor, fcntl.LOCK_SH)
-            os.close(descriptor)
-            if is_held:
-                return None
-            time.sleep(0.0005)
-            continue
-        with contextlib.suppress(FileNotFoundError):
-            if os.path.samestat(os.fstat(descriptor), path.stat()):
-                return descriptor
-        os.close(descriptor)  # Removed and made anew between our open and our lock: we hold a file nobody sees.
+        is_ours = False
+        try:
+            if not _take(descriptor, fcntl.LOCK_EX):
+                # Either somebody holds it, or somebody only looks (``is_locked``) and is gone in a moment.
+                if not _take(descriptor, fcntl.LOCK_SH):
+                    return None
+            else:
+                # Removed and made anew between our open and our lock: then we hold a file nobody sees.
+                with contextlib.suppress(FileNotFoundError):
+                    is_ours = os.path.samestat(os.fstat(descriptor), path.stat())
+                if is_ours:
+                    return descriptor
+                continue
+        finally:
+            if not is_ours:
+                os.close(descriptor)
+        time.sleep(0.0005)
     return None
 
 

@@ -17,18 +17,9 @@ from swarmd.state.errors import InvariantError, OperatorError, OutsideError
 from swarmd.state.records.record import Record
 from swarmd.state.store.codec import refuse_unknown, said_of
 from swarmd.state.store.files import atomic_write, lock_file, lock_holder, sync_directory, write_whole
-from swarmd.state.store.raw import (
-    LOCK,
-    QUARANTINE,
-    SNAPSHOT,
-    Damage,
-    Line,
-    Reading,
-    put,
-    read_journal,
-    sealed,
-    snapshot_bytes,
-)
+from swarmd.state.store.lines import Damage, Line, said_line, sealed
+from swarmd.state.store.raw import BASE, LOCK, QUARANTINE, SNAPSHOT, Reading, read_journal, segments_by_name
+from swarmd.state.store.snapshot import Kept, Reach, kept, kept_tables, read_reach, snapshot_bytes
 from swarmd.state.store.tables import Tables
 
 __all__ = ["Damage", "Journal"]  # who opens a journal must be able to name what it found
@@ -50,21 +41,21 @@ class Journal:
         self._lock = lock
         self._segment_bytes, self._snapshot_every = segment_bytes, snapshot_every
         self._snapshot_due = reading.snapshot_seq + snapshot_every
-        self._tables: Tables[Line] = reading.folded()
+        self._tables: Tables[Kept] = kept_tables(reading.folded())
         self._uncommitted = bytearray()
         self._must_rewrite = False  # the bytes after the last commit are in doubt
         self._segment, self._committed_length = reading.last_segment, reading.last_length
         self._descriptor = -1
         self.torn: Damage | None = None  # the line a crash left without its end, cut off here
-        if self._segment and reading.is_last_sound:
-            self._descriptor = os.open(self._path, _OPEN, 0o600)
-            n_torn = os.fstat(self._descriptor).st_size - self._committed_length
-            if n_torn > 0:
-                reason = f"the last line was torn: {n_torn} bytes without an end were cut, after seq {self.seq}"
-                self.torn = Damage(self._segment, self.seq + 1, reason)
-            os.ftruncate(self._descriptor, self._committed_length)
-        else:
-            self._begin_segment()
+        try:
+            self._take_up(reading)
+        except OSError:
+            if self._descriptor >= 0:
+                os.close(self._descriptor)
+            raise
+        if self.seq >= self._snapshot_due:
+            # Read from far back, because the last snapshot is old or damaged: once is enough.
+            self._snapshot_if_possible()
 
     @classmethod
     def open(
@@ -83,8 +74,8 @@ class Journal:
             for leftover in directory.glob(f".{SNAPSHOT}.*"):
                 leftover.unlink(missing_ok=True)
             reading = read_journal(directory)
-            for line in reading.lines:
-                refuse_unknown(line.said, f"{directory} seq {line.seq}")
+            for (kind, version), seq in reading.versions.items():
+                refuse_unknown({"kind": kind, "v": version or None}, f"{directory} seq {seq}")
             damages = tuple(_quarantined(directory, damage) for damage in reading.damages)
             journal = cls(directory, lock, reading, segment_bytes=segment_bytes, snapshot_every=snapshot_every)
         except OSError as cause:
@@ -118,7 +109,7 @@ class Journal:
         self._uncommitted += block
         self.seq = lines[-1].seq
         for line in lines:
-            put(self._tables, line)
+            self._tables.put(line.kind, line.id, line.status, kept(line))
 
     def commit(self) -> None:
         """Make everything appended durable. Raises OutsideError; call it again and nothing appended is lost."""
@@ -164,6 +155,18 @@ class Journal:
 
     # -- within -------------------------------------------------------------------------------------------------
 
+    def _take_up(self, reading: Reading) -> None:
+        """The last segment, cut to its last whole line; a new one where that holds damage."""
+        if not self._segment or not reading.is_last_sound:
+            self._begin_segment()
+            return
+        self._descriptor = os.open(self._path, _OPEN, 0o600)
+        n_torn = os.fstat(self._descriptor).st_size - self._committed_length
+        os.ftruncate(self._descriptor, self._committed_length)
+        if n_torn > 0:
+            reason = f"the last line was torn: {n_torn} bytes without an end were cut, after seq {self.seq}"
+            self.torn = Damage(self._segment, self.seq + 1, reason)
+
     @property
     def _path(self) -> Path:
         return self.directory / self._segment
@@ -176,7 +179,7 @@ class Journal:
                 content = sealed(orjson.dumps(said))[:-1]
             except (TypeError, ValueError) as cause:
                 raise InvariantError(f"{record.KIND} {record.id!r} cannot be written as JSON: {cause}") from cause
-            lines.append(Line(seq, content, said))
+            lines.append(said_line(said, content))
         return lines
 
     def _cut_back(self) -> None:
@@ -204,14 +207,26 @@ class Journal:
         return os.fstat(self._descriptor).st_nlink == 0
 
     def _begin_segment(self) -> None:
-        numbers = [int(path.stem) for path in self.directory.glob("[0-9]*.jsonl") if path.stem.isdigit()]
-        last = int(self._segment.removesuffix(".jsonl") or 0)
-        name = f"{max([last, *numbers]) + 1:06d}.jsonl"
-        descriptor = os.open(self.directory / name, _OPEN | os.O_EXCL, 0o600)
+        """Its name is on the disk before it is written to, else a power cut could take a whole segment with it."""
+        name = self._next_segment()
+        descriptor = os.open(self.directory / name, _OPEN, 0o600)
+        try:
+            sync_directory(self.directory)
+        except OSError:
+            os.close(descriptor)
+            raise
         if self._descriptor >= 0:
             os.close(self._descriptor)
         self._descriptor, self._segment, self._committed_length = descriptor, name, 0
-        sync_directory(self.directory)
+
+    def _next_segment(self) -> str:
+        base = read_reach(self.directory / BASE)
+        last = max(int(self._segment.removesuffix(".jsonl") or 0), 0 if base is None else base.number)
+        names = segments_by_name(self.directory)
+        if names and int(names[-1].stem) > last:
+            # Left empty by an attempt that the disk refused half way.
+            last = int(names[-1].stem) - (names[-1].stat().st_size == 0)
+        return f"{last + 1:06d}.jsonl"
 
     def _rotate(self) -> None:
         """Go on in a new segment; everything is committed. What fails here is tried again at the next."""
@@ -232,8 +247,8 @@ class Journal:
             self._snapshot_due = self.seq + max(1, self._snapshot_every // 10)
 
     def _write_snapshot(self) -> None:
-        data = snapshot_bytes(self._tables, seq=self.seq, segment=self._segment, length=self._committed_length)
-        atomic_write(self.directory / SNAPSHOT, data, sync=True)
+        reach = Reach(self.seq, self._segment, self._committed_length)
+        atomic_write(self.directory / SNAPSHOT, snapshot_bytes(self._tables, reach), sync=True)
         self._snapshot_due = self.seq + self._snapshot_every
         self.snapshot_fault = ""
 
