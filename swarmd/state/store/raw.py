@@ -1,77 +1,67 @@
-"""The journal as bytes and plain dictionaries: what a sealed line is, and how a directory of them is read.
+"""A directory of journal segments, read: what its lines come to, and every damage in it named.
 
-Shared by the one writer (``journal``) and the many readers (``query``, ``explain``), which must start fast: no pydantic
+Used by the one writer (``journal``) and the many readers (``query``, ``explain``), which must start fast: no pydantic
 here. Reading survives whatever lies in the directory and names what it could not use; it changes nothing on disk.
 """
 
-import codecs
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
-from zlib import crc32
 
-import orjson
-
+from swarmd.state.store.lines import Damage, Line, Said, is_torn, line_of, put, sealed
+from swarmd.state.store.snapshot import BASE, SNAPSHOT, Reach, read_reach, read_snapshot
 from swarmd.state.store.tables import Tables
 
-SNAPSHOT = "snapshot.jsonl"
+# Who reads a journal names its lines and damages too; those live in ``lines`` because ``snapshot`` needs them as well.
+__all__ = [
+    "BASE",
+    "LOCK",
+    "QUARANTINE",
+    "SNAPSHOT",
+    "Damage",
+    "Follower",
+    "Line",
+    "Reading",
+    "Said",
+    "history",
+    "line_of",
+    "put",
+    "reaches_back_to",
+    "read_journal",
+    "sealed",
+    "segments_by_name",
+]  # fmt: skip
+
 QUARANTINE = "quarantine"
 LOCK = ".lock"
-SNAPSHOT_SCHEMA = "swarmd.snapshot/1"
 
 _SEGMENT = re.compile(r"^\d{6,}\.jsonl$")
-_OWN = frozenset({SNAPSHOT, QUARANTINE, LOCK})
-_SEAL_BYTES = len(b',"crc":"00000000"}')
-_BEGINNING = b'{"seq":'
-_NEVER_WRITTEN = re.compile(rb"[\x00-\x1f]")  # JSON escapes them
-_OVERRUN = re.compile(rb',"crc":"[0-9a-f]{8}"\}.', re.DOTALL)
-
-Said = dict[str, Any]
-
-
-@dataclass(frozen=True, slots=True)
-class Damage:
-    """Something the journal's directory holds, or lacks, that could not be used. ``line`` 0 means the whole file.
-
-    ``is_new`` is False once the writer has put the bytes into quarantine: the damage was reported at an earlier start.
-    """
-
-    segment: str
-    line: int
-    reason: str
-    content: bytes = b""
-    is_new: bool = True
-
-    @property
-    def name(self) -> str:
-        """``000003-17``: the quarantine file's name without its ending, and a subject for an incident."""
-        return f"{self.segment.removesuffix('.jsonl')}-{self.line}"
-
-
-@dataclass(frozen=True, slots=True)
-class Line:
-    """One sound line: its bytes without the newline, and what they say."""
-
-    seq: int
-    content: bytes
-    said: Said
+_OWN = frozenset({SNAPSHOT, BASE, QUARANTINE, LOCK})
+# More lines than this after the last snapshot are folded as they are read: a year of them does not fit in memory.
+_FOLDED_FROM = 20_000
 
 
 @dataclass(slots=True)
 class Reading:
-    """What a directory yielded. ``tables`` are those of the snapshot alone; ``lines`` come after it, in order."""
+    """What a directory yielded. ``tables`` come first, ``lines`` after them, in order.
+
+    ``tables`` are those of the snapshot, with the oldest lines of a long tail folded in; ``versions`` are the kinds and
+    versions the segments hold, each with the first seq it was met at.
+    """
 
     tables: Tables[Line] = field(default_factory=Tables)
     lines: list[Line] = field(default_factory=list)
     damages: list[Damage] = field(default_factory=list)
+    versions: dict[tuple[str, int], int] = field(default_factory=dict)
     snapshot_seq: int = 0
     seq: int = 0
     last_segment: str = ""
     last_length: int = 0
     is_last_sound: bool = True
+    keeps_all: bool = False
 
     def folded(self) -> Tables[Line]:
         """Snapshot and tail as one set of tables."""
@@ -79,55 +69,14 @@ class Reading:
             put(self.tables, line)
         return self.tables
 
-
-def put(tables: Tables[Line], line: Line) -> str:
-    said = line.said
-    return tables.put(said["kind"], said["id"], str(said["data"].get("status", "")), line)
-
-
-# -- one line -----------------------------------------------------------------------------------------------------
-
-
-def sealed(content: bytes) -> bytes:
-    """A JSON object closed with the checksum of its own bytes, and the newline that makes it whole."""
-    return content[:-1] + b',"crc":"%08x"}\n' % crc32(content)
-
-
-def opened(line: bytes) -> Said:
-    """What a sealed line (without its newline) says. Raises ValueError naming what is wrong with it."""
-    body, seal = line[:-_SEAL_BYTES], line[-_SEAL_BYTES:]
-    if seal != b',"crc":"%08x"}' % crc32(b"}", crc32(body)):
-        raise ValueError("its checksum is wrong or missing" if line.strip(b"\0 ") else "it is blank")
-    try:
-        said = orjson.loads(line)
-    except orjson.JSONDecodeError as cause:
-        raise ValueError(f"it is not JSON ({cause})") from None
-    if not isinstance(said, dict):
-        raise ValueError("it is not a JSON object")
-    return said
-
-
-def line_of(content: bytes) -> Line:
-    """Raises ValueError as ``opened`` does, or if the line lacks what every record has."""
-    said = opened(content)
-    if not (
-        isinstance(said.get("seq"), int)
-        and isinstance(said.get("data"), dict)
-        and all(isinstance(said.get(name), str) for name in ("at", "kind", "id"))
-    ):
-        raise ValueError("it is not a record of a journal")
-    return Line(said["seq"], content, said)
-
-
-def is_torn(tail: bytes) -> bool:
-    """Whether a tail without a newline is the beginning of a line, as a crash leaves it, and not something worse."""
-    if not _BEGINNING.startswith(tail[: len(_BEGINNING)]) or _NEVER_WRITTEN.search(tail) or _OVERRUN.search(tail):
-        return False
-    try:
-        codecs.utf_8_decode(tail, "strict", False)  # a character cut in its middle is what a torn line may end with
-    except UnicodeDecodeError:
-        return False
-    return True
+    def take(self, line: Line) -> None:
+        self.seq = line.seq
+        self.lines.append(line)
+        if (line.kind, line.version) not in self.versions:
+            self.versions[line.kind, line.version] = line.seq
+        if len(self.lines) >= _FOLDED_FROM and not self.keeps_all:
+            self.folded()
+            self.lines.clear()
 
 
 # -- a directory --------------------------------------------------------------------------------------------------
@@ -135,10 +84,18 @@ def is_torn(tail: bytes) -> bool:
 
 def read_journal(directory: Path, *, from_start: bool = False) -> Reading:
     """Snapshot and tail of a journal; with ``from_start`` every segment from its first line, without the snapshot."""
-    reading = Reading()
-    paths, order = _segments(directory, reading)
-    start = None if from_start else _read_snapshot(directory, reading)
-    position = None if start is None else _position(directory, start, reading.seq)
+    reading = Reading(keeps_all=from_start)
+    base = read_reach(directory / BASE)
+    paths, order = _segments(directory, base, reading)
+    start = None if from_start else _snapshot(directory, SNAPSHOT, reading)
+    position = None if start is None else _position(directory, start)
+    if position is not None and position[0] not in {path.name for path in order}:
+        position = None
+    if start is None and (directory / BASE).exists():
+        _snapshot(directory, BASE, reading)
+        if from_start:
+            reading.lines = sorted(reading.tables, key=lambda line: line.seq)
+            reading.tables = Tables()
     for path in order:
         if position is not None and path.name != position[0]:
             continue  # before the snapshot's segment: covered by it
@@ -151,78 +108,126 @@ def read_journal(directory: Path, *, from_start: bool = False) -> Reading:
 
 
 def history(directory: Path) -> tuple[list[Line], list[Damage]]:
-    """Every sound line there is, oldest first."""
+    """Every sound line there is, oldest first. Of the time before ``reaches_back_to`` only the newest of each id."""
     reading = read_journal(directory, from_start=True)
     return reading.lines, reading.damages
 
 
-def _segments(directory: Path, reading: Reading) -> tuple[list[Path], list[Path]]:
+def reaches_back_to(directory: Path) -> str:
+    """The instant before which history was removed by ``swarmd clean``; empty where it reaches back to the beginning.
+
+    States before it cannot be shown (``--at``) and cycles before it cannot be decided again (``replay``).
+    """
+    base = read_reach(directory / BASE)
+    if base is None:
+        return ""
+    for path in segments_by_name(directory):
+        if int(path.stem) > base.number and (first := _first(path)) is not None:
+            return first.at
+    return ""
+
+
+def segments_by_name(directory: Path) -> list[Path]:
+    found = directory.iterdir() if directory.is_dir() else ()
+    return sorted((path for path in found if _SEGMENT.match(path.name) and path.is_file()), key=lambda p: int(p.stem))
+
+
+def _segments(directory: Path, base: Reach | None, reading: Reading) -> tuple[list[Path], list[Path]]:
     """The segments by name, and in the order of what they contain; strangers, gaps and copies are named."""
-    paths: list[Path] = []
+    paths = segments_by_name(directory)
+    known = {path.name for path in paths}
     for path in sorted(directory.iterdir()) if directory.is_dir() else []:
-        if _SEGMENT.match(path.name) and path.is_file():
-            paths.append(path)
-        elif path.name not in _OWN and not path.name.startswith(f".{SNAPSHOT}."):
+        own = path.name in _OWN or path.name in known or path.name.startswith((f".{SNAPSHOT}.", f".{BASE}."))
+        if not own:
             reading.damages.append(Damage(path.name, 0, "a foreign file; it is left alone and not read"))
-    numbers = [0, *(int(path.stem) for path in paths)]
-    for before, after in pairwise(numbers):
+    # What the base stands for is removed, or about to be: a clean that was interrupted left it behind.
+    removed = 0 if base is None else base.number
+    paths = [path for path in paths if int(path.stem) > removed or removed == 0]
+    for before, after in pairwise([removed, *(int(path.stem) for path in paths)]):
         for missing in range(before + 1, after):
             reading.damages.append(Damage(f"{missing:06d}.jsonl", 0, "the segment is missing"))
     firsts: dict[Path, int] = {}
+    own_firsts: dict[Path, int] = {}
     beginning = 0
     for path in paths:
-        beginning = firsts[path] = _first_seq(path) or beginning
-    order = sorted(paths, key=lambda path: (firsts[path], path.name))
+        own_firsts[path] = first.seq if (first := _first(path)) is not None else 0
+        beginning = firsts[path] = own_firsts[path] or beginning
+    order = sorted(paths, key=lambda path: (firsts[path], int(path.stem)))
     for one, other in pairwise(order):
-        if firsts[one] == firsts[other] > 0 and _first_seq(other):
+        if firsts[one] == firsts[other] > 0 and own_firsts[other]:
             reading.damages.append(Damage(other.name, 0, f"begins with seq {firsts[other]} as {one.name} does: a copy"))
+        elif int(other.stem) < int(one.stem):
+            why = (
+                f"begins with seq {firsts[other]}, which follows what {one.name} holds: read in the order of its lines"
+            )
+            reading.damages.append(Damage(other.name, 0, why))
     return paths, order
 
 
-def _first_seq(path: Path) -> int:
-    """The seq of the first sound line; 0 where there is none."""
+def _first(path: Path) -> Line | None:
+    """The first sound line."""
     with path.open("rb") as file:
         for content in file:
             try:
-                return line_of(content.rstrip(b"\n")).seq
+                return line_of(content.rstrip(b"\n"))
             except ValueError:
                 continue
-    return 0
+    return None
+
+
+class _Place:
+    """Where in a segment we are, told as a line number only when something must be named."""
+
+    def __init__(self, path: Path, offset: int) -> None:
+        self._path, self._offset = path, offset
+        self.number = 0
+
+    @cached_property
+    def _before(self) -> int:
+        if not self._offset:
+            return 0
+        with self._path.open("rb") as file:
+            return file.read(self._offset).count(b"\n")
+
+    @property
+    def line(self) -> int:
+        return self._before + self.number
 
 
 def _read_segment(path: Path, offset: int, is_last: bool, reading: Reading) -> None:
-    data = path.read_bytes()
+    with path.open("rb") as file:
+        file.seek(offset)
+        data = file.read()
     whole = data.rfind(b"\n") + 1
-    known, repeats = len(reading.damages), 0
-    number = data.count(b"\n", 0, offset)
+    known, repeats, covered = len(reading.damages), 0, reading.snapshot_seq
+    place = _Place(path, offset)
     unplaced = -1  # index of the damage that may explain a hole found at the next sound line
-    for content in data[offset:whole].split(b"\n")[:-1]:
-        number += 1
+    for content in data[:whole].split(b"\n")[:-1]:
+        place.number += 1
         try:
             line = line_of(content)
         except ValueError as flaw:
             unplaced = len(reading.damages)
-            reading.damages.append(Damage(path.name, number, str(flaw), content))
+            reading.damages.append(Damage(path.name, place.line, str(flaw), content))
             continue
         if line.seq <= reading.seq:
-            repeats += line.seq > reading.snapshot_seq
+            repeats += line.seq > covered
             continue
         if line.seq > reading.seq + 1:
-            _name_hole(reading, path.name, number, line.seq, unplaced)
+            _name_hole(reading, path.name, place.line, line.seq, unplaced)
         unplaced = -1
-        reading.seq = line.seq
-        reading.lines.append(line)
+        reading.take(line)
     tail = data[whole:]
     if repeats:
         reading.damages.append(Damage(path.name, 0, f"repeats {repeats} records read before; they count once"))
     # A torn end is cut off when the segment is written on; one with other damage is left as it is, its end included.
     is_cut = is_last and len(reading.damages) == known
     if tail and not (is_cut and is_torn(tail)):
-        reading.damages.append(Damage(path.name, number + 1, "it has no end", tail))
-    if not data and not is_last:
+        reading.damages.append(Damage(path.name, place.line + 1, "it has no end", tail))
+    if not data and not offset and not is_last:
         reading.damages.append(Damage(path.name, 0, "the segment is empty"))
     if is_last:
-        reading.last_segment, reading.last_length = path.name, whole
+        reading.last_segment, reading.last_length = path.name, offset + whole
         reading.is_last_sound = len(reading.damages) == known
 
 
@@ -240,41 +245,23 @@ def _name_hole(reading: Reading, segment: str, number: int, seq: int, unplaced: 
 # -- the snapshot -------------------------------------------------------------------------------------------------
 
 
-def snapshot_bytes(tables: Tables[Line], *, seq: int, segment: str, length: int) -> bytes:
-    """The tables as their own lines, under a header that says how far they reach and seals them."""
-    body = b"".join(line.content + b"\n" for line in tables)
-    header = {"schema": SNAPSHOT_SCHEMA, "seq": seq, "segment": segment, "length": length, "body": f"{crc32(body):08x}"}
-    return sealed(orjson.dumps(header)) + body
-
-
-def _read_snapshot(directory: Path, reading: Reading) -> Said | None:
-    """The header, with the tables in ``reading``; None and a named damage where the snapshot cannot be trusted."""
+def _snapshot(directory: Path, name: str, reading: Reading) -> Reach | None:
+    """How far it reaches, with its tables in ``reading``; None, and a named damage, where it cannot be trusted."""
     try:
-        first, _, body = (directory / SNAPSHOT).read_bytes().partition(b"\n")
-    except FileNotFoundError:
+        found = read_snapshot(directory / name)
+    except ValueError as flaw:
+        reading.damages.append(Damage(name, 0, f"{flaw}; the segments are used instead"))
         return None
-    except OSError as flaw:
-        reading.damages.append(Damage(SNAPSHOT, 0, f"cannot be read ({flaw.strerror}); the segments are used"))
+    if found is None:
         return None
-    try:
-        header = opened(first)
-        if header.get("schema") != SNAPSHOT_SCHEMA:
-            raise ValueError(f"its schema is {header.get('schema')!r}, not {SNAPSHOT_SCHEMA}")
-        if header["body"] != f"{crc32(body):08x}":
-            raise ValueError("its checksum is wrong")
-        for content in body.split(b"\n")[:-1]:
-            put(reading.tables, line_of(content))
-    except (ValueError, KeyError) as flaw:
-        reading.tables = Tables()
-        reading.damages.append(Damage(SNAPSHOT, 0, f"{flaw}; the segments are used instead"))
-        return None
-    reading.seq = reading.snapshot_seq = header["seq"]
-    return header
+    reach, reading.tables = found
+    reading.seq = reading.snapshot_seq = reach.seq
+    return reach
 
 
-def _position(directory: Path, header: Said, seq: int) -> tuple[str, int] | None:
-    """Where the tail begins, if the segment still agrees with the header; None means: read everything."""
-    path, length = directory / header["segment"], header["length"]
+def _position(directory: Path, reach: Reach) -> tuple[str, int] | None:
+    """Where the tail begins, if the segment still agrees with the snapshot; None means: read everything."""
+    path, length = directory / reach.segment, reach.length
     try:
         with path.open("rb") as file:
             if length:
@@ -285,7 +272,7 @@ def _position(directory: Path, header: Said, seq: int) -> tuple[str, int] | None
     except OSError:
         return None
     try:
-        return (path.name, length) if not following or line_of(following).seq == seq + 1 else None
+        return (path.name, length) if not following or line_of(following).seq == reach.seq + 1 else None
     except ValueError:
         return None
 
@@ -298,22 +285,25 @@ class Follower:
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
-        self._segment = ""
+        self._segment = 0
         self._length = 0
-        for _ in self.fresh():
-            pass
+        paths = segments_by_name(directory)
+        if paths:
+            # Only whole lines count, and the last one may be half written just now.
+            data = paths[-1].read_bytes()
+            self._segment, self._length = int(paths[-1].stem), data.rfind(b"\n") + 1
 
     def fresh(self) -> Iterator[Line]:
-        names = sorted(path.name for path in self._directory.glob("*.jsonl") if _SEGMENT.match(path.name))
-        for name in names:
-            if name < self._segment:
+        for path in segments_by_name(self._directory):
+            number = int(path.stem)
+            if number < self._segment:
                 continue
-            start = self._length if name == self._segment else 0
-            with (self._directory / name).open("rb") as file:
+            start = self._length if number == self._segment else 0
+            with path.open("rb") as file:
                 file.seek(start)
                 data = file.read()
             whole = data.rfind(b"\n") + 1
-            self._segment, self._length = name, start + whole
+            self._segment, self._length = number, start + whole
             for content in data[:whole].split(b"\n")[:-1]:
                 try:
                     yield line_of(content)
