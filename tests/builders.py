@@ -12,6 +12,7 @@ from swarmd.state.actions import ACTION_SHAPES, Action, ActionTaken, Refusal
 from swarmd.state.records.beat import Beat
 from swarmd.state.records.campaign import Campaign, CampaignSettings
 from swarmd.state.records.champion import Champion
+from swarmd.state.records.device import Device
 from swarmd.state.records.failure import Failure, Tally
 from swarmd.state.records.gauge import Cycle, Document, Finding, Gauge, Scores
 from swarmd.state.records.incident import Incident
@@ -160,6 +161,16 @@ def a_step(**fields: Any) -> Step:
 
 def a_gauge(id: str = "host.cpu_util", value: float = 0.5, **fields: Any) -> Gauge:
     return Gauge.model_validate({"id": id, "at": 0, "value": value, **fields})
+
+
+def a_device(id: str = "gpu0", **fields: Any) -> Device:
+    return Device.model_validate(
+        {
+            "id": id, "at": 0, "index": int(id.removeprefix("gpu")), "name": "NVIDIA H100", "uuid": f"GPU-{id}",
+            "is_there": True, "since": 0, "util": 0.5, "mem_used": 1 << 30, "mem_total": 80 << 30, "temp_c": 50,
+            **fields,
+        }
+    )  # fmt: skip
 
 
 def a_finding(id: str = "util_controller/gpu", **fields: Any) -> Finding:

@@ -23,7 +23,7 @@ _TABLES: Mapping[str, str] = {
     "champion": "champions", "incident": "incidents", "session": "sessions", "request": "requests",
     "source": "sources", "step": "steps", "gauge": "gauges", "finding": "findings", "document": "documents",
     "action": "actions", "refusal": "refusals", "throughput": "throughputs", "fastest": "fastest",
-    "failure": "failures",
+    "failure": "failures", "device": "devices",
 }  # fmt: skip
 
 

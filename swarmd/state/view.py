@@ -11,6 +11,7 @@ from swarmd.state.actions import ActionTaken, Refusal
 from swarmd.state.records.beat import Beat
 from swarmd.state.records.campaign import Campaign, CampaignStatus
 from swarmd.state.records.champion import Champion
+from swarmd.state.records.device import Device
 from swarmd.state.records.failure import Failure
 from swarmd.state.records.gauge import Cycle, Document, Finding, Gauge, Scores
 from swarmd.state.records.incident import Incident, IncidentStatus, Signature
@@ -46,6 +47,7 @@ class View:
     sources: Mapping[str, Source] = field(default_factory=dict)
     steps: Mapping[str, Step] = field(default_factory=dict)
     gauges: Mapping[str, Gauge] = field(default_factory=dict)
+    devices: Mapping[str, Device] = field(default_factory=dict)
     findings: Mapping[str, Finding] = field(default_factory=dict)
     documents: Mapping[str, Document] = field(default_factory=dict)
     actions: Mapping[str, ActionTaken] = field(default_factory=dict)

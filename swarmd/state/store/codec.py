@@ -15,6 +15,7 @@ from swarmd.state.errors import InvariantError, OperatorError
 from swarmd.state.records.beat import Beat
 from swarmd.state.records.campaign import Campaign
 from swarmd.state.records.champion import Champion
+from swarmd.state.records.device import Device
 from swarmd.state.records.failure import Failure
 from swarmd.state.records.gauge import Cycle, Document, Finding, Gauge, Scores
 from swarmd.state.records.incident import Incident
@@ -38,6 +39,7 @@ KINDS: Mapping[str, TypeAdapter[Any]] = {
     "campaign": TypeAdapter(Campaign),
     "champion": TypeAdapter(Champion),
     "cycle": TypeAdapter(Cycle),
+    "device": TypeAdapter(Device),
     "document": TypeAdapter(Document),
     "failure": TypeAdapter(Failure),
     "fastest": TypeAdapter(Fastest),
@@ -62,8 +64,8 @@ KINDS: Mapping[str, TypeAdapter[Any]] = {
 UPCASTS: Mapping[tuple[str, int], Callable[[dict[str, Any]], dict[str, Any]]] = {}
 
 _CLASSES: tuple[type[Record], ...] = (
-    ActionTaken, Beat, Campaign, Champion, Cycle, Document, Failure, Fastest, Finding, Gauge, Incident, Job, Lane,
-    Policy, Refusal, Request, Result, RunRecord, Scores, Session, Source, Step, Throughput,
+    ActionTaken, Beat, Campaign, Champion, Cycle, Device, Document, Failure, Fastest, Finding, Gauge, Incident, Job,
+    Lane, Policy, Refusal, Request, Result, RunRecord, Scores, Session, Source, Step, Throughput,
 )  # fmt: skip
 VERSIONS: Mapping[str, int] = {shape.KIND: shape.VERSION for shape in _CLASSES}
 _OUTSIDE_DATA = {"id", "at", "caused_by"}

@@ -10,6 +10,7 @@ from builders import (
     a_campaign,
     a_champion,
     a_cycle,
+    a_device,
     a_document,
     a_failure,
     a_fastest,
@@ -54,7 +55,7 @@ ONE_OF_EACH: tuple[Record, ...] = (
     an_incident(),
     a_job(), a_lane(), a_policy(), a_refusal(), a_request(), a_result(), a_run(), a_run(status="starting"),
     a_run(status="failed", exit_code=1), the_scores(), a_session(), a_source(), a_step(),
-    a_throughput(), a_throughput(against="", mark=None), a_fastest(),
+    a_throughput(), a_throughput(against="", mark=None), a_fastest(), a_device(),
 )  # fmt: skip
 
 
