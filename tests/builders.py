@@ -15,6 +15,7 @@ from swarmd.state.records.champion import Champion
 from swarmd.state.records.device import Device
 from swarmd.state.records.failure import Failure, Tally
 from swarmd.state.records.gauge import Cycle, Document, Finding, Gauge, Scores
+from swarmd.state.records.hypothesis import Hypothesis
 from swarmd.state.records.incident import Incident
 from swarmd.state.records.job import Job, Phase, job_id
 from swarmd.state.records.lane import Lane
@@ -239,6 +240,16 @@ def a_cycle(number: int = 1, **fields: Any) -> Cycle:
         {
             "id": f"c{number}", "at": 0, "number": number, "took": 1.5, "late": 0, "wishes": 1, "actions": 1,
             "refusals": 0, **fields,
+        }
+    )  # fmt: skip
+
+
+def a_hypothesis(id: str = JOB.removesuffix(".prescreen"), **fields: Any) -> Hypothesis:
+    campaign, symbol, mode = id.split(".")
+    return Hypothesis.model_validate(
+        {
+            "id": id, "at": 0, "campaign": campaign, "symbol": symbol, "mode": mode, "status": "stated",
+            "claim": f"mtf_ema {mode} on {symbol} has an edge after costs", "threshold": 0.8, "stated_at": 0, **fields,
         }
     )  # fmt: skip
 

@@ -9,6 +9,7 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field, TypeAdapter
 
 from swarmd.state.records.campaign import CampaignStatus
+from swarmd.state.records.hypothesis import HypothesisStatus
 from swarmd.state.records.incident import Signature
 from swarmd.state.records.job import JobStatus, Phase
 from swarmd.state.records.lane import LaneStatus
@@ -140,6 +141,35 @@ class WriteHandoff(Wish):
     kind: Literal["write_handoff"] = "write_handoff"
 
 
+class WriteDocuments(Wish):
+    """Pages of ``docs/reference`` to be written anew from the records, by their file names."""
+
+    kind: Literal["write_documents"] = "write_documents"
+    names: tuple[str, ...]
+
+
+class StateHypothesis(Wish):
+    """A claim, before anything is tried: ``hypothesis`` is ``<campaign>.<SYMBOL>.<mode>``."""
+
+    kind: Literal["state_hypothesis"] = "state_hypothesis"
+    hypothesis: str
+    campaign: str
+    symbol: str
+    mode: str
+    claim: str
+    threshold: float
+
+
+class JudgeHypothesis(Wish):
+    """What became of a claim; ``reason`` is the verdict in figures."""
+
+    kind: Literal["judge_hypothesis"] = "judge_hypothesis"
+    hypothesis: str
+    status: Literal[HypothesisStatus.SUPPORTED, HypothesisStatus.NOT_SUPPORTED, HypothesisStatus.NOT_JUDGED]
+    measured: float | None
+    tried: int
+
+
 class EndSession(Wish):
     """The daemon leaves; lanes that still run go on without it unless they were stopped first."""
 
@@ -161,6 +191,9 @@ Action = Annotated[
     | AnswerRequest
     | Say
     | WriteHandoff
+    | WriteDocuments
+    | StateHypothesis
+    | JudgeHypothesis
     | EndSession,
     Field(discriminator="kind"),
 ]

@@ -10,8 +10,10 @@ from types import MappingProxyType
 from typing import Any, Self
 
 from swarmd.state.errors import InvariantError
+from swarmd.state.records.job import Job, JobStatus
 from swarmd.state.records.policy import Policy
 from swarmd.state.records.record import Record
+from swarmd.state.records.run import RunAlive, RunEnded, RunOrdered
 from swarmd.state.store.codec import decode
 from swarmd.state.store.raw import Line, read_journal
 from swarmd.state.store.tables import Tables
@@ -24,6 +26,7 @@ _TABLES: Mapping[str, str] = {
     "source": "sources", "step": "steps", "gauge": "gauges", "finding": "findings", "document": "documents",
     "action": "actions", "refusal": "refusals", "throughput": "throughputs", "fastest": "fastest",
     "failure": "failures", "device": "devices",
+    "hypothesis": "hypotheses",
 }  # fmt: skip
 
 
@@ -36,6 +39,9 @@ class Projection:
         self.unreadable: list[str] = []
         self._tables: Tables[Record] = Tables()
         self._frozen: dict[str, Mapping[str, Any]] = {}
+        # What agents ask for hundreds of times a cycle, kept as it comes: few among thousands that are over.
+        self._open_runs: dict[str, RunOrdered | RunAlive] = {}
+        self._unsettled: dict[str, Job] = {}
 
     @classmethod
     def from_journal(cls, directory: Path) -> Self:
@@ -57,12 +63,22 @@ class Projection:
 
     def apply(self, record: Record) -> None:
         kind = record.KIND
+        if self._frozen.pop(kind, None) is not None:
+            self._tables.part(kind)
         refused = self._tables.put(kind, record.id, str(getattr(record, "status", "")), record)
         if refused:
             self.refused_moves.append(refused)
             return
         self.last_at = max(self.last_at, record.at)
-        self._frozen.pop(kind, None)
+        if isinstance(record, RunOrdered | RunAlive):
+            self._open_runs[record.id] = record
+        elif isinstance(record, RunEnded):
+            self._open_runs.pop(record.id, None)
+        elif isinstance(record, Job):
+            if record.status is JobStatus.QUEUED:
+                self._unsettled[record.id] = record
+            else:
+                self._unsettled.pop(record.id, None)
 
     def take_refused_moves(self) -> list[str]:
         """What was refused since this was last asked; forgotten here, so that it cannot grow for ever."""
@@ -70,19 +86,25 @@ class Projection:
         return taken
 
     def view(self) -> View:
-        """The picture now. It stays as it is, whatever is applied afterwards; unchanged tables are shared."""
+        """The picture now. It stays as it is, whatever is applied afterwards; unchanged tables are shared.
+
+        Nothing is copied here: a table that somebody still holds is copied before the next record goes into it.
+        """
         tables: dict[str, Any] = {field: self._table(kind) for kind, field in _TABLES.items()}
-        return View(
+        view = View(
             policy=self._single("policy") or Policy(at=0),
             scores=self._single("scores"),
             cycle=self._single("cycle"),
             **tables,
         )
+        # Two of its answers are known already; in a View made by hand they are worked out from the tables.
+        vars(view).update(_open=tuple(self._open_runs.values()), unsettled_jobs=tuple(self._unsettled.values()))
+        return view
 
     def _single(self, kind: str) -> Any:
         return next(iter(self._tables.table(kind).values()), None)
 
     def _table(self, kind: str) -> Mapping[str, Any]:
         if kind not in self._frozen:
-            self._frozen[kind] = MappingProxyType(dict(self._tables.table(kind)))
+            self._frozen[kind] = MappingProxyType(self._tables.table(kind))
         return self._frozen[kind]

@@ -3,9 +3,10 @@
 Built by ``projection``; no agent changes it, and nothing here looks at the world or the clock.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Any, TypeVar, cast
 
 from swarmd.state.actions import ActionTaken, Refusal
 from swarmd.state.records.beat import Beat
@@ -14,6 +15,7 @@ from swarmd.state.records.champion import Champion
 from swarmd.state.records.device import Device
 from swarmd.state.records.failure import Failure
 from swarmd.state.records.gauge import Cycle, Document, Finding, Gauge, Scores
+from swarmd.state.records.hypothesis import Hypothesis
 from swarmd.state.records.incident import Incident, IncidentStatus, Signature
 from swarmd.state.records.job import Job, JobStatus
 from swarmd.state.records.lane import Lane, LaneStatus
@@ -27,6 +29,7 @@ from swarmd.state.records.step import Step
 from swarmd.state.records.throughput import Fastest, Throughput
 
 AnyRun = RunOrdered | RunAlive | RunEnded
+A = TypeVar("A")
 
 
 @dataclass(frozen=True)  # without slots: the questions asked most are answered once for each picture
@@ -55,12 +58,27 @@ class View:
     throughputs: Mapping[str, Throughput] = field(default_factory=dict)
     fastest: Mapping[str, Fastest] = field(default_factory=dict)
     failures: Mapping[str, Failure] = field(default_factory=dict)
+    hypotheses: Mapping[str, Hypothesis] = field(default_factory=dict)
     scores: Scores | None = None
     cycle: Cycle | None = None
 
+    @cached_property
+    def _answers(self) -> dict[Hashable, Any]:
+        return {}
+
+    def once(self, question: Hashable, answer: Callable[[], A]) -> A:
+        """What ``answer`` gives, worked out once for this picture: it never changes, so neither does what follows.
+
+        Six agents ask which jobs are ready in each cycle. ``question`` names all that the answer depends on besides
+        the View; what is given back is shared, and nobody may change it.
+        """
+        if question not in self._answers:
+            self._answers[question] = answer()
+        return cast(A, self._answers[question])
+
     # -- campaign and session -------------------------------------------------------------------------------------
 
-    @property
+    @cached_property
     def campaign(self) -> Campaign | None:
         """The campaign being worked on: the last one started."""
         return max(self.campaigns.values(), key=lambda campaign: campaign.started_at, default=None)
@@ -70,22 +88,45 @@ class View:
         """Whether new runs may be started at all."""
         return self.campaign is not None and self.campaign.status is CampaignStatus.ACTIVE
 
-    @property
+    @cached_property
     def session(self) -> Session | None:
         return next((s for s in reversed(list(self.sessions.values())) if s.status is SessionStatus.OPEN), None)
 
     # -- jobs ---------------------------------------------------------------------------------------------------
 
     def jobs_of_campaign(self) -> list[Job]:
-        campaign = self.campaign
-        return [] if campaign is None else [job for job in self.jobs.values() if job.campaign == campaign.id]
+        return [*self._of_campaign]
+
+    @cached_property
+    def _of_campaign(self) -> tuple[Job, ...]:
+        name = None if self.campaign is None else self.campaign.id
+        return tuple(job for job in self.jobs.values() if job.campaign == name)
 
     def queued_jobs(self) -> list[Job]:
-        return [job for job in self.jobs_of_campaign() if job.status is JobStatus.QUEUED]
+        """Those of the campaign that have no end yet."""
+        return [*self._queued]
+
+    @cached_property
+    def _queued(self) -> tuple[Job, ...]:
+        name = None if self.campaign is None else self.campaign.id
+        return tuple(job for job in self.unsettled_jobs if job.campaign == name)
+
+    @cached_property
+    def unsettled_jobs(self) -> tuple[Job, ...]:
+        """Jobs of any campaign without an end: few, where a long life has settled thousands."""
+        return tuple(job for job in self.jobs.values() if job.status is JobStatus.QUEUED)
 
     def waits_for(self, job: Job) -> list[str]:
         """Ids of the jobs that must be done before this one and are not."""
         return [other for other in job.after if other not in self.jobs or self.jobs[other].status is not JobStatus.DONE]
+
+    def is_gated(self, job: Job) -> bool:
+        """Whether ``waits_for`` would name any: asked of every queued job in every cycle."""
+        for other in job.after:
+            gate = self.jobs.get(other)
+            if gate is None or gate.status is not JobStatus.DONE:
+                return True
+        return False
 
     # -- runs ---------------------------------------------------------------------------------------------------
 
@@ -105,6 +146,14 @@ class View:
     def _open_by_job(self) -> Mapping[str, RunOrdered | RunAlive]:
         return {run.job: run for run in reversed(self._open)}  # the first of several stands
 
+    @cached_property
+    def _open_by_lane(self) -> Mapping[str, RunOrdered | RunAlive]:
+        return {run.lane: run for run in reversed(self._open)}
+
+    @cached_property
+    def ended_runs(self) -> tuple[RunEnded, ...]:
+        return tuple(run for run in self.runs.values() if isinstance(run, RunEnded))
+
     def ended_runs_of(self, job: str) -> list[RunEnded]:
         return [run for run in self.runs.values() if isinstance(run, RunEnded) and run.job == job]
 
@@ -112,19 +161,27 @@ class View:
         return self._open_by_job.get(job)
 
     def run_in(self, lane: str) -> RunOrdered | RunAlive | None:
-        return next((run for run in self._open if run.lane == lane), None)
+        return self._open_by_lane.get(lane)
 
     # -- lanes --------------------------------------------------------------------------------------------------
 
     def free_lanes(self) -> list[Lane]:
         """Open lanes without a run, in their order."""
-        taken = {run.lane for run in self.open_runs()}
-        return [lane for lane in self.lanes.values() if lane.status is LaneStatus.OPEN and lane.id not in taken]
+        return [*self._free]
+
+    @cached_property
+    def _free(self) -> tuple[Lane, ...]:
+        taken = self._open_by_lane
+        return tuple(lane for lane in self.lanes.values() if lane.status is LaneStatus.OPEN and lane.id not in taken)
 
     # -- the rest -----------------------------------------------------------------------------------------------
 
     def open_incidents(self) -> list[Incident]:
-        return [incident for incident in self.incidents.values() if incident.status is not IncidentStatus.CLOSED]
+        return [*self._told_open]
+
+    @cached_property
+    def _told_open(self) -> tuple[Incident, ...]:
+        return tuple(incident for incident in self.incidents.values() if incident.status is not IncidentStatus.CLOSED)
 
     @cached_property
     def told_of(self) -> Mapping[str, Incident]:

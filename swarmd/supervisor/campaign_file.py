@@ -102,8 +102,13 @@ def resolved(settings: CampaignSettings) -> dict[str, Any]:
 
 
 def digest(settings: CampaignSettings) -> str:
-    """sha256 of the resolved settings: two files that ask the same question have the same digest."""
-    return hashlib.sha256(orjson.dumps(resolved(settings), option=orjson.OPT_SORT_KEYS)).hexdigest()
+    """sha256 of the resolved settings: two files that ask the same question have the same digest.
+
+    Without the budget: how much the answer may cost changes no result, and must be raised without a new question.
+    """
+    question = resolved(settings)
+    del question["limits"]["budget"]
+    return hashlib.sha256(orjson.dumps(question, option=orjson.OPT_SORT_KEYS)).hexdigest()
 
 
 def schema() -> dict[str, Any]:
@@ -111,13 +116,17 @@ def schema() -> dict[str, Any]:
     written = CampaignSettings.model_json_schema(mode="validation")
     # Read by a validator of their own, which a schema cannot see: these may be written with a unit.
     limits = written["$defs"]["LimitSettings"]["properties"]
+    budget = written["$defs"]["BudgetSettings"]["properties"]
     for measure, pattern in (
         (limits["run_timeout"], _DURATION),
         (limits["disk_free_min"], _SIZE),
         *((each, _DURATION) for each in limits["backoff"]["prefixItems"]),
+        (budget["device_time"]["additionalProperties"], _DURATION),
     ):
         number = {key: measure.pop(key) for key in ("type", "exclusiveMinimum", "minimum") if key in measure}
         measure["anyOf"] = [number, {"type": "string", "pattern": pattern}]
+    for measure, pattern in ((budget["wall"], _DURATION), (budget["disk"], _SIZE)):
+        measure["anyOf"].insert(1, {"type": "string", "pattern": pattern})
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "swarmd campaign", **written}
 
 

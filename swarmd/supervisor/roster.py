@@ -2,19 +2,29 @@
 
 from swarmd.agents import (
     auto_scheduler,
+    budget_guard,
+    curator,
+    hypothesis_runner,
     main_orchestrator,
     operation_hang_guard,
+    quant_analyst,
     session_state_manager,
     util_controller,
+    watchdog,
     worker_sentry,
 )
 from swarmd.agents.contract import Agent
 
 ROSTER: tuple[Agent, ...] = (
+    budget_guard,
+    watchdog,
     worker_sentry,
     operation_hang_guard,
     session_state_manager,
     util_controller,
     main_orchestrator,
     auto_scheduler,
+    quant_analyst,
+    hypothesis_runner,
+    curator,
 )

@@ -26,7 +26,7 @@ from builders import (
 
 from swarmd.agents.orchestration_consensus import arbitrate
 from swarmd.agents.pages.handoff import handoff
-from swarmd.state.actions import Action, ActionTaken, EndSession, StartRun, StopRun, WriteHandoff
+from swarmd.state.actions import Action, ActionTaken, EndSession, StartRun, StopRun, WriteDocuments, WriteHandoff
 from swarmd.state.projection import Projection
 from swarmd.state.records.record import Record
 from swarmd.state.records.run import RunAlive, RunEnded, RunOrdered, run_id
@@ -238,6 +238,8 @@ class World:
             case WriteHandoff():
                 self.pages.append(handoff(self.view(), now, evidence=()))
                 self.record(a_document(at=now, reason=action.reason))
+            case WriteDocuments():
+                self.record(*(a_document(id=f"docs/reference/{name}", at=now) for name in action.names))
             case EndSession():
                 self.has_ended = True
                 if (session := self.view().session) is not None:

@@ -28,6 +28,9 @@ _WORDS = {
     Signature.NO_WORKER: "work waited and nobody worked",
     Signature.DISK_FULL: "the disk was full",
     Signature.AGENT_FAILED: "an agent failed",
+    Signature.AGENT_SILENT: "an agent was quiet or slow",
+    Signature.STALE_SOURCE: "a source stayed stale",
+    Signature.BUDGET_SPENT: "the budget was spent",
 }
 
 

@@ -11,6 +11,7 @@ from swarmd.state.actions import (
     CloseIncident,
     EndSession,
     HoldJob,
+    JudgeHypothesis,
     OpenIncident,
     QueueJob,
     RebuildSource,
@@ -20,9 +21,12 @@ from swarmd.state.actions import (
     SetStep,
     SettleJob,
     StartRun,
+    StateHypothesis,
     StopRun,
+    WriteDocuments,
     WriteHandoff,
 )
+from swarmd.state.records.hypothesis import HypothesisStatus
 from swarmd.state.records.incident import IncidentStatus
 from swarmd.state.records.job import JobStatus
 from swarmd.state.records.request import RequestStatus
@@ -33,8 +37,13 @@ from swarmd.state.view import View
 
 def changes_something(view: View, action: Action) -> bool:
     match action:
-        case StartRun() | RebuildSource() | WriteHandoff() | EndSession():
+        case StartRun() | RebuildSource() | WriteHandoff() | WriteDocuments() | EndSession():
             return True
+        case StateHypothesis():
+            return action.hypothesis not in view.hypotheses
+        case JudgeHypothesis():
+            stated = view.hypotheses.get(action.hypothesis)
+            return stated is not None and stated.status is HypothesisStatus.STATED
         case StopRun():
             return _stops_something(view, action)
         case QueueJob():

@@ -137,12 +137,35 @@ class TargetSettings(Shape):
     cpu_util: Ratio = 0.90
 
 
+class BudgetSettings(Shape):
+    """What the campaign may use up; without a figure there is no limit.
+
+    ``wall`` is the time a daemon works on it, ``total`` the money at ``cost_per_hour`` of that time (any currency),
+    ``device_time`` the lane time by kind of device, ``disk`` the size to which the home may grow. ``grace`` is the
+    share of a spent budget by which running work may still overrun before it is asked to stop.
+    """
+
+    wall: Duration | None = None
+    cost_per_hour: Annotated[float, Field(ge=0)] | None = None
+    total: Annotated[float, Field(gt=0)] | None = None
+    device_time: dict[Literal["cpu", "gpu"], Duration] = Field(default_factory=dict)
+    disk: Size | None = None
+    grace: Ratio = 0.05
+
+    @model_validator(mode="after")
+    def _priced(self) -> "BudgetSettings":
+        if self.total is not None and self.cost_per_hour is None:
+            raise ValueError(f"total {self.total:g} cannot be kept without a price; add cost_per_hour")
+        return self
+
+
 class LimitSettings(Shape):
     max_lanes: Annotated[int, Field(ge=1, le=4096)] | Literal["auto"] = "auto"
     run_timeout: Duration = 2 * 3_600_000
     max_attempts: Annotated[int, Field(ge=1)] = 5
     backoff: tuple[Duration, Duration] = (1_000, 60_000)
     disk_free_min: Size = 1 << 30
+    budget: BudgetSettings = BudgetSettings()
 
 
 class CampaignSettings(Shape):
@@ -181,8 +204,18 @@ CAMPAIGN_MOVES = Lifecycle(
 )
 
 
+class Spent(Shape):
+    """What a campaign has used up: ``wall`` time of daemons, and lane time by kind of device (``cpu``, ``gpu``)."""
+
+    wall: Millis = 0
+    device_time: dict[str, Millis] = Field(default_factory=dict)
+
+
 class Campaign(Record):
-    """``id`` is the campaign's name; ``digest`` that of its resolved settings; ``data.root`` is absolute by now."""
+    """``id`` is the campaign's name; ``digest`` that of its resolved settings; ``data.root`` is absolute by now.
+
+    ``started_at`` is when the present session took it up, ``spent`` what the sessions before it used up.
+    """
 
     KIND: ClassVar[str] = "campaign"
 
@@ -192,3 +225,4 @@ class Campaign(Record):
     status: CampaignStatus
     started_at: Millis
     reason: str = ""
+    spent: Spent = Spent()

@@ -18,6 +18,7 @@ from swarmd.state.records.champion import Champion
 from swarmd.state.records.device import Device
 from swarmd.state.records.failure import Failure
 from swarmd.state.records.gauge import Cycle, Document, Finding, Gauge, Scores
+from swarmd.state.records.hypothesis import Hypothesis
 from swarmd.state.records.incident import Incident
 from swarmd.state.records.job import Job
 from swarmd.state.records.lane import Lane
@@ -45,6 +46,7 @@ KINDS: Mapping[str, TypeAdapter[Any]] = {
     "fastest": TypeAdapter(Fastest),
     "finding": TypeAdapter(Finding),
     "gauge": TypeAdapter(Gauge),
+    "hypothesis": TypeAdapter(Hypothesis),
     "incident": TypeAdapter(Incident),
     "job": TypeAdapter(Job),
     "lane": TypeAdapter(Lane),
@@ -64,8 +66,8 @@ KINDS: Mapping[str, TypeAdapter[Any]] = {
 UPCASTS: Mapping[tuple[str, int], Callable[[dict[str, Any]], dict[str, Any]]] = {}
 
 _CLASSES: tuple[type[Record], ...] = (
-    ActionTaken, Beat, Campaign, Champion, Cycle, Device, Document, Failure, Fastest, Finding, Gauge, Incident, Job,
-    Lane, Policy, Refusal, Request, Result, RunRecord, Scores, Session, Source, Step, Throughput,
+    ActionTaken, Beat, Campaign, Champion, Cycle, Device, Document, Failure, Fastest, Finding, Gauge, Hypothesis,
+    Incident, Job, Lane, Policy, Refusal, Request, Result, RunRecord, Scores, Session, Source, Step, Throughput,
 )  # fmt: skip
 VERSIONS: Mapping[str, int] = {shape.KIND: shape.VERSION for shape in _CLASSES}
 _OUTSIDE_DATA = {"id", "at", "caused_by"}

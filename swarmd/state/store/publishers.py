@@ -4,12 +4,17 @@ State may not import the roster; a test holds both equal.
 """
 
 AGENTS = (
+    "budget_guard",
+    "watchdog",
     "worker_sentry",
     "operation_hang_guard",
     "session_state_manager",
     "util_controller",
     "main_orchestrator",
     "auto_scheduler",
+    "quant_analyst",
+    "hypothesis_runner",
+    "curator",
     "orchestration_consensus",
 )
 CONTROL_FILE = "swarm_control_state.json"

@@ -24,6 +24,12 @@ MOVES: Mapping[str, Mapping[str, frozenset[str]]] = {
         "stopped": frozenset({"active"}),
         "done": _NONE,
     },
+    "hypothesis": {
+        "stated": frozenset({"supported", "not_supported", "not_judged"}),
+        "supported": _NONE,
+        "not_supported": _NONE,
+        "not_judged": _NONE,
+    },
     "incident": {
         "open": frozenset({"acknowledged", "closed"}),
         "acknowledged": frozenset({"closed"}),

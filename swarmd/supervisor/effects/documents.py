@@ -1,12 +1,18 @@
-"""Pages the swarm writes: the handoff, with the evidence of commands really run."""
+"""Pages the swarm writes: the handoff, with the evidence of commands really run, and those the curator keeps true."""
 
 import asyncio
 import sys
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import orjson
 
+from swarmd.agents.pages.expected_outcomes import expected_outcomes
 from swarmd.agents.pages.handoff import CommandOutput, handoff
+from swarmd.agents.pages.knowledge import knowledge
+from swarmd.agents.pages.workflow_notes import with_notes
+from swarmd.state.actions import WriteDocuments
+from swarmd.state.errors import InvariantError
 from swarmd.state.records.campaign import Campaign
 from swarmd.state.records.gauge import Document
 from swarmd.state.records.record import Record
@@ -14,6 +20,7 @@ from swarmd.state.records.session import Session
 from swarmd.state.store.files import Home, atomic_write
 from swarmd.state.units import Millis, iso
 from swarmd.state.view import View
+from swarmd.supervisor.rule_pages import registry_page
 
 _COMMAND_WITHIN_S = 20.0
 _OUTPUT_MAX = 6_000
@@ -49,6 +56,44 @@ async def write_handoff(view: View, home: Home, reason: str, cause: str, *, now:
     atomic_write(path, page.encode(), sync=True)
     atomic_write(home.docs / "HANDOFF_LATEST.md", page.encode())
     return [Document(id=home.relative(path), at=now, caused_by=(cause,), title="Handoff", reason=reason)]
+
+
+# -- pages kept true to the records -----------------------------------------------------------------------------------
+
+# The page as it is (empty where there is none), the View and the instant: the page as it should be.
+Writer = Callable[[str, View, Millis], str]
+
+WRITERS: Mapping[str, Writer] = {
+    "AGENT_REGISTRY.md": lambda page, view, now: registry_page(view.policy),
+    "BACKTEST_OPTIMIZE.md": with_notes,
+    "KNOWLEDGE_BASE_BACKTEST.md": lambda page, view, now: knowledge(view, now),
+    "WORKFLOW_EXPECTED_OUTCOMES_STATEFUL.md": lambda page, view, now: expected_outcomes(view, now),
+}
+
+
+async def write_documents(view: View, home: Home, action: WriteDocuments, cause: str, *, now: Millis) -> list[Record]:
+    """Write each page anew, whole. Raises OutsideError at the first that cannot be written, InvariantError for a page
+    nobody writes.
+    """
+    written: list[Record] = []
+    for name in action.names:
+        if name not in WRITERS:
+            raise InvariantError(f"{cause} asks for the page {name!r}; those kept are {', '.join(WRITERS)}")
+        path = home.docs / name
+        # In a thread: the registry parses our own sources, and no cycle waits for that longer than it must.
+        text = await asyncio.to_thread(WRITERS[name], _standing(path), view, now)
+        atomic_write(path, text.encode())
+        title = name.removesuffix(".md").replace("_", " ").capitalize()
+        written.append(Document(id=home.relative(path), at=now, caused_by=(cause,), title=title, reason=action.reason))
+    return written
+
+
+def _standing(path: Path) -> str:
+    """The page as it is; what is not text any more is not kept."""
+    try:
+        return path.read_text(encoding="utf-8")
+    except (FileNotFoundError, UnicodeDecodeError):
+        return ""
 
 
 def _free(folder: Path, name: str) -> Path:

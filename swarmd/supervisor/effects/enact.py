@@ -5,10 +5,10 @@ An effect that fails outside costs itself and no other; the next cycle sees a wo
 
 from collections.abc import Sequence
 
-from swarmd.state.actions import ActionTaken, EndSession, RebuildSource, StartRun, StopRun, WriteHandoff
+from swarmd.state.actions import ActionTaken, EndSession, RebuildSource, StartRun, StopRun, WriteDocuments, WriteHandoff
 from swarmd.state.errors import OutsideError
 from swarmd.state.records.run import RunAlive, RunOrdered, run_id
-from swarmd.supervisor.effects.documents import write_handoff
+from swarmd.supervisor.effects.documents import write_documents, write_handoff
 from swarmd.supervisor.effects.runs import kill_again, start_run, stop_run, work_order
 from swarmd.supervisor.logs import log
 from swarmd.supervisor.swarm import Swarm
@@ -48,6 +48,8 @@ async def _carry_out(swarm: Swarm, each: ActionTaken) -> None:
             # A published file is made anew at the end of this very cycle, like every other.
         case WriteHandoff() as action:
             swarm.record(await write_handoff(view, swarm.home, action.reason, each.id, now=swarm.clock.now()))
+        case WriteDocuments() as action:
+            swarm.record(await write_documents(view, swarm.home, action, each.id, now=swarm.clock.now()))
         case _:
             pass
 

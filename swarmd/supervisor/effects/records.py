@@ -13,6 +13,7 @@ from swarmd.state.actions import (
     CloseIncident,
     EndSession,
     HoldJob,
+    JudgeHypothesis,
     OpenIncident,
     QueueJob,
     RebuildSource,
@@ -22,7 +23,9 @@ from swarmd.state.actions import (
     SetStep,
     SettleJob,
     StartRun,
+    StateHypothesis,
     StopRun,
+    WriteDocuments,
     WriteHandoff,
 )
 from swarmd.state.beats import SLOTS
@@ -38,6 +41,7 @@ from swarmd.state.records.run import RunAlive, RunEnded, RunOrdered, RunStatus, 
 from swarmd.state.records.step import Step
 from swarmd.state.units import Millis
 from swarmd.state.view import View
+from swarmd.supervisor.effects.ledger import ledger_entry
 from swarmd.supervisor.effects.failures import judged, seen
 
 Known = TypeVar("Known")
@@ -105,7 +109,9 @@ def consequences(view: View, taken: ActionTaken, at: Millis) -> list[Record]:
             return [_renewed(request, at, cause, {"status": RequestStatus.ANSWERED, "answer": action.reason})]
         case Say():
             return [Finding(id=f"{agent}/{action.topic}", at=at, caused_by=cause, agent=agent, text=action.reason)]
-        case RebuildSource() | WriteHandoff() | EndSession():
+        case StateHypothesis() | JudgeHypothesis():
+            return [ledger_entry(view, action, at, cause)]
+        case RebuildSource() | WriteHandoff() | WriteDocuments() | EndSession():
             return []
         case _:
             assert_never(action)

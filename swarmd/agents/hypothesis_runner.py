@@ -1,0 +1,129 @@
+"""Keeps the ledger of hypotheses: stated before the first combination is tried, judged by what the screen found.
+
+*Supported*: the finalist passed every gate out of sample. *Not supported*: a phase did its work and the answer was no.
+*Not judged*: the chain ended without an answer (data unfit, quarantine), which says nothing about the market. A
+prescreen that had begun before its claim was stated gets none: what is stated afterwards is no hypothesis.
+"""
+
+from typing import Literal
+
+from swarmd.agents.rules.ranking import PHASES
+from swarmd.agents.rules.words import gate_word, said_no
+from swarmd.state.actions import Action, JudgeHypothesis, StateHypothesis
+from swarmd.state.records.campaign import Campaign
+from swarmd.state.records.hypothesis import Hypothesis, HypothesisStatus
+from swarmd.state.records.job import Job, JobStatus, Phase
+from swarmd.state.records.result import Result
+from swarmd.state.records.run import run_id
+from swarmd.state.units import Millis
+from swarmd.state.view import View
+
+NAME = "hypothesis_runner"
+
+Judged = Literal[HypothesisStatus.SUPPORTED, HypothesisStatus.NOT_SUPPORTED, HypothesisStatus.NOT_JUDGED]
+
+# What the soft screen asks of the out-of-sample annual Sharpe ratio; a test holds it equal to the engine's own gate.
+LEAST_SHARPE = {"source_soft": 0.8}
+
+
+def decide(view: View, now: Millis) -> list[Action]:
+    campaign = view.campaign
+    if campaign is None:
+        return []
+    return [*_stated(view, campaign), *_judged(view, campaign)]
+
+
+def _stated(view: View, campaign: Campaign) -> list[Action]:
+    known = view.hypotheses
+    wanted = len(campaign.settings.symbols()) * len(campaign.settings.strategy.modes)
+    if len(known) >= wanted and sum(1 for each in known.values() if each.campaign == campaign.id) >= wanted:
+        return []
+    return [
+        _claim(campaign, job)
+        for job in view.jobs.values()
+        if job.phase is Phase.PRESCREEN
+        and job.campaign == campaign.id
+        and job.status is JobStatus.QUEUED
+        and job.attempt == 0
+        and _chain(job) not in known
+    ]
+
+
+def _chain(job: Job) -> str:
+    return job.id.removesuffix(f".{job.phase.value}")
+
+
+def _claim(campaign: Campaign, job: Job) -> StateHypothesis:
+    asked = campaign.settings
+    threshold = LEAST_SHARPE[asked.validation.screen]
+    claim = (
+        f"{asked.strategy.name} {job.mode} on {job.symbol} ({asked.data.interval} bars) has an edge after costs "
+        f"({asked.costs.fee_bps:g} bps fee, {asked.costs.slippage_bps:g} bps slippage): on the last "
+        f"{asked.data.oos_share:.0%} of the data, not looked at before, its annual Sharpe ratio is above {threshold:g}"
+    )
+    return StateHypothesis(
+        hypothesis=_chain(job),
+        campaign=campaign.id,
+        symbol=job.symbol,
+        mode=job.mode,
+        claim=claim,
+        threshold=threshold,
+        reason=f"stated with 0 of {asked.search.prescreen.combos:,} combinations tried",
+        caused_by=(job.id, campaign.id),
+    )
+
+
+def _judged(view: View, campaign: Campaign) -> list[Action]:
+    return [
+        _verdict(view, each)
+        for each in view.hypotheses.values()
+        if each.status is HypothesisStatus.STATED and each.campaign == campaign.id and _has_ended(view, each)
+    ]
+
+
+def _has_ended(view: View, hypothesis: Hypothesis) -> bool:
+    """The last job of its chain is settled, if only because an earlier one closed the way to it."""
+    crown = view.jobs.get(f"{hypothesis.id}.{Phase.CROWN.value}")
+    return crown is not None and crown.status is not JobStatus.QUEUED
+
+
+def _verdict(view: View, hypothesis: Hypothesis) -> JudgeHypothesis:
+    """From its chain: what the screen measured, and how the first phase that did not pass ended."""
+    chain = [job for phase in PHASES[1:] if (job := view.jobs.get(f"{hypothesis.id}.{phase.value}")) is not None]
+    results = {job.phase: result for job in chain if (result := _result(view, job)) is not None}
+    tried = sum(result.summary.tried for result in results.values())
+    screened = results.get(Phase.SCREEN)
+    measured = _measured(screened)
+    claimed = f"(claimed above {hypothesis.threshold:g})"
+    figures = "" if measured is None else f"annual Sharpe {measured:.2f} out of sample {claimed}; "
+    status, why = _answer(view, chain)
+    return JudgeHypothesis(
+        hypothesis=hypothesis.id,
+        status=status,
+        measured=measured,
+        tried=tried,
+        reason=f"{figures}{why} ({tried:,} tried)",
+        caused_by=(hypothesis.id, chain[-1].id if screened is None else screened.id),
+    )
+
+
+def _answer(view: View, chain: list[Job]) -> tuple[Judged, str]:
+    screen = next((job for job in chain if job.phase is Phase.SCREEN), None)
+    if screen is not None and screen.status is JobStatus.DONE:
+        # The niche may be held by somebody better: that is no verdict on the claim.
+        return HypothesisStatus.SUPPORTED, f"{screen.reason}; crown {chain[-1].status.value}: {chain[-1].reason}"
+    no = next((job for job in chain if said_no(view, job)), None)
+    if no is not None:
+        return HypothesisStatus.NOT_SUPPORTED, f"{no.phase.value} said no: {no.reason}"
+    ended = next((job for job in chain if job.status is not JobStatus.DONE), chain[-1])
+    word = ended.reason if ended.status is JobStatus.SKIPPED else f"{gate_word(view, ended)}: {ended.reason}"
+    return HypothesisStatus.NOT_JUDGED, word
+
+
+def _result(view: View, job: Job) -> Result | None:
+    return view.results.get(run_id(job.id, job.attempt))
+
+
+def _measured(result: Result | None) -> float | None:
+    value = None if result is None else result.summary.figures.get("oos_annual_sharpe")
+    return float(value) if isinstance(value, int | float) else None

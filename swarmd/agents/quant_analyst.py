@@ -1,0 +1,98 @@
+"""Says what was found, asset by asset and phase by phase, in the figures the runs reported.
+
+One finding an asset, said anew when a phase of it was settled and at no other time. The pages for people read it; no
+agent decides from it.
+"""
+
+from collections.abc import Iterable
+
+from swarmd.agents.rules.ranking import PHASES
+from swarmd.agents.rules.words import said_no
+from swarmd.state.actions import Action, Say
+from swarmd.state.records.campaign import Campaign
+from swarmd.state.records.job import Job, JobStatus, Phase
+from swarmd.state.records.result import Figure
+from swarmd.state.records.run import run_id
+from swarmd.state.units import Millis
+from swarmd.state.view import View
+
+NAME = "quant_analyst"
+
+# What of a phase's figures a person asks for first, and how it is called.
+_FIGURES: dict[Phase, tuple[tuple[str, str], ...]] = {
+    Phase.PRESCREEN: (("score", "best score"),),
+    Phase.REFINE: (("score", "best score"), ("annual_sharpe", "annual Sharpe in sample")),
+    Phase.SCREEN: (
+        ("oos_annual_sharpe", "annual Sharpe out of sample"),
+        ("oos_max_drawdown", "drawdown"),
+        ("oos_trades", "trades"),
+        ("psr", "PSR"),
+    ),
+    Phase.CROWN: (("score", "score"),),
+}
+_WORDS = {JobStatus.DONE: "pass", JobStatus.FAILED: "failed", JobStatus.QUARANTINED: "in quarantine"}
+
+
+def decide(view: View, now: Millis) -> list[Action]:
+    campaign = view.campaign
+    if campaign is None:
+        return []
+    wishes: list[Action] = []
+    for symbol in _with_news(view, campaign):
+        topic = f"{campaign.id}.{symbol}"
+        jobs = [job for job in view.jobs.values() if _is_answered(job, campaign) and job.symbol == symbol]
+        finding = view.findings.get(f"{NAME}/{topic}")
+        text = found(view, jobs)
+        if text != (finding.text if finding is not None else ""):
+            wishes.append(Say(topic=topic, reason=text, caused_by=_causes(view, jobs)))
+    return wishes
+
+
+def _with_news(view: View, campaign: Campaign) -> list[str]:
+    """Assets of which a phase was settled since they were last spoken of; one look at each job, every cycle."""
+    prefix = f"{NAME}/{campaign.id}."
+    said = {name[len(prefix) :]: each.at for name, each in view.findings.items() if name.startswith(prefix)}
+    news: dict[str, None] = {}
+    for job in view.jobs.values():
+        if job.status is not JobStatus.QUEUED and job.at > said.get(job.symbol, -1) and _is_answered(job, campaign):
+            news[job.symbol] = None
+    return list(news)
+
+
+def _is_answered(job: Job, campaign: Campaign) -> bool:
+    """It tells something of the market: neither a check of data nor what was left out because of an earlier end."""
+    return job.campaign == campaign.id and job.status in _WORDS and job.phase is not Phase.PREFLIGHT
+
+
+def found(view: View, jobs: Iterable[Job]) -> str:
+    """``balanced: prescreen pass, best score 1.93 (250,000 tried), …``, one part a mode."""
+    by_mode: dict[str, list[Job]] = {}
+    for job in sorted(jobs, key=lambda each: PHASES.index(each.phase)):
+        by_mode.setdefault(job.mode, []).append(job)
+    return "; ".join(
+        f"{mode}: " + ", then ".join(_of_phase(view, job) for job in of_mode) for mode, of_mode in by_mode.items()
+    )
+
+
+def _of_phase(view: View, job: Job) -> str:
+    word = "no" if said_no(view, job) else _WORDS[job.status]
+    result = view.results.get(run_id(job.id, job.attempt))
+    if result is None:
+        return f"{job.phase.value} {word} after {job.attempt} attempts"
+    figures = result.summary.figures
+    told = [
+        f"{words} {_figure(figures[name])}"
+        for name, words in _FIGURES[job.phase]
+        if isinstance(figures.get(name), int | float)
+    ]
+    return f"{job.phase.value} {word}, " + ", ".join([*told, f"{result.summary.tried:,} tried"])
+
+
+def _figure(value: Figure) -> str:
+    return f"{value:,}" if isinstance(value, int) else f"{value:.2f}"
+
+
+def _causes(view: View, jobs: list[Job]) -> tuple[str, ...]:
+    newest = max(jobs, key=lambda job: job.at)
+    result = run_id(newest.id, newest.attempt)
+    return (newest.id, *((result,) if result in view.results else ()))
