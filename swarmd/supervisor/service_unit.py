@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from swarmd.state.errors import OperatorError
+from swarmd.supervisor.backends.groups import DAEMON_LEAF
 
 # The first with RestartSteps= and DelegateSubgroup=; an older one would warn of words it does not know.
 STEPS_SINCE = 254
@@ -104,7 +105,7 @@ def _delegation(systemd: int) -> list[str]:
     """
     if systemd >= STEPS_SINCE:
         return ["", "# Each lane's memory is counted in a group of its own.", "Delegate=memory pids",
-                "DelegateSubgroup=daemon"]  # fmt: skip
+                f"DelegateSubgroup={DAEMON_LEAF}"]  # fmt: skip
     return []
 
 

@@ -1,0 +1,258 @@
+"""A control group for each lane, where the kernel counts what memory did to it: an OOM kill is then known, not guessed.
+
+Version 2 in a subtree that was delegated to us, or version 1's memory controller where we may write. Used by
+``local`` and asked by ``sensors/memory``. Everything here is a gain and nothing a need: where no group can be made
+the runs live as before, and what cannot be written is left alone.
+"""
+
+import contextlib
+import os
+import select
+import signal
+import threading
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from swarmd.supervisor.logs import log
+
+Version = Literal[1, 2]
+
+# Where the daemon itself stands in version 2, beside its lanes; the unit of `swarmd service` names it too.
+DAEMON_LEAF = "swarmd-daemon"
+_PREFIX = "swarmd-run-"
+# File of the counter, of the limit and of the highest use, by version.
+_EVENTS = {1: "memory.oom_control", 2: "memory.events"}
+_LIMIT = {1: "memory.limit_in_bytes", 2: "memory.max"}
+_PEAK = {1: "memory.max_usage_in_bytes", 2: "memory.peak"}
+_LOOKS_FOR_LEFTOVERS = 5
+_MOVES_WITHIN_S = 5.0
+# A process killed while it waits for a disk takes its time, and no cycle waits for it.
+_ENDS_WITHIN_MS = 50
+
+
+@dataclass(slots=True)
+class LaneGroups:
+    """``parent`` is where lanes' groups are made; None where there is no such place. ``version`` is the hierarchy's.
+
+    A run that another daemon started is in a group of that daemon's: ``adopt`` finds it by the run's process.
+    """
+
+    parent: Path | None = None
+    version: Version = 2
+    _of_run: dict[str, Path] = field(default_factory=dict)
+    _joining: dict[str, threading.Thread] = field(default_factory=dict)
+
+    def make(self, run: str, *, limit_bytes: int = 0) -> None:
+        """A new group for a run about to start. With a limit the kernel ends the run there and not its neighbour."""
+        if self.parent is None:
+            return
+        path = self.parent / f"{_PREFIX}{run}"
+        try:
+            # One of the same name is left from an attempt of the same id that never came to be: empty, or not ours.
+            with contextlib.suppress(FileNotFoundError):
+                path.rmdir()
+            path.mkdir(mode=0o700)
+            if limit_bytes:
+                (path / _LIMIT[self.version]).write_text(str(limit_bytes))
+        except OSError as error:
+            log.warning("no control group for run %s (%s): its memory is not counted apart", run, error.strerror)
+            return
+        self._of_run[run] = path
+
+    def join(self, run: str, pid: int) -> None:
+        """Move the process that was just started; what it starts from here on is born in the group.
+
+        In a thread: a lone move waits some 10 ms for the kernel (a burst of 100 costs 0.1 ms each), a start is over in
+        two. Whoever reaps the process calls ``settle`` before: until then its number is its own.
+        """
+        path = self._of_run.get(run)
+        if path is not None:
+            self._joining[run] = threading.Thread(target=_moved, args=(path, pid), name="join", daemon=True)
+            self._joining[run].start()
+
+    def settle(self, run: str) -> None:
+        """Wait until the process has been moved, which it has long been unless it ended at once."""
+        joining = self._joining.pop(run, None)
+        if joining is not None:
+            joining.join(_MOVES_WITHIN_S)
+
+    def adopt(self, run: str, pid: int) -> None:
+        """The group of a run that another daemon started, if it is in one."""
+        if run not in self._of_run:
+            path = group_of(pid, self.version)
+            if path is not None and path.name == f"{_PREFIX}{run}":
+                self._of_run[run] = path
+
+    def place(self, run: str) -> str:
+        """The group's path as people know it; empty where the run has none."""
+        path = self._of_run.get(run)
+        return "" if path is None else str(path)
+
+    def oom_kills(self, run: str) -> int | None:
+        """Processes of the run that the kernel ended for want of memory; None where nobody counts."""
+        path = self._of_run.get(run)
+        return None if path is None else counter(path / _EVENTS[self.version], "oom_kill")
+
+    def high_water(self, run: str) -> int:
+        """The most memory the run and its descendants ever held, pages of files included; 0 where nobody counts."""
+        path = self._of_run.get(run)
+        try:
+            return int((path / _PEAK[self.version]).read_text()) if path is not None else 0
+        except (OSError, ValueError):
+            return 0
+
+    def remove(self, run: str) -> None:
+        """End whatever is still in the group, wherever it moved itself and whatever it calls itself; then forget it."""
+        self.settle(run)
+        path = self._of_run.pop(run, None)
+        if path is None:
+            return
+        for _ in range(_LOOKS_FOR_LEFTOVERS):
+            if not _end_all(path):
+                break
+        try:
+            path.rmdir()
+        except OSError as error:
+            # Something in it dies slowly. Empty groups cost nothing, and `make` takes the name again.
+            log.info("the control group %s is left behind (%s)", path, error.strerror)
+
+
+def _moved(path: Path, pid: int) -> None:
+    try:
+        (path / "cgroup.procs").write_text(str(pid))
+    except ProcessLookupError:
+        return  # it has ended already, which its pidfd tells
+    except OSError as error:
+        log.warning("pid %d could not join %s (%s): its memory is not counted apart", pid, path, error.strerror)
+
+
+def counter(path: Path, name: str) -> int | None:
+    """A figure of a file of ``name figure`` lines; None where the file or the name is missing."""
+    try:
+        words = [line.split() for line in path.read_text().splitlines()]
+    except OSError:
+        return None
+    return next((int(word[1]) for word in words if len(word) == 2 and word[0] == name), None)
+
+
+def group_of(pid: int, version: Version) -> Path | None:
+    """Where a process stands in the hierarchy that counts memory; None where there is none, or the process is gone."""
+    mount = _mount_of(version)
+    try:
+        lines = Path(f"/proc/{pid}/cgroup").read_text().splitlines()
+    except OSError:
+        return None
+    for line in lines:
+        _, controllers, path = line.split(":", 2)
+        is_it = controllers == "" if version == 2 else "memory" in controllers.split(",")
+        if is_it and mount is not None and "/.." not in path:
+            place = mount / path.lstrip("/")
+            return place if place.is_dir() else None
+    return None
+
+
+def _mount_of(version: Version) -> Path | None:
+    """Where the hierarchy is mounted whole: one of a container shows a part, with its own root as ours."""
+    try:
+        lines = Path("/proc/self/mountinfo").read_text().splitlines()
+    except OSError:
+        return None
+    for line in lines:
+        before, _, after = line.partition(" - ")
+        kind, _, options = after.split(" ", 2)
+        is_it = kind == "cgroup2" if version == 2 else kind == "cgroup" and "memory" in options.split(",")
+        if is_it and before.split()[3] == "/":
+            return Path(before.split()[4])
+    return None
+
+
+def find_groups() -> LaneGroups:
+    """The place for lanes' groups on this machine, prepared; without one, groups that do nothing."""
+    own = group_of(os.getpid(), 2)
+    if own is not None and (parent := _prepared(own)) is not None and _can_hold_groups(parent):
+        return LaneGroups(parent, 2)
+    own = group_of(os.getpid(), 1)
+    if own is not None and _can_hold_groups(own):
+        return LaneGroups(own, 1)
+    return LaneGroups()
+
+
+def _prepared(own: Path) -> Path | None:
+    """Version 2 counts memory below a group only where no process is in it: the daemon stands in a leaf of its own.
+
+    ``swarmd service`` has systemd put it there. Otherwise we move ourselves, in a subtree that is ours alone; where
+    others are in it the kernel refuses, and all is put back.
+    """
+    if own.name == DAEMON_LEAF:
+        return own.parent if _counts_memory_below(own.parent) else None
+    if not _is_ours(own) or "memory" not in _words(own / "cgroup.controllers"):
+        return None
+    leaf = own / DAEMON_LEAF
+    try:
+        leaf.mkdir(exist_ok=True)
+        (leaf / "cgroup.procs").write_text(str(os.getpid()))
+    except OSError:
+        return None
+    if _counts_memory_below(own):
+        return own
+    with contextlib.suppress(OSError):
+        (own / "cgroup.procs").write_text(str(os.getpid()))
+        leaf.rmdir()
+    return None
+
+
+def _is_ours(own: Path) -> bool:
+    """Where a systemd keeps the tree, only a group it has delegated may be changed below."""
+    if not Path("/run/systemd/system").is_dir():
+        return os.access(own, os.W_OK)
+    for name in ("user.delegate", "trusted.delegate"):
+        with contextlib.suppress(OSError):
+            return os.getxattr(own, name) == b"1"
+    return False
+
+
+def _counts_memory_below(group: Path) -> bool:
+    if "memory" not in _words(group / "cgroup.subtree_control"):
+        with contextlib.suppress(OSError):
+            (group / "cgroup.subtree_control").write_text("+memory")
+    return "memory" in _words(group / "cgroup.subtree_control")
+
+
+def _can_hold_groups(parent: Path) -> bool:
+    probe = parent / f"{_PREFIX}probe-{os.getpid()}"
+    try:
+        probe.mkdir(mode=0o700)
+        probe.rmdir()
+    except OSError:
+        return False
+    return True
+
+
+def _words(path: Path) -> list[str]:
+    try:
+        return path.read_text().split()
+    except OSError:
+        return []
+
+
+def _end_all(group: Path) -> bool:
+    """SIGKILL to each process of the group; whether there was any."""
+    pids = [int(pid) for pid in _words(group / "cgroup.procs") if pid.isdigit()]
+    for pid in pids:
+        with contextlib.suppress(OSError):
+            pidfd = os.pidfd_open(pid)
+            try:
+                # Looked at again with the pidfd open: now it is surely the process that will be signalled.
+                if str(pid) in _words(group / "cgroup.procs"):
+                    signal.pidfd_send_signal(pidfd, signal.SIGKILL)
+                    _await_end(pidfd)
+            finally:
+                os.close(pidfd)
+    return bool(pids)
+
+
+def _await_end(pidfd: int) -> None:
+    looker = select.poll()
+    looker.register(pidfd, select.POLLIN)
+    looker.poll(_ENDS_WITHIN_MS)
