@@ -83,8 +83,8 @@ def _queued(view: View) -> list[Action]:
 def _counted(view: View) -> list[Action]:
     """Results that carry the token of the newest attempt, turned into the end of their job."""
     wishes: list[Action] = []
-    for job in view.jobs.values():
-        if job.status is not JobStatus.QUEUED or job.attempt == 0:
+    for job in view.unsettled_jobs:
+        if job.attempt == 0:
             continue
         result = view.results.get(run_id(job.id, job.attempt))
         if result is None or result.attempt != job.attempt:
@@ -105,17 +105,18 @@ def _skipped(view: View) -> list[Action]:
     """Jobs whose gate will never open, the whole chain at once, with the reason of the gate that closed first."""
     wishes: list[Action] = []
     closed: dict[str, str] = {}
-    for job in view.jobs.values():
-        if job.status in _ENDED_BADLY:
-            is_first = job.status is not JobStatus.SKIPPED
-            # Short: the gate's own record holds its whole story, and each job behind it would repeat it.
-            closed[job.id] = gate_word(view, job) if is_first else job.reason
+    for job in view.unsettled_jobs:
+        for name in job.after:
+            gate = view.jobs.get(name)
+            if gate is not None and gate.status in _ENDED_BADLY:
+                is_first = gate.status is not JobStatus.SKIPPED
+                # Short: the gate's own record holds its whole story, and each job behind it would repeat it.
+                closed[name] = gate_word(view, gate) if is_first else gate.reason
+        shut = next((name for name in job.after if name in closed), None)
+        if shut is None or view.open_run_of(job.id) is not None:
             continue
-        gate = next((gate for gate in job.after if gate in closed), None)
-        if gate is None or job.status is JobStatus.DONE or view.open_run_of(job.id) is not None:
-            continue
-        closed[job.id] = closed[gate]
-        wishes.append(SettleJob(job=job.id, status=JobStatus.SKIPPED, reason=closed[gate], caused_by=(gate,)))
+        closed[job.id] = closed[shut]
+        wishes.append(SettleJob(job=job.id, status=JobStatus.SKIPPED, reason=closed[shut], caused_by=(shut,)))
     return wishes
 
 

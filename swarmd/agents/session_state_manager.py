@@ -4,6 +4,8 @@ A step is judged against its due time, not forgotten; a daemon that died is an i
 adopted or ended; a published file or monitor that is missing is made again, with growing waits between tries.
 """
 
+from collections import Counter
+
 from swarmd.agents.rules.backoff import backoff
 from swarmd.agents.rules.ranking import PHASES
 from swarmd.agents.rules.readiness import ready_jobs
@@ -46,12 +48,16 @@ def _steps(view: View, now: Millis) -> list[Action]:
         return []
     wishes: list[Action] = []
     due = now
-    for phase in PHASES:
-        jobs = [job for job in view.jobs_of_campaign() if job.phase is phase]
+    known = [phase for phase in PHASES if f"{campaign.id}.{phase.value}" in view.steps]
+    by_phase: dict[Phase, list[Job]] = {phase: [] for phase in PHASES}
+    for job in view.jobs_of_campaign():
+        by_phase[job.phase].append(job)
+    for phase, jobs in by_phase.items():
         if not jobs:
             continue
         waiting = [job for job in jobs if job.status is JobStatus.QUEUED]
-        due += _typical(view, phase) * -(-len(waiting) // max(1, len(view.lanes)))
+        if len(known) < len(PHASES):  # only a new step asks when it is due
+            due += _typical(view, phase) * -(-len(waiting) // max(1, len(view.lanes)))
         wishes += _step(view, f"{campaign.id}.{phase.value}", phase, jobs, len(waiting), due, now)
     return wishes
 
@@ -64,7 +70,7 @@ def _step(view: View, step: str, phase: Phase, jobs: list[Job], waiting: int, du
         what = f"{phase.value} of {several(waiting, 'job')}"
         why = f"{waiting} of {len(jobs)} {phase.value} jobs are to do, due in {due - now} ms"
         return [_set(step, what, _OUTCOMES[phase], due, StepStatus.PENDING, why, jobs)]
-    count = {status: sum(1 for job in jobs if job.status is status) for status in JobStatus}
+    count = Counter(job.status for job in jobs)
     told = ", ".join(f"{count[status]} {status.value}" for status in JobStatus if count[status])
     if not waiting and known.status is not StepStatus.MET and not count[JobStatus.QUARANTINED]:
         return [_set(step, known.what, known.expected_outcome, known.due, StepStatus.MET, told, jobs)]
@@ -104,12 +110,11 @@ def _lost_session(view: View, now: Millis) -> list[Action]:
         return []
     # Found lost by this very session: what an earlier one found was told then, and its incident may be forgotten.
     found = [s for s in view.sessions.values() if s.status is SessionStatus.LOST and s.at >= session.at]
+    untold = [lost for lost in found if incident_id(lost.id, Signature.DAEMON_LOST) not in view.incidents]
+    if not untold and not any(known.signature is Signature.DAEMON_LOST for known in view.open_incidents()):
+        return []
     left = [run for run in view.runs.values() if run.ordered_at < session.at and not _ended_before(run, session)]
-    opened: list[Action] = [
-        _daemon_lost(view, lost, session, len(left), now)
-        for lost in found
-        if incident_id(lost.id, Signature.DAEMON_LOST) not in view.incidents
-    ]
+    opened: list[Action] = [_daemon_lost(view, lost, session, len(left), now) for lost in untold]
     # The sensors look before anybody decides: a run that is still alive in the View is ours again. Only an order
     # without a process is unclear until its lock has told.
     if any(isinstance(run, RunOrdered) for run in left):

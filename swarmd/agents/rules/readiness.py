@@ -10,7 +10,7 @@ from swarmd.agents.rules.losses import (
     newest_run,
     tries_in_vain,
 )
-from swarmd.state.records.job import Job, JobStatus
+from swarmd.state.records.job import Job
 from swarmd.state.records.run import RunEnded, run_id
 from swarmd.state.units import Millis
 from swarmd.state.view import View
@@ -18,18 +18,28 @@ from swarmd.state.view import View
 
 def ready_jobs(view: View, now: Millis) -> list[Job]:
     """Empty unless the campaign is active. A job whose result is here or on its way is not started again."""
+    return [*view.once(("ready_jobs", now), lambda: _ready(view, now))]
+
+
+def _ready(view: View, now: Millis) -> tuple[Job, ...]:
     if not view.is_working:
-        return []
-    busy = {run.job for run in view.open_runs()}
-    return [
+        return ()
+    # The cheapest and most telling question first: of thousands of queued jobs, most wait for another.
+    return tuple(
         job
         for job in view.queued_jobs()
-        if job.not_before <= now
-        and job.id not in busy
-        and run_id(job.id, job.attempt) not in view.results
-        and not view.waits_for(job)
-        and not ((run := newest_run(view, job)) is not None and _rests(view, job, run, now))
-    ]
+        if not view.is_gated(job)
+        and job.not_before <= now
+        and view.open_run_of(job.id) is None
+        and (job.attempt == 0 or not _is_awaited(view, job, now))
+    )
+
+
+def _is_awaited(view: View, job: Job, now: Millis) -> bool:
+    if run_id(job.id, job.attempt) in view.results:
+        return True
+    run = newest_run(view, job)
+    return run is not None and _rests(view, job, run, now)
 
 
 def _rests(view: View, job: Job, run: RunEnded, now: Millis) -> bool:
@@ -38,7 +48,7 @@ def _rests(view: View, job: Job, run: RunEnded, now: Millis) -> bool:
         return True
     if not has_yielded(run) and not is_loss(view, run, now):
         return False
-    asked = asked_to_stop(view)
+    asked = view.once("asked_to_stop", lambda: asked_to_stop(view))
     if run.id in asked:
         return False
     policy = view.policy
@@ -50,6 +60,5 @@ def _rests(view: View, job: Job, run: RunEnded, now: Millis) -> bool:
 
 def assets_in_flight(view: View) -> set[str]:
     """Assets that were begun and still have something to do: what ``batch_size`` bounds."""
-    jobs = view.jobs_of_campaign()
-    begun = {job.symbol for job in jobs if job.attempt > 0}
-    return {job.symbol for job in jobs if job.status is JobStatus.QUEUED and job.symbol in begun}
+    begun = {job.symbol for job in view.jobs_of_campaign() if job.attempt > 0}
+    return {job.symbol for job in view.queued_jobs() if job.symbol in begun}

@@ -7,11 +7,13 @@ performance  share of the last 50 ended runs that did not end failed or lost
 efficiency   share of open lanes that are busy while jobs are ready
 """
 
+from operator import attrgetter
+
 from swarmd.agents.rules.readiness import ready_jobs
 from swarmd.state.records.gauge import Scores
 from swarmd.state.records.incident import IncidentStatus
 from swarmd.state.records.lane import LaneStatus
-from swarmd.state.records.run import RunEnded, RunStatus
+from swarmd.state.records.run import RunStatus
 from swarmd.state.records.step import StepStatus
 from swarmd.state.units import Millis
 from swarmd.state.view import View
@@ -47,7 +49,7 @@ def _deviation(view: View) -> float:
 
 
 def _performance(view: View) -> float:
-    ended = sorted((run for run in view.runs.values() if isinstance(run, RunEnded)), key=lambda run: run.ended_at)
+    ended = sorted(view.ended_runs, key=attrgetter("ended_at"))
     latest = ended[-_LATEST:]
     return _share(sum(1 for run in latest if run.status is RunStatus.DONE), len(latest))
 

@@ -5,6 +5,7 @@ must agree on which move of a status counts and on what is forgotten, so that is
 files: ``swarmd query`` starts with this.
 """
 
+import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Generic, TypeVar
@@ -82,6 +83,7 @@ class Tables(Generic[V]):
     def __init__(self) -> None:
         self.by_kind: dict[str, dict[str, V]] = {}
         self._status: dict[str, dict[str, str]] = {}
+        self._n_over: dict[str, int] = {}  # per kind, how many are in a status that may be forgotten
 
     def put(self, kind: str, id: str, status: str, value: V) -> str:
         """Take the newest of a kind and id. Returns why it was not taken, or nothing."""
@@ -93,18 +95,36 @@ class Tables(Generic[V]):
                 return f"{kind} {id}: {before} may not become {status}; it stays {before}"
             standing[id] = status
         table = self.by_kind.setdefault(kind, {})
-        table[id] = value
         keep = RETENTION.get(kind)
-        if keep is not None and len(table) > keep.last:
-            self._forget(kind, keep)
+        if keep is None:
+            table[id] = value
+            return ""
+        if keep.only:
+            was_over = id in table and before in keep.only
+            self._n_over[kind] = self._n_over.get(kind, 0) + (status in keep.only) - was_over
+        table[id] = value
+        # One comes, so one goes at most: counting them anew for each of a full table's records took longer than the
+        # record itself.
+        if (self._n_over[kind] if keep.only else len(table)) > keep.last:
+            self._forget_oldest(kind, keep)
         return ""
 
-    def _forget(self, kind: str, keep: Keep) -> None:
+    def _forget_oldest(self, kind: str, keep: Keep) -> None:
         table, standing = self.by_kind[kind], self._status.get(kind, {})
-        candidates = [id for id in table if standing[id] in keep.only] if keep.only else list(table)
-        for id in candidates[: max(0, len(candidates) - keep.last)]:
-            del table[id]
-            standing.pop(id, None)
+        oldest = next(id for id in table if not keep.only or standing[id] in keep.only)
+        del table[oldest]
+        standing.pop(oldest, None)
+        if keep.only:
+            self._n_over[kind] -= 1
+
+    def part(self, kind: str) -> None:
+        """Go on in a copy of the table where anybody but us holds it; what they hold stays as it is.
+
+        Counting references spares the copy where a picture was looked at and put away, as after each action of a
+        cycle: a thousand runs ordered at once copied thousands of jobs and runs a thousand times.
+        """
+        if kind in self.by_kind and _n_holders(self.by_kind, kind) > _ALONE:
+            self.by_kind[kind] = dict(self.by_kind[kind])
 
     def table(self, kind: str) -> dict[str, V]:
         return self.by_kind.get(kind, {})
@@ -112,3 +132,11 @@ class Tables(Generic[V]):
     def __iter__(self) -> Iterator[V]:
         for table in self.by_kind.values():
             yield from table.values()
+
+
+def _n_holders(tables: dict[str, dict[str, V]], kind: str) -> int:
+    table = tables[kind]
+    return sys.getrefcount(table)
+
+
+_ALONE = _n_holders({"": {}}, "")
