@@ -1,4 +1,4 @@
-"""A control group for each lane: on this machine's real hierarchy where it may be written, and in a stand-in's files."""
+"""A control group for each lane: on this machine's real hierarchy where it may be written, else in files that stand in."""
 
 import os
 import select
