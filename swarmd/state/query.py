@@ -33,12 +33,16 @@ _SCORES = ("adherence", "efficacy", "deviation", "performance", "efficiency")
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What is known besides the journal. ``now`` is steady time; ``published`` maps file names to their documents."""
+    """What is known besides the journal. ``now`` is steady time; ``published`` maps file names to their documents.
+
+    With ``is_past`` the answer is as of then, and nothing published tells of it any more.
+    """
 
     now: Millis
     is_alive: bool = False
     pid: int | None = None
     published: Mapping[str, Row] = field(default_factory=dict)
+    is_past: bool = False
 
 
 class Picture:
@@ -81,7 +85,7 @@ def head(picture: Picture, facts: Facts) -> Row:
     session = picture.session
     return {
         "as_of": iso(facts.now),
-        "source": "daemon" if facts.is_alive else "journal",
+        "source": "daemon" if facts.is_alive and not facts.is_past else "journal",
         "run_id": session["id"] if session else None,
     }
 
@@ -94,7 +98,7 @@ def query_document(picture: Picture, facts: Facts) -> Row:
     incidents = incident_rows(picture, facts)
     closed = [row for row in incidents if row["status"] == "closed"]
     return head(picture, facts) | {
-        "daemon": _daemon(facts, cycle),
+        "daemon": _daemon(facts, picture.session, cycle),
         "campaign": campaign
         and {"name": campaign["id"], "status": campaign["status"], "stage": _stage(picture.jobs(), campaign)},
         "goal": {
@@ -132,15 +136,18 @@ def query_document(picture: Picture, facts: Facts) -> Row:
 # -- the parts ------------------------------------------------------------------------------------------------------
 
 
-def _daemon(facts: Facts, cycle: Row | None) -> Row:
+def _daemon(facts: Facts, session: Row | None, cycle: Row | None) -> Row:
     said = facts.published.get(CONTROL_FILE, {}).get("daemon", {}) if facts.is_alive else {}
     times = said.get("cycle_ms", {})
+    uptime = said.get("uptime_s")
+    if facts.is_past and facts.is_alive and session is not None:
+        uptime = _age_s(millis_of_iso(session["at"]), facts.now)
     return {
         "alive": facts.is_alive,
         "pid": facts.pid if facts.is_alive else None,
         "cycle": said.get("cycle", cycle["number"] if cycle else 0),
         "cycle_ms": {"p50": times.get("p50"), "p99": times.get("p99")},
-        "uptime_s": said.get("uptime_s"),
+        "uptime_s": uptime,
     }
 
 
@@ -279,19 +286,28 @@ def action_rows(picture: Picture, facts: Facts) -> list[Row]:
 
 
 def agent_rows(picture: Picture, facts: Facts) -> list[Row]:
-    """How fresh each agent's published view is, and what it has to say."""
+    """How fresh each agent's published view is, and what it has to say.
+
+    Of the past the journal tells only whether the file was there: seen fresh, missing or damaged.
+    """
     policy = picture.get("policy", "policy")
     limit = policy["source_stale_after"] if policy else _STALE_AFTER
     rows = []
     for name in AGENTS:
         document = facts.published.get(state_file(name))
         age = facts.now - millis_of_iso(document["updated_at"]) if document else None
+        status = document.get("status", "unknown") if document else "missing"
+        is_fresh = age is not None and age <= limit
+        if facts.is_past:
+            source = picture.get("source", f"state/{state_file(name)}")
+            is_fresh = source is not None and source["status"] == "fresh"
+            status = "unknown" if is_fresh or source is None else source["status"]
         rows.append(
             {
                 "name": name,
-                "fresh": facts.is_alive and age is not None and age <= limit,
+                "fresh": facts.is_alive and is_fresh,
                 "age_s": None if age is None else round(max(0, age) / 1000, 3),
-                "status": document.get("status", "unknown") if document else "missing",
+                "status": status,
                 "findings": [row["text"] for row in picture.rows("finding") if row["agent"] == name and row["text"]],
             }
         )

@@ -1,25 +1,24 @@
-"""``swarmd query``: what is true now, from the journal and the published views, with the daemon alive or dead.
+"""``swarmd query``: what is true now, or was known at an instant of the past, with the daemon alive or dead.
 
 Starts fast: no pydantic, no numba, and rich only for a table on a terminal.
 """
 
 import sys
 import time
-from pathlib import Path
 from typing import Any
 
 import click
 import orjson
 
 from swarmd.state.errors import OperatorError
-from swarmd.state.query import TOPICS, Facts, Picture, head, query_document
-from swarmd.state.store.files import Home, is_locked, lock_holder
-from swarmd.state.store.publishers import AGENTS, CONTROL_FILE, state_file
-from swarmd.state.store.raw import Damage, Follower, Line, Reading, history, put, read_journal
-from swarmd.state.store.tables import Tables
+from swarmd.state.query import TOPICS, head, query_document
+from swarmd.state.store.files import Home
+from swarmd.state.store.lines import Damage
+from swarmd.state.store.raw import Follower
 from swarmd.state.story import NOISE, event, events
-from swarmd.state.units import Millis, iso, millis_of_iso
+from swarmd.state.units import Millis, millis_of_iso
 from swarmd.supervisor.commands.options import home_option, json_option, print_document
+from swarmd.supervisor.recall import past, present, trials
 
 _LOOK_EVERY_S = 0.25
 _EVENTS_SHOWN = 200
@@ -31,11 +30,16 @@ Row = dict[str, Any]
 
 @click.command(
     epilog="Example: swarmd query lanes     swarmd query --json | jq .jobs     "
-    "Exit codes: 0 done, 2 there is no journal, or a wrong topic or time."
+    "swarmd query jobs --at 2026-01-31T03:00Z     Exit codes: 0 done, 2 there is no journal, or a wrong topic or time."
 )
 @click.argument("topic", required=False, type=click.Choice([*TOPICS, *_FROM_FILES]))
 @click.option("--follow", is_flag=True, help="Print new events as they come, until Ctrl-C.")
-@click.option("--at", "at_text", metavar="TIME", help="The state at that instant (ISO-8601, UTC unless it says so).")
+@click.option(
+    "--at",
+    "at_text",
+    metavar="TIME",
+    help="The past as it was known at that instant (ISO-8601, UTC unless it says so).",
+)
 @home_option
 @json_option
 def query(topic: str | None, follow: bool, at_text: str | None, home: Home, as_json: bool) -> None:
@@ -47,17 +51,18 @@ def query(topic: str | None, follow: bool, at_text: str | None, home: Home, as_j
         _follow(home, as_json)
         return
     at = _instant(at_text)
-    tables, lines, damages = _read(home, at, with_lines=topic == "events")
-    tell_damages(damages)
-    picture = Picture(tables)
-    facts = _facts(home, picture, tables, at)
+    read = present(home, with_lines=topic == "events") if at is None else past(home, at)
+    tell_damages(read.damages)
+    if read.note:
+        click.echo(f"journal: {read.note}", err=True)
+    picture, facts = read.picture, read.facts
     if topic is None:
         document = query_document(picture, facts)
     else:
         rows = (
-            events(lines)
+            events(read.lines)
             if topic == "events"
-            else _trials(home)
+            else trials(home, picture, at)
             if topic == "trials"
             else TOPICS[topic](picture, facts)
         )
@@ -65,7 +70,7 @@ def query(topic: str | None, follow: bool, at_text: str | None, home: Home, as_j
     if as_json:
         print_document("query", document)
     elif topic is None:
-        _print_state(document)
+        _print_state(document, is_past=facts.is_past)
     else:
         _print_rows(topic, document["rows"][-_EVENTS_SHOWN:], document["total"])
 
@@ -87,73 +92,16 @@ def tell_damages(damages: list[Damage]) -> None:
         click.echo(f"journal: {len(damages) - _DAMAGES_TOLD} more damaged places", err=True)
 
 
-# -- reading --------------------------------------------------------------------------------------------------------
-
-
 def _instant(text: str | None) -> Millis | None:
-    try:
-        return None if text is None else millis_of_iso(text)
-    except ValueError:
-        raise OperatorError(f"--at {text!r} is not a time; write it like 2026-01-31T09:30:00Z") from None
-
-
-def _read(home: Home, at: Millis | None, *, with_lines: bool) -> tuple[Tables[Line], list[Line], list[Damage]]:
-    """The tables, and every line where events are asked for. The past is folded from the first line on."""
-    if at is None and not with_lines:
-        reading: Reading = read_journal(home.journal)
-        return reading.folded(), [], reading.damages
-    lines, damages = history(home.journal)
-    if at is not None:
-        until = iso(at)  # one fixed format, so texts compare as instants do
-        lines = [line for line in lines if line.said["at"] <= until]
-    tables: Tables[Line] = Tables()
-    for line in lines:
-        put(tables, line)
-    return tables, lines, damages
-
-
-def _facts(home: Home, picture: Picture, tables: Tables[Line], at: Millis | None) -> Facts:
-    if at is not None:
-        return Facts(now=at)
-    last = max((line.said["at"] for line in tables), default="1970-01-01T00:00:00.000Z")
-    is_alive = is_locked(home.daemon_lock)
-    published = {name: document for name in _files() if (document := _document(home.state / name))}
-    session = picture.session
-    now = millis_of_iso(last)
-    if is_alive and session is not None and session["boot_id"] == _boot_id():
-        now = session["anchor"] + time.clock_gettime_ns(time.CLOCK_BOOTTIME) // 1_000_000
-    pid = lock_holder(home.daemon_lock).get("pid") if is_alive else None
-    return Facts(now=now, is_alive=is_alive, pid=pid, published=published)
-
-
-def _files() -> list[str]:
-    return [CONTROL_FILE, *(state_file(agent) for agent in AGENTS)]
-
-
-def _document(path: Path) -> Row | None:
-    try:
-        document = orjson.loads(path.read_bytes())
-    except (OSError, ValueError):
+    if text is None:
         return None
-    return document if isinstance(document, dict) and "updated_at" in document else None
-
-
-def _boot_id() -> str:
-    return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
-
-
-def _trials(home: Home) -> list[Row]:
-    """The trials of every run, as the runs wrote them; a torn last line is left out."""
-    rows: list[Row] = []
-    for path in sorted(home.outbox.glob("*/trials.jsonl")):
-        for line in path.read_bytes().split(b"\n")[:-1]:
-            try:
-                said = orjson.loads(line)
-            except orjson.JSONDecodeError:
-                continue
-            if isinstance(said, dict):
-                rows.append({"run": path.parent.name, **said})
-    return rows
+    try:
+        at = millis_of_iso(text)
+    except (ValueError, OverflowError):
+        raise OperatorError(f"--at {text!r} is not a time; write it like 2026-01-31T09:30:00Z") from None
+    if at < 0:
+        raise OperatorError(f"--at {text!r} is before 1970, where the clocks of journals begin")
+    return at
 
 
 # -- showing --------------------------------------------------------------------------------------------------------
@@ -177,9 +125,11 @@ def event_line(told: Row) -> str:
     return f"{told['at']}  {told['agent']:<22}  {told['text']}"
 
 
-def _print_state(document: Row) -> None:
+def _print_state(document: Row, *, is_past: bool) -> None:
     daemon, campaign = document["daemon"], document["campaign"]
-    who = f"daemon alive, pid {daemon['pid']}, cycle {daemon['cycle']}" if daemon["alive"] else "daemon not running"
+    verb = " was" if is_past else ""
+    who = f"daemon{verb} alive, pid {daemon['pid']}, cycle {daemon['cycle']}"
+    who = who if daemon["alive"] else f"daemon{verb} not running"
     click.echo(f"{document['run_id'] or 'no session yet'}  as of {document['as_of']}  {who}")
     if campaign:
         click.echo(f"campaign {campaign['name']}: {campaign['status']}, stage {campaign['stage']}")
