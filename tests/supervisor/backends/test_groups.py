@@ -1,4 +1,4 @@
-"""A control group for each lane: on this machine's real hierarchy where it may be written, else in files that stand in."""
+"""A control group for each lane: on the real hierarchy where it may be written, and in files that stand in for it."""
 
 import os
 import select
