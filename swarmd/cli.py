@@ -58,6 +58,7 @@ VERBS: dict[str, Verb] = {
     "champion": Verb(f"{_ENGINE}.champion:champion", RESEARCH, "List champions, or show one with its evidence."),
     "config": Verb(f"{_CONTROL}.config:config", MACHINE, "Check a campaign file; print its JSON Schema."),
     "warm": Verb(f"{_ENGINE}.warm:warm", MACHINE, "Compile the kernels into the cache, before anything needs them."),
+    "clean": Verb(f"{_CONTROL}.clean:clean", MACHINE, "Remove what is old and needed by nobody."),
     "doctor": Verb(f"{_CONTROL}.doctor:doctor", MACHINE, "What is missing or wrong on this machine, and the fix."),
 }
 

@@ -31,6 +31,7 @@ __all__ = [
     "put",
     "reaches_back_to",
     "read_journal",
+    "read_segment",
     "sealed",
     "segments_by_name",
 ]  # fmt: skip
@@ -42,6 +43,7 @@ _SEGMENT = re.compile(r"^\d{6,}\.jsonl$")
 _OWN = frozenset({SNAPSHOT, BASE, QUARANTINE, LOCK})
 # More lines than this after the last snapshot are folded as they are read: a year of them does not fit in memory.
 _FOLDED_FROM = 20_000
+_LOOKS_PAST_CLEANING = 3
 
 
 @dataclass(slots=True)
@@ -84,6 +86,15 @@ class Reading:
 
 def read_journal(directory: Path, *, from_start: bool = False) -> Reading:
     """Snapshot and tail of a journal; with ``from_start`` every segment from its first line, without the snapshot."""
+    for _ in range(_LOOKS_PAST_CLEANING):
+        try:
+            return _read(directory, from_start)
+        except FileNotFoundError:
+            continue  # listed, and removed by `swarmd clean` before we opened it; its base is there now
+    return _read(directory, from_start)
+
+
+def _read(directory: Path, from_start: bool) -> Reading:
     reading = Reading(keeps_all=from_start)
     base = read_reach(directory / BASE)
     paths, order = _segments(directory, base, reading)
@@ -101,7 +112,7 @@ def read_journal(directory: Path, *, from_start: bool = False) -> Reading:
             continue  # before the snapshot's segment: covered by it
         offset = 0 if position is None else position[1]
         position = None
-        _read_segment(path, offset, path == paths[-1], reading)
+        read_segment(path, offset, path == paths[-1], reading)
     if paths and order[-1] != paths[-1]:
         reading.is_last_sound = False
     return reading
@@ -114,17 +125,12 @@ def history(directory: Path) -> tuple[list[Line], list[Damage]]:
 
 
 def reaches_back_to(directory: Path) -> str:
-    """The instant before which history was removed by ``swarmd clean``; empty where it reaches back to the beginning.
+    """The instant up to which history was removed by ``swarmd clean``; empty where it reaches back to the beginning.
 
     States before it cannot be shown (``--at``) and cycles before it cannot be decided again (``replay``).
     """
     base = read_reach(directory / BASE)
-    if base is None:
-        return ""
-    for path in segments_by_name(directory):
-        if int(path.stem) > base.number and (first := _first(path)) is not None:
-            return first.at
-    return ""
+    return "" if base is None else base.at
 
 
 def segments_by_name(directory: Path) -> list[Path]:
@@ -194,7 +200,8 @@ class _Place:
         return self._before + self.number
 
 
-def _read_segment(path: Path, offset: int, is_last: bool, reading: Reading) -> None:
+def read_segment(path: Path, offset: int, is_last: bool, reading: Reading) -> None:
+    """Add a segment's lines from that byte on, and name what is wrong with it."""
     with path.open("rb") as file:
         file.seek(offset)
         data = file.read()

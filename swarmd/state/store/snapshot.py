@@ -33,11 +33,15 @@ class Kept(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Reach:
-    """How far a snapshot goes: to record ``seq``, which ends at byte ``length`` of ``segment``."""
+    """How far a snapshot goes: to record ``seq``, which ends at byte ``length`` of ``segment``.
+
+    A base says as well at what instant that record was written.
+    """
 
     seq: int
     segment: str
     length: int
+    at: str = ""
 
     @property
     def number(self) -> int:
@@ -74,6 +78,7 @@ def snapshot_bytes(tables: Tables[Kept], reach: Reach) -> bytes:
         "seq": reach.seq,
         "segment": reach.segment,
         "length": reach.length,
+        "at": reach.at,
         "body": f"{crc32(body):08x}",
     }
     line = orjson.dumps(header)
@@ -117,7 +122,8 @@ def _header(line: bytes) -> tuple[Reach, str, str]:
     if schema not in (SNAPSHOT_SCHEMA, _WITHOUT_INDEX):
         raise ValueError(f"its schema is {schema!r}, not {SNAPSHOT_SCHEMA}")
     try:
-        return Reach(int(header["seq"]), str(header["segment"]), int(header["length"])), str(schema), header["body"]
+        reach = Reach(int(header["seq"]), str(header["segment"]), int(header["length"]), str(header.get("at", "")))
+        return reach, str(schema), header["body"]
     except KeyError as missing:
         raise ValueError(f"its header lacks {missing}") from None
 
