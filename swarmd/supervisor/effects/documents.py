@@ -12,7 +12,7 @@ from swarmd.agents.pages.handoff import CommandOutput, handoff
 from swarmd.agents.pages.knowledge import knowledge
 from swarmd.agents.pages.workflow_notes import with_notes
 from swarmd.state.actions import WriteDocuments
-from swarmd.state.errors import InvariantError
+from swarmd.state.errors import InvariantError, OutsideError
 from swarmd.state.records.campaign import Campaign
 from swarmd.state.records.gauge import Document
 from swarmd.state.records.record import Record
@@ -82,18 +82,20 @@ async def write_documents(view: View, home: Home, action: WriteDocuments, cause:
         path = home.docs / name
         # In a thread: the registry parses our own sources, and no cycle waits for that longer than it must.
         text = await asyncio.to_thread(WRITERS[name], _standing(path), view, now)
-        atomic_write(path, text.encode())
+        atomic_write(path, text.encode(errors="surrogateescape"))
         title = name.removesuffix(".md").replace("_", " ").capitalize()
         written.append(Document(id=home.relative(path), at=now, caused_by=(cause,), title=title, reason=action.reason))
     return written
 
 
 def _standing(path: Path) -> str:
-    """The page as it is; what is not text any more is not kept."""
+    """The page as it is, empty where there is none. A person's bytes pass through unchanged, whatever they are."""
     try:
-        return path.read_text(encoding="utf-8")
-    except (FileNotFoundError, UnicodeDecodeError):
+        return path.read_bytes().decode(errors="surrogateescape")
+    except FileNotFoundError:
         return ""
+    except OSError as cause:
+        raise OutsideError(f"{path} cannot be read, so it is not written anew: {cause.strerror}") from cause
 
 
 def _free(folder: Path, name: str) -> Path:
