@@ -5,17 +5,20 @@ come. Works on plain dictionaries so that it starts fast; decides nothing.
 """
 
 import difflib
+import re
+from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from swarmd.state.errors import OperatorError
-from swarmd.state.store.raw import Line, Said
+from swarmd.state.store.lines import Line, Said
 from swarmd.state.units import spoken
 
 # What comes too often to be an event: measured, not decided.
 NOISE = frozenset({"beat", "gauge", "cycle", "scores"})
-_OBSERVED = frozenset({"beat", "gauge", "source", "result", "throughput", "fastest"})
+_OBSERVED = frozenset({"beat", "device", "gauge", "source", "result", "throughput", "fastest"})
+_CYCLE = re.compile(r"^c\d+$")
 
 
 def events(lines: Iterable[Line]) -> list[dict[str, Any]]:
@@ -34,45 +37,90 @@ def event(said: Said) -> dict[str, Any]:
     }
 
 
-def explain_chain(lines: Iterable[Line], id: str) -> list[dict[str, Any]]:
-    """Every record behind the newest one called ``id``, newest first.
+class Index:
+    """Lines by id, in their order. A line is parsed when it is told, and not before: most never are."""
 
-    A cause is the newest record of that name that is older than what refers to it. Raises OperatorError for an unknown
-    id, with the nearest ones.
+    def __init__(self, lines: Iterable[Line]) -> None:
+        self.lines = list(lines)
+        self.by_id: dict[str, list[Line]] = defaultdict(list)
+        for line in self.lines:
+            self.by_id[line.id].append(line)
+
+    def older(self, id: str, than: Line) -> list[Line]:
+        """The newest line of each kind called ``id`` that is older than what refers to it."""
+        return _newest(line for line in self.by_id.get(id, ()) if line.seq < than.seq and not _repeats(line, than))
+
+    def decisions_of(self, cycle: Line) -> list[Line]:
+        """What a cycle decided: the actions of its number, and the refusals it wrote down just before itself."""
+        number = cycle.said["data"]["number"]
+        found = []
+        for line in reversed(self.lines[: self._position(cycle)]):
+            if line.at < cycle.at or line.kind in ("cycle", "session"):
+                break
+            if line.kind == "refusal" or (line.kind == "action" and line.id.startswith(f"a{number}-")):
+                found.append(line)
+        return found[::-1]
+
+    def ending_of(self, session: Line) -> list[Line]:
+        """The decision that closed a session, which its own record does not name."""
+        for line in reversed(self.lines[: self._position(session)]):
+            if line.kind == "session":
+                break
+            if line.kind == "action" and line.said["data"]["action"]["kind"] == "end_session":
+                return [line]
+        return []
+
+    def _position(self, line: Line) -> int:
+        return bisect_left(self.lines, line.seq, key=lambda each: each.seq)
+
+
+def explain_chain(lines: Iterable[Line], id: str) -> list[dict[str, Any]]:
+    """Every record behind the newest one called ``id``, newest first. Raises OperatorError as ``chain_of`` does."""
+    return chain_of(Index(lines), id)
+
+
+def chain_of(index: Index, id: str) -> list[dict[str, Any]]:
+    """As ``explain_chain``, for who asks more than once.
+
+    A cause is the newest record of that name that is older than what refers to it. Of an incident both its ends are
+    told, of a cycle all that it decided. Raises OperatorError for an unknown id, with the nearest ones.
     """
-    by_id: dict[str, list[Said]] = defaultdict(list)
-    for line in lines:
-        by_id[line.said["id"]].append(line.said)
-    if id not in by_id:
-        raise OperatorError(_unknown(id, by_id))
+    if id not in index.by_id:
+        raise OperatorError(_unknown(id, index.by_id))
     chain: dict[int, Said] = {}
-    open_ends = _newest(by_id[id])
+    open_ends = _newest(index.by_id[id])
+    open_ends += [line for line in index.by_id[id][:1] if line.kind == "incident"]
     while open_ends:
-        said = open_ends.pop()
-        if said["seq"] in chain:
+        line = open_ends.pop()
+        if line.seq in chain:
             continue
-        chain[said["seq"]] = said
+        said = chain[line.seq] = line.said
+        if line.kind == "cycle":
+            open_ends += index.decisions_of(line)
+        if line.kind == "session" and line.status == "closed":
+            open_ends += index.ending_of(line)
         for cause in said.get("caused_by", []):
-            older = [
-                other for other in by_id.get(cause, []) if other["seq"] < said["seq"] and not _repeats(other, said)
-            ]
-            open_ends += _newest(older)
+            open_ends += index.older(cause, line)
     return [event(chain[seq]) for seq in sorted(chain, reverse=True)]
 
 
-def _repeats(other: Said, said: Said) -> bool:
+def _repeats(other: Line, line: Line) -> bool:
     """A beat names its run, whose id is its own: the beat before is no cause of it."""
-    return said["kind"] in NOISE and other["kind"] == said["kind"] and other["id"] == said["id"]
+    return line.kind in NOISE and other.kind == line.kind and other.id == line.id
 
 
-def _newest(lines: list[Said]) -> list[Said]:
+def _newest(lines: Iterable[Line]) -> list[Line]:
     """The newest line of each kind: one id may name a run, its beat and its result, and a chain shows all three."""
-    return list({said["kind"]: said for said in lines}.values())
+    return list({line.kind: line for line in lines}.values())
 
 
 def _unknown(id: str, known: Mapping[str, Any]) -> str:
     if not known:
         return f"nothing is called {id!r}: the journal is empty; look with `swarmd query`"
+    if _CYCLE.match(id):
+        near = sorted((name for name in known if _CYCLE.match(name)), key=lambda name: abs(int(name[1:]) - int(id[1:])))
+        nearest = f"; the nearest that did are {' and '.join(near[:2])}" if near else ""
+        return f"cycle {id[1:]} decided nothing that is on record{nearest}"
     near = difflib.get_close_matches(id, known, n=3, cutoff=0.4) or [name for name in known if id in name][:3]
     hint = f"; did you mean {', '.join(near)}?" if near else "; `swarmd query events` lists what there is"
     return f"nothing in the journal is called {id!r}{hint}"
@@ -216,6 +264,36 @@ def _step(id: str, data: Said) -> str:
     return f"step {id} is {data['status']}: {data['what']}, expected {data['expected_outcome']}{outcome}"
 
 
+def _cycle(id: str, data: Said) -> str:
+    quiet = f" after {len(data['quiet'])} quiet cycles" if data.get("quiet") else ""
+    late = f", {spoken(data['late'])} overslept" if data["late"] else ""
+    return (
+        f"cycle {data['number']}{quiet}: {data['wishes']} wishes, {data['actions']} actions, "
+        f"{data['refusals']} refused{late}"
+    )
+
+
+def _scores(id: str, data: Said) -> str:
+    return "scores: " + ", ".join(f"{name} {value:g}" for name, value in data.items())
+
+
+def _failure(id: str, data: Said) -> str:
+    tallies = ", ".join(
+        f"{name} helped {tally['verified']} of {tally['tried']} times" for name, tally in data["remedies"].items()
+    )
+    return f"{id} was seen {data['count']} times, last {data['last_cause']}" + (f"; {tallies}" if tallies else "")
+
+
+def _hypothesis(id: str, data: Said) -> str:
+    return f"{id} is {data['status'].replace('_', ' ')}: {data['claim']}{_because(data['verdict'])}"
+
+
+def _device(id: str, data: Said) -> str:
+    if not data["is_there"]:
+        return f"{id} ({data['name']}) does not answer{_because(data['trouble'])}"
+    return f"{id} ({data['name']}) answers: {len(data['processes'])} processes on it, {data['n_errors']} driver errors"
+
+
 _TELLERS: Mapping[str, Callable[[str, Said], str]] = {
     "action": _action,
     "refusal": _refusal,
@@ -233,6 +311,11 @@ _TELLERS: Mapping[str, Callable[[str, Said], str]] = {
     "request": _request,
     "source": _source,
     "step": _step,
+    "cycle": _cycle,
+    "scores": _scores,
+    "failure": _failure,
+    "hypothesis": _hypothesis,
+    "device": _device,
     "gauge": lambda id, data: f"{id} is {data['value']:g}",
     "finding": lambda id, data: data["text"] or f"{id} is taken back",
     "document": lambda id, data: f"{data['title']} is written to {id}{_because(data['reason'])}",

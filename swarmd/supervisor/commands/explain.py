@@ -2,28 +2,37 @@
 
 import click
 
+from swarmd.state.incident_story import incident_story, story_lines
 from swarmd.state.store.files import Home
 from swarmd.state.store.raw import history
-from swarmd.state.story import explain_chain
+from swarmd.state.story import Index, chain_of
 from swarmd.supervisor.commands.options import home_option, json_option, print_document
 from swarmd.supervisor.commands.query import event_line, require_journal, tell_damages
 
 
 @click.command(
-    epilog="Example: swarmd explain majors.BTCUSDT.balanced.refine-a1/crash     "
+    epilog="Example: swarmd explain majors.BTCUSDT.balanced.refine-a1/crash     swarmd explain c123     "
     "Exit codes: 0 done, 2 nothing is called that (the nearest names are told)."
 )
 @click.argument("id", metavar="ID")
 @home_option
 @json_option
 def explain(id: str, home: Home, as_json: bool) -> None:
-    """Tell why: the chain of records from an action, incident, champion, refusal, job, run or request, newest first."""
+    """Tell why: the chain of records behind anything that has an id, newest first.
+
+    ID is an action, refusal, incident, champion, finding, run, job, lane, session, step, request, result, source or
+    cycle (c123). An incident's story comes first: what was seen, decided, done, expected, and what came of it.
+    """
     require_journal(home)
     lines, damages = history(home.journal)
-    chain = explain_chain(lines, id)
+    index = Index(lines)
+    chain = chain_of(index, id)
+    story = incident_story(index, id)
     tell_damages(damages)
     if as_json:
-        print_document("explain", {"id": id, "chain": chain})
+        print_document("explain", {"id": id, "incident": story, "chain": chain})
         return
+    if story is not None:
+        click.echo("\n".join(story_lines(story)) + "\n")
     for told in chain:
         click.echo(event_line(told))

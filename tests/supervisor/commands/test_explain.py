@@ -83,7 +83,9 @@ def test_everything_can_tell_its_story(home: Home, id: str, chain: list[int]) ->
 
 def test_the_story_is_told_in_plain_words_with_time_and_agent(home: Home) -> None:
     told = CliRunner().invoke(explain, ["--home", str(home.root), f"{RUN}/crash"], catch_exceptions=False).stdout
-    lines = told.splitlines()
+    story, _, chain = told.partition("\n\n")
+    assert story.startswith(f"crash of {RUN}, open\n")
+    lines = chain.splitlines()
     assert lines[0].startswith("1970-01-01T00:00:00.008Z  worker_sentry")
     assert "incident" in lines[0]
     assert "remedy: a new run" in lines[0]
