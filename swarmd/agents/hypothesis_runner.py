@@ -24,6 +24,7 @@ Judged = Literal[HypothesisStatus.SUPPORTED, HypothesisStatus.NOT_SUPPORTED, Hyp
 
 # What the soft screen asks of the out-of-sample annual Sharpe ratio; a test holds it equal to the engine's own gate.
 LEAST_SHARPE = {"source_soft": 0.8}
+_LAST = f".{Phase.CROWN.value}"
 
 
 def decide(view: View, now: Millis) -> list[Action]:
@@ -83,7 +84,7 @@ def _judged(view: View, campaign: Campaign) -> list[Action]:
 
 def _has_ended(view: View, hypothesis: Hypothesis) -> bool:
     """The last job of its chain is settled, if only because an earlier one closed the way to it."""
-    crown = view.jobs.get(f"{hypothesis.id}.{Phase.CROWN.value}")
+    crown = view.jobs.get(hypothesis.id + _LAST)
     return crown is not None and crown.status is not JobStatus.QUEUED
 
 

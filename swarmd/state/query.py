@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from swarmd.state.hypothesis_rows import hypothesis_rows
 from swarmd.state.store.publishers import AGENTS, CONTROL_FILE, state_file
 from swarmd.state.store.raw import Line
 from swarmd.state.store.tables import Tables
@@ -324,4 +325,5 @@ TOPICS: Mapping[str, Callable[[Picture, Facts], list[Row]]] = {
     "actions": action_rows,
     "agents": agent_rows,
     "throughput": throughput_rows,
+    "hypotheses": hypothesis_rows,
 }
