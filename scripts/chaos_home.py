@@ -1,0 +1,200 @@
+"""A home under chaos: driven by commands and signals, read through its journal, compared by its files.
+
+For ``scripts/chaos`` and its faults. Reads the journal directly (a command a look would load the machine that is being
+watched); knows nothing of faults.
+"""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, TypeVar
+
+from swarmd.state.store.files import Home
+from swarmd.state.store.raw import history, read_journal
+from swarmd.supervisor.monitors.tmux import socket_name
+
+T = TypeVar("T")
+Row = dict[str, Any]
+SWARMD = (sys.executable, "-P", "-m", "swarmd")
+
+_VOLATILE = {"created_at", "run_id", "checksum", "trial_file", "seconds", "git_sha", "git_commit"}
+_KEPT = (
+    "champions/*.json",
+    "results/*/*/*/all_trials.json",
+    "results/*/*/*/trials/*.json",
+    "results/*/*/*/screen.json",
+    "results/*/*/*/best_*/*.json",
+    "results/*/*/*/phase0_top500.json",
+)
+
+
+class Swarm:
+    """One home and its daemon. ``environment`` is added to that of the daemon, and so to its lanes'."""
+
+    def __init__(self, root: Path, *, monitors: bool = False, environment: dict[str, str] | None = None) -> None:
+        self.home = Home(root)
+        self.out = root.with_name(f"{root.name}.out")
+        self.monitors = monitors
+        self.environment = environment or {}
+        self.daemon: subprocess.Popen[bytes] | None = None
+
+    # -- the daemon -------------------------------------------------------------------------------------------------
+
+    def start(self, campaign: Path | None = None) -> None:
+        asked = [] if campaign is None else [str(campaign), "--checked"]
+        extra = [] if self.monitors else ["--no-monitors"]
+        with self.out.open("ab") as out:
+            self.daemon = subprocess.Popen(
+                [*SWARMD, "--home", str(self.home.root), "start", *asked, "--until-done", "--no-screen", *extra],
+                env={**os.environ, **self.environment},
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=out,
+                start_new_session=True,  # a Ctrl-C is for us: the swarm is disturbed by what was drawn, and told of it
+            )
+
+    def kill_daemon(self) -> None:
+        assert self.daemon is not None
+        self.daemon.kill()
+        self.daemon.wait()
+
+    @property
+    def is_over(self) -> bool:
+        return self.daemon is not None and self.daemon.poll() is not None
+
+    @property
+    def code(self) -> int | None:
+        return None if self.daemon is None else self.daemon.returncode
+
+    # -- what its journal tells ---------------------------------------------------------------------------------------
+
+    def table(self, kind: str) -> dict[str, Row]:
+        return {name: line.said["data"] for name, line in read_journal(self.home.journal).folded().table(kind).items()}
+
+    def incidents(self) -> dict[str, Row]:
+        """Every incident there ever was, as it was last told, those included that the tables have forgotten."""
+        lines, _ = history(self.home.journal)
+        return {line.said["id"]: line.said["data"] for line in lines if line.said["kind"] == "incident"}
+
+    def runs(self) -> dict[str, Row]:
+        lines, _ = history(self.home.journal)
+        return {line.said["id"]: line.said["data"] for line in lines if line.said["kind"] == "run"}
+
+    def session(self) -> tuple[str, Row] | None:
+        """The session of the daemon that runs now, once it is on record."""
+        assert self.daemon is not None
+        rows = ((name, row) for name, row in self.table("session").items() if row["status"] == "open")
+        return next(((name, row) for name, row in rows if row["pid"] == self.daemon.pid), None)
+
+    def now(self) -> int:
+        """The present instant on the journal's own axis, which no step of a clock moves."""
+        anchors = [row["anchor"] for row in self.table("session").values()]
+        boot = time.clock_gettime_ns(time.CLOCK_BOOTTIME) // 1_000_000
+        return (anchors[-1] if anchors else time.time_ns() // 1_000_000 - boot) + boot
+
+    def working(self) -> list[tuple[str, Row]]:
+        """Runs that have begun to work and are not near their end, as the journal knows them."""
+        beats = self.table("beat")
+        found = []
+        for name, row in self.table("run").items():
+            beat = beats.get(name)
+            if row["status"] == "running" and beat and beat["is_ready"] and beat["done"] <= 0.7 * beat["total"]:
+                found.append((name, row))
+        return found
+
+    # -- its screens ------------------------------------------------------------------------------------------------
+
+    def tmux(self, *words: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            ["tmux", "-L", socket_name(self.home), *words], capture_output=True, text=True, check=False, timeout=10
+        )
+
+    def windows(self) -> list[str]:
+        if not self.monitors or shutil.which("tmux") is None:
+            return []
+        return self.tmux("list-windows", "-t", "=swarmd", "-F", "#{window_name}").stdout.split()
+
+
+def wait(what: str, holds: Callable[[], T | None], within_s: float, every_s: float = 0.1) -> T:
+    """The first truthy answer. TimeoutError says what it waited for."""
+    until = time.monotonic() + within_s
+    while not (found := holds()):
+        if time.monotonic() > until:
+            raise TimeoutError(f"waited {within_s:g} s in vain for {what}")
+        time.sleep(every_s)
+    return found
+
+
+# -- what came of it ------------------------------------------------------------------------------------------------
+
+
+def outcome(root: Path) -> dict[str, Any]:
+    """What must not depend on disturbances, file by file. Times, seconds and names of sessions are left out."""
+    paths = [path for pattern in _KEPT for path in sorted(root.glob(pattern))]
+    return {str(path.relative_to(root)): _lasting(json.loads(path.read_text())) for path in paths}
+
+
+def _lasting(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _lasting(inner) for key, inner in value.items() if key not in _VOLATILE}
+    return [_lasting(inner) for inner in value] if isinstance(value, list) else value
+
+
+def trials_of(root: Path) -> Iterator[tuple[str, list[int]]]:
+    """The numbers of the trials of each refinement, in the order of its file."""
+    for path in sorted(root.glob("results/*/*/*/all_trials.json")):
+        yield str(path.relative_to(root)), [trial["number"] for trial in json.loads(path.read_text())["trials"]]
+
+
+def trial_faults(root: Path, expected: int) -> list[str]:
+    """Trials that are missing or there twice."""
+    return [
+        f"{name}: {len(numbers)} trials, {len(set(numbers))} different, expected {expected} numbered from 0"
+        for name, numbers in trials_of(root)
+        if sorted(numbers) != list(range(expected))
+    ]
+
+
+def belonging(folder: Path) -> dict[int, str]:
+    """Living processes with this folder in their words or environment; we and those who started us excepted."""
+    ours, pid = set(), os.getpid()
+    while pid > 1:
+        ours.add(pid)
+        pid = int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+    found = {}
+    for entry in Path("/proc").iterdir():
+        if not entry.name.isdigit() or int(entry.name) in ours:
+            continue
+        try:
+            words = (entry / "cmdline").read_bytes()
+            marks = words + (entry / "environ").read_bytes()
+            state = (entry / "stat").read_text().rpartition(")")[2].split()[0]
+        except OSError:
+            continue
+        if str(folder).encode() in marks and state not in "ZX":
+            found[int(entry.name)] = words.replace(b"\0", b" ").decode(errors="replace")
+    return found
+
+
+def signal_run(run: str, row: Row, home: Home, number: signal.Signals) -> bool:
+    """To exactly the process of this run, by its mark; False when it is gone."""
+    try:
+        pidfd = os.pidfd_open(row["pid"])
+    except ProcessLookupError:
+        return False
+    try:
+        mark = f"SWARMD_RUN={run}@{home.run_dir}".encode()
+        if mark not in Path(f"/proc/{row['pid']}/environ").read_bytes().split(b"\0"):
+            return False
+        signal.pidfd_send_signal(pidfd, number)
+    except OSError:
+        return False
+    finally:
+        os.close(pidfd)
+    return True
