@@ -5,9 +5,11 @@ Pure but for the names of this machine and process; ``daemon`` journals it befor
 
 import os
 import socket
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from swarmd import __version__
+from swarmd.agents.rules.budget import refusal_to_start, settled
 from swarmd.state.errors import OperatorError
 from swarmd.state.records.campaign import Campaign, CampaignSettings, CampaignStatus
 from swarmd.state.records.lane import Lane, LaneStatus
@@ -22,18 +24,22 @@ from swarmd.supervisor.clock import boot_id, wall_millis
 
 
 def check_campaign_unchanged(before: View, campaign: CampaignSettings | None) -> None:
-    if campaign is None:
-        if before.campaign is None:
-            raise OperatorError(
-                "there is no campaign to resume in this home; start one with `swarmd start CAMPAIGN.yaml`"
-            )
+    """Refuse what cannot be begun: no campaign at all, another question under a known name, a budget that is spent.
+
+    The budget is no part of the question: the same file with another ``limits.budget`` goes on where it stood.
+    """
+    if campaign is None and before.campaign is None:
+        raise OperatorError("there is no campaign to resume in this home; start one with `swarmd start CAMPAIGN.yaml`")
+    known = before.campaign if campaign is None else before.campaigns.get(campaign.name)
+    if known is None:
         return
-    known = before.campaigns.get(campaign.name)
-    if known is not None and known.digest != digest(campaign):
+    if campaign is not None and known.digest != digest(campaign):
         raise OperatorError(
             f"campaign {campaign.name!r} was started with other settings (digest {known.digest[:12]}, now "
             f"{digest(campaign)[:12]}); give the changed file another `name`, so results of two questions never mix"
         )
+    if refusal := refusal_to_start(before, _taken_up(before, known, campaign), known.file or "its campaign file"):
+        raise OperatorError(refusal)
 
 
 def policy_of(settings: CampaignSettings | None, cores: int, *, monitors: bool, now: Millis) -> Policy:
@@ -93,11 +99,21 @@ def _asked(before: View, campaign: CampaignSettings | None, file: str, session: 
                 status=CampaignStatus.ACTIVE,
                 started_at=now,
                 reason="started",
-            )
+            ),
         ]
-    renewed = known.model_copy(update={"at": now, "started_at": now, "caused_by": (session.id,)})
-    if known.status is CampaignStatus.STOPPED:
+    # What another campaign used up in the session before is written down now, while its end is known.
+    other = settled(before)
+    is_another = other is not None and (known is None or other.id != known.id)
+    accounts: list[Record] = [other.model_copy(update={"at": now})] if other is not None and is_another else []
+    taken_up = _taken_up(before, known, campaign)
+    renewed = taken_up.model_copy(
+        update={"at": now, "started_at": now, "caused_by": (session.id,), "file": file or known.file}
+    )
+    # One that is out of budget is opened only to see its last runs to their end.
+    is_spent = bool(refusal_to_start(replace(before, runs={}), taken_up, file))
+    if known.status is CampaignStatus.STOPPED and not is_spent:
         ask = Request(
+            *accounts,
             id=f"{session.id}-resume",
             at=now,
             caused_by=(session.id,),
@@ -105,8 +121,15 @@ def _asked(before: View, campaign: CampaignSettings | None, file: str, session: 
             asked_by="swarmd start",
             status=RequestStatus.PENDING,
         )
-        return [renewed, ask]
-    return [renewed]
+        return [*accounts, renewed, ask]
+    return [*accounts, renewed]
+
+
+def _taken_up(before: View, known: Campaign, campaign: CampaignSettings | None) -> Campaign:
+    """The known campaign with all it has spent, under the budget that is asked for now."""
+    other = settled(before)
+    account = other if other is not None and other.id == known.id else known
+    return account if campaign is None else account.model_copy(update={"settings": campaign})
 
 
 def session_record(before: View, anchor: Millis, until_done: bool, now: Millis) -> Session:
