@@ -45,7 +45,7 @@ def decide(view: View, now: Millis) -> list[Action]:
         return []
     if is_out_of_budget(campaign):
         return _drained(view, campaign, now)
-    closed = _closed(view, campaign, "the budget was raised, and the campaign goes on", now)
+    closed = _closed(view, campaign, f"{campaign.id} goes on within its budget, raised or its own", now)
     if campaign.status not in (CampaignStatus.ACTIVE, CampaignStatus.PAUSED):
         return closed
     found = uses_near_their_limit(view, campaign, now) if has_budget(campaign.settings.limits.budget) else []

@@ -140,7 +140,7 @@ def test_a_raised_budget_closes_what_is_still_open_about_the_old_one() -> None:
     told = an_incident("majors", "budget_spent", agent="budget_guard")
     (closed,) = wishes(HOUR, a_budgeted(WALL), incidents=[told])
     assert isinstance(closed, CloseIncident)
-    assert closed.reason.startswith("the budget was raised, and the campaign goes on")
+    assert closed.reason.startswith("majors goes on within its budget, raised or its own")
 
 
 def test_money_is_the_price_of_an_hour_times_the_hours() -> None:
