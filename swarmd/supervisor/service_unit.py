@@ -18,13 +18,13 @@ STEPS_SINCE = 254
 # What may be carried over from the installer's environment: places, and nothing that could be a secret.
 PLACES = ("RESULTS_ROOT", "STATE_ROOT", "LOGS_ROOT", "NUMBA_CACHE_DIR")
 
-# Seconds. The loop turns once a second, but taking the stack of a run that hangs may hold a turn for some 16 s, and a
-# slow disk for longer; lanes go on meanwhile, so patience costs little and a false alarm a restart.
-_WATCHDOG_S = 90
+# Seconds. The loop turns every few seconds, but a handoff may hold a turn for 20, the stack of a run that hangs for 16,
+# and runs may hang by the dozen; lanes go on meanwhile, so patience costs little and a false alarm a restart.
+_WATCHDOG_S = 180
 # A journal of a million lines without a snapshot is folded in half a minute on a slow disk.
 _START_WITHIN_S = 300
-# A lane asked to leave has some seconds (policy term_grace), then the handoff is written; a full disk doubles it.
-_STOP_WITHIN_S = 120
+# A lane asked to leave has some seconds (policy term_grace), then the handoff is written; a slow disk doubles it.
+_STOP_WITHIN_S = 240
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +82,7 @@ def unit_text(service: Service, *, systemd: int) -> str:
         "# The beat is sent by the turning cycle. A loop that hangs gets SIGABRT, and leaves its stack in the log.",
         f"WatchdogSec={_WATCHDOG_S}",
         "TimeoutAbortSec=10",
+        "LimitCORE=0",
         *_delegation(systemd),
         "",
         "[Install]",

@@ -133,6 +133,8 @@ def status(home: Home, as_json: bool) -> None:
     made = _service(home, None, no_monitors=False)
     _manager(home)
     shown = _shown(made)
+    if shown.get("LoadState") == "not-found":
+        raise OperatorError(f"no service is installed for {home.root}; `swarmd service install` makes one")
     if as_json:
         told = {name: shown.get(name, "") for name in _SHOWN}
         print_document("service", {"unit": made.unit, "path": str(_place(made)), **told})

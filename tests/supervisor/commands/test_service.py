@@ -22,7 +22,9 @@ SYSTEMCTL = """#!/bin/sh
 echo "$*" >> "$SYSTEMCTL_ASKED"
 case "$*" in
   *--value*) echo "${SYSTEMCTL_VERSION:-252.38-1~deb12u1}" ;;
-  *"show --property"*) printf 'ActiveState=%s\\nMainPID=%s\\n' "${SYSTEMCTL_STATE:-inactive}" "${SYSTEMCTL_PID:-0}" ;;
+  *"show --property"*)
+    printf 'LoadState=%s\\nActiveState=%s\\nMainPID=%s\\n' "${SYSTEMCTL_LOADED:-loaded}" \\
+      "${SYSTEMCTL_STATE:-inactive}" "${SYSTEMCTL_PID:-0}" ;;
 esac
 exit "${SYSTEMCTL_EXIT:-0}"
 """
@@ -207,6 +209,14 @@ def test_a_daemon_that_systemd_did_not_start_is_not_doubled(
         os.close(lock)
     assert "end it with `swarmd stop`" in capsys.readouterr().err
     assert units(home) == []
+
+
+def test_what_is_not_installed_has_no_status(
+    home: Home, systemctl: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("SYSTEMCTL_LOADED", "not-found")
+    assert exit_code_of(["service", "status", "--home", str(home.root)]) == 2
+    assert "`swarmd service install` makes one" in capsys.readouterr().err
 
 
 def test_uninstall_of_what_is_not_installed_says_where_it_looked(
