@@ -21,7 +21,8 @@ from swarm_builders import a_home, a_sleeper
 from swarmd.state.records.device import Device, DeviceError, DeviceProcess
 from swarmd.state.store.files import Home
 from swarmd.supervisor.backends.local import RUN_VARIABLE
-from swarmd.supervisor.sensors.gpu import GpuWatch, Look, Seen, observe_gpus
+from swarmd.supervisor.sensors.gpu import observe_gpus
+from swarmd.supervisor.sensors.nvml import GpuWatch, Look, Seen
 
 SOURCE = Path(__file__).with_name("stand_in_nvml.c")
 GIB = 1 << 30
@@ -29,7 +30,7 @@ GIB = 1 << 30
 # Looks once for each line on stdin, and prints what it saw.
 LOOKER = """
 import dataclasses, json, sys
-from swarmd.supervisor.sensors.gpu import Nvml
+from swarmd.supervisor.sensors.nvml import Nvml
 nvml = Nvml()
 for line in sys.stdin:
     print(json.dumps(dataclasses.asdict(nvml.look())), flush=True)
