@@ -1,0 +1,341 @@
+"""The shell around the real agents: looks at the simulated world, records, enacts, and can be killed at any instant.
+
+What decides, records and folds is the product's own code; only sensors and effects are made here, from values.
+``checkpoint`` is called wherever a real daemon could die between two steps, and raises ``Killed`` where it does.
+"""
+
+from collections import deque
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from inspect import signature
+from typing import Any, cast
+
+from simulation.laws import Laws
+from simulation.ledger import Ledger
+from simulation.world import World
+from swarmd.agents.curator import FOLDER
+from swarmd.agents.orchestration_consensus import arbitrate
+from swarmd.state.actions import (
+    Action,
+    ActionTaken,
+    EndSession,
+    RebuildSource,
+    StartRun,
+    StopRun,
+    WriteDocuments,
+    WriteHandoff,
+)
+from swarmd.state.beats import Pulse
+from swarmd.state.errors import OutsideError
+from swarmd.state.records.beat import Beat
+from swarmd.state.records.campaign import CampaignSettings
+from swarmd.state.records.gauge import Document, Gauge
+from swarmd.state.records.policy import Policy
+from swarmd.state.records.record import Record
+from swarmd.state.records.request import Request, RequestStatus, Verb
+from swarmd.state.records.result import Result
+from swarmd.state.records.run import RunAlive, RunEnded, RunOrdered, RunStatus, run_id
+from swarmd.state.records.session import Session, SessionStatus
+from swarmd.state.records.source import Source, SourceStatus
+from swarmd.state.units import MINUTE, SECOND, Millis
+from swarmd.state.view import View
+from swarmd.supervisor import cycle
+from swarmd.supervisor.daemon import last_number
+from swarmd.supervisor.opening import opening_records
+from swarmd.supervisor.processes import Exit
+from swarmd.supervisor.roster import ROSTER
+from swarmd.supervisor.sensors import runs as run_sensor
+from swarmd.supervisor.swarm import Swarm
+from swarmd.supervisor.verdict_records import no_quiet, record_verdict
+
+_LISTENED_TO_FOR: Millis = 10 * MINUTE
+
+
+class Killed(Exception):  # noqa: N818 - what happened, not a mistake
+    """SIGKILL met the daemon here."""
+
+
+class _Boot:
+    """Boot time and steady time are one here."""
+
+    @staticmethod
+    def of_boot(boot: Millis) -> Millis:
+        return boot
+
+
+@dataclass
+class Shell:
+    """What ``record_verdict`` and ``decide`` know of a ``Swarm``."""
+
+    journal: Ledger
+    daemon: "Daemon"
+    number: int
+    projection: Any
+    took_ms: deque[float] = field(default_factory=lambda: deque([1.0], maxlen=600))
+
+    def record(self, records: Any) -> None:
+        if not records:
+            return
+        self.daemon.checkpoint()
+        self.journal.append(records)
+        for record in records:
+            self.projection.apply(record)
+        self.daemon.checkpoint()
+
+
+@dataclass
+class Turn:
+    taken: list[ActionTaken]
+    ending: str | None
+    is_lost: bool = False
+
+
+class Daemon:
+    """One life of a daemon. Opened from what the ledger says, like the real one."""
+
+    def __init__(
+        self, world: World, ledger: Ledger, laws: Laws, policy: Policy, settings: CampaignSettings, *,
+        until_done: bool, beats_every: Millis, now: Millis,
+    ) -> None:  # fmt: skip
+        self.world, self.ledger, self.laws = world, ledger, laws
+        self.beats_every, self.began_at = beats_every, now
+        self.kill_in = -1
+        self.quiet = no_quiet()
+        self.held: set[str] = set()
+        self.unread: set[str] = set()
+        self.published: set[str] = set()
+        projection = ledger.opened()
+        before = projection.view()
+        self.shell = Shell(ledger, self, last_number(before), projection)
+        self.session = Session(
+            id=f"bt-{now:015d}", at=now, status=SessionStatus.OPEN, pid=1000 + world.boot, boot_id=f"boot{world.boot}",
+            anchor=0, wall=now, host="here", code_version="0", until_done=until_done, reason="started",
+        )  # fmt: skip
+        opening = opening_records(
+            before, self.session, policy.model_copy(update={"at": now}), settings, "campaign.yaml", now
+        )
+        world.is_watched = True
+        self.unread = {run.id for run in before.runs.values() if run.id not in before.results}
+        self.shell.record([*opening, *self._damages(now)])
+
+    def view(self) -> View:
+        return cast(View, self.shell.projection.view())
+
+    def checkpoint(self) -> None:
+        if self.kill_in >= 0:
+            self.kill_in -= 1
+            if self.kill_in < 0:
+                raise Killed
+
+    # -- one cycle ------------------------------------------------------------------------------------------------
+
+    def turn(self, now: Millis, late: Millis) -> Turn:
+        """As ``cycle.turn``: what goes wrong outside costs the turn. Raises ``Killed``."""
+        self.shell.number += 1
+        self.now = now
+        try:
+            self._observe(now, late)
+            view = self.view()
+            swarm = cast(Swarm, self.shell)
+            wishes = cycle.decide(view, ROSTER, now, swarm)
+            verdict = arbitrate(view, wishes, now)
+            self.laws.decided(view, wishes, now, self.ledger.seq)
+            taken = record_verdict(swarm, view, verdict, now, late=late, quiet=self.quiet)
+            if self.ledger.is_behind:
+                self.checkpoint()
+                self.ledger.commit()
+                self.checkpoint()
+            self.world.inbox = [mail for mail in self.world.inbox if mail[0] not in self.view().requests]
+            ending = self._enact(taken, now)
+        except OutsideError:
+            return Turn([], None, is_lost=True)
+        self._publish()
+        self.laws.looked(self.view(), taken, now, self.world)
+        return Turn(taken, ending)
+
+    def close(self, now: Millis, ending: str) -> None:
+        closed = {"status": SessionStatus.CLOSED, "at": now, "reason": ending}
+        self.shell.record([self.session.model_copy(update=closed)])
+        self.ledger.commit()
+
+    def _publish(self) -> None:
+        if self.ledger.is_full:
+            return
+        for name in [*self.world.sources]:
+            if name.startswith("state/"):
+                self.world.sources[name] = "fresh"
+
+    # -- sensors --------------------------------------------------------------------------------------------------
+
+    def _observe(self, now: Millis, late: Millis) -> None:
+        record = self.shell.record
+        view = self.view()
+        looked = (self._run(run, view.beats, now, late) for run in view.open_runs())
+        record([seen for seen in looked if seen is not None])
+        view = self.view()
+        record(self._results(view, now))
+        record(self._requests(view, now))
+        record(
+            [
+                Source(id=name, at=now, status=SourceStatus(status), since=now, note="seen")
+                for name, status in self.world.sources.items()
+                if name not in view.sources or view.sources[name].status.value != status
+            ]
+        )
+        gauges = view.gauges
+        record(
+            [
+                Gauge(id=name, at=now, value=value)
+                for name, value in self.world.gauges.items()
+                if name not in gauges or gauges[name].value != value
+            ]
+        )
+
+    def _run(self, run: RunOrdered | RunAlive, beats: Mapping[str, Beat], now: Millis, late: Millis) -> Record | None:
+        process = self.world.processes.get(run.id)
+        if isinstance(run, RunOrdered):
+            if process is not None and process.is_alive:
+                self.held.add(run.id)
+                identity = run_sensor.Identity(process.pid, process.pid)
+                return run_sensor.launched(run, identity, self.session.boot_id, now, adopted=True)
+            if process is not None and run.id in self.held:
+                return self._judged(run, process.exit, now)
+            return run_sensor.ended(run, now, Exit(), RunStatus.LOST, "ordered, and no process", was_launched=False)
+        if run.boot_id != self.session.boot_id:
+            return run_sensor.ended(run, now, Exit(), RunStatus.LOST, "the machine was restarted")
+        assert process is not None, f"{run.id} is on record as alive and never was"
+        if not process.is_alive:
+            knows = run.id in self.held and (not run.adopted or self.world.knows_exits)
+            return self._judged(run, process.exit if knows else Exit(), now)
+        self.held.add(run.id)
+        return self._beat(run, beats.get(run.id), now, late)
+
+    def _beat(self, run: RunAlive, last: Beat | None, now: Millis, late: Millis) -> Beat | None:
+        """Journalled when something turned, and else at common instants, so that many share one look."""
+        is_due = last is None or late > 0 or last.at // self.beats_every != now // self.beats_every
+        if not is_due and last is not None and last.is_ready and last.done > 0 and last.process_state == "S":
+            process = self.world.processes[run.id]
+            if process.mood in ("healthy", "stuck", "spinning", "silent", "deaf"):
+                return None
+        pulse, stat = self.world.pulse(run), self.world.stat(run)
+        if not is_due and last is not None:
+            begins = pulse.is_ready != last.is_ready or (pulse.done > 0) != (last.done > 0)
+            if not begins and stat.state == last.process_state:
+                return None
+        return _beat(run, last, pulse, stat, now, late)
+
+    def _judged(self, run: RunOrdered | RunAlive, exited: Exit, now: Millis) -> RunEnded:
+        if exited.code in (0, 75):
+            status = RunStatus.DONE
+        elif exited.code >= 0:
+            status = RunStatus.FAILED
+        elif exited.signal < 0 and self._is_told(run.id, now):
+            return run_sensor.ended(run, now, exited, RunStatus.DONE, "gone after it reported its result")
+        else:
+            status = RunStatus.LOST
+        return run_sensor.ended(run, now, exited, status, exited.told())
+
+    def _is_told(self, run: str, now: Millis) -> bool:
+        return run in self.world.outbox and self.world.outbox[run][0] <= now
+
+    def _results(self, view: View, now: Millis) -> list[Record]:
+        seen: list[Record] = []
+        for id in sorted(self.unread):
+            run = view.runs.get(id)
+            if (
+                run is None
+                or id in view.results
+                or (isinstance(run, RunEnded) and now - run.ended_at > _LISTENED_TO_FOR)
+            ):
+                self.unread.discard(id)
+            elif self._is_told(id, now) and not isinstance(run, RunOrdered):
+                phase, summary = view.jobs[run.job].phase, self.world.outbox[id][1]
+                seen.append(
+                    Result(
+                        id=id, at=now, caused_by=(id,), job=run.job, phase=phase, attempt=run.attempt, summary=summary
+                    )
+                )
+        return seen
+
+    def _requests(self, view: View, now: Millis) -> list[Record]:
+        return [
+            Request(
+                id=id, at=now if written >= self.began_at else self.session.at - 1, verb=Verb(verb), asked_by="cli",
+                status=RequestStatus.PENDING,
+            )
+            for id, verb, written in self.world.inbox
+            if id not in view.requests
+        ]  # fmt: skip
+
+    def _damages(self, now: Millis) -> list[Record]:
+        found = self.world.chance(f"damage/{now}").random() < 0.1
+        note = "its checksum is wrong or missing"
+        return [
+            Source(id=f"journal/000001.jsonl:7@{now}", at=now, status=SourceStatus.DAMAGED, since=now, note=note)
+        ] * found
+
+    # -- effects --------------------------------------------------------------------------------------------------
+
+    def _enact(self, taken: list[ActionTaken], now: Millis) -> str | None:
+        ending = None
+        for each in taken:
+            if isinstance(each.action, EndSession):
+                ending = each.action.reason
+                continue
+            self._carry_out(each.action, each.id, now)
+        stopped = {each.action.run for each in taken if isinstance(each.action, StopRun)}
+        for run in self.view().live_runs():
+            if run.killed_at and run.id not in stopped:
+                self.world.kill(run.id)
+        if self.ledger.is_behind:
+            self.checkpoint()
+            self.ledger.commit()
+        return ending
+
+    def _carry_out(self, action: Action, cause: str, now: Millis) -> None:
+        view = self.view()
+        match action:
+            case StartRun():
+                run = view.runs[run_id(action.job, action.attempt)]
+                if not isinstance(run, RunOrdered):
+                    return
+                self.checkpoint()
+                self.laws.starts(view, run, now, self.world)
+                self.unread.add(run.id)
+                try:
+                    process = self.world.launch(run, view.jobs[run.job])
+                except OutsideError as error:
+                    lost = run_sensor.ended(run, now, Exit(), RunStatus.LOST, str(error), was_launched=False)
+                    self.shell.record([lost])
+                    return
+                self.held.add(run.id)
+                identity = run_sensor.Identity(process.pid, process.pid)
+                self.shell.record([run_sensor.launched(run, identity, self.session.boot_id, now, adopted=False)])
+            case StopRun():
+                self.checkpoint()
+                self.laws.stops(view, action, now, self.world)
+                if action.how == "kill":
+                    self.world.kill(action.run)
+                else:
+                    self.world.terminate(action.run)
+            case RebuildSource():
+                if action.source.startswith("monitor/"):
+                    source = action.source
+                    self.world.at(now + 2 * SECOND, lambda: self.world.sources.update({source: "fresh"}))
+            case WriteHandoff():
+                title, path = "Handoff", f"docs/reference/HANDOFF_SWARM_RUN_{now}.md"
+                self.shell.record([Document(id=path, at=now, caused_by=(cause,), title=title, reason=action.reason)])
+            case WriteDocuments():
+                pages = [f"{FOLDER}/{name}" for name in action.names]
+                why = action.reason
+                self.shell.record(
+                    [Document(id=page, at=now, caused_by=(cause,), title="Page", reason=why) for page in pages]
+                )
+            case _:
+                pass
+
+
+def _beat(run: RunAlive, last: Beat | None, pulse: Pulse, stat: Any, now: Millis, late: Millis) -> Beat:
+    """The sensor's own arithmetic of what is excused; a glance between two looks has seen nothing here."""
+    glanced = [now] if "moved_at" in signature(run_sensor._beat).parameters else []
+    return run_sensor._beat(run, last, pulse, stat, cast(Any, _Boot), now, late, *glanced)

@@ -1,0 +1,217 @@
+"""What must hold at every instant, whatever befalls: told by the world's truth, not by the records alone.
+
+Each law raises ``LawBroken`` with the instant and the figures. ``play`` calls them; a seed that breaks one is a bug.
+"""
+
+from collections import Counter, deque
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from simulation.ledger import Ledger
+from simulation.world import World
+from swarmd.agents.rules.plan import planned_jobs
+from swarmd.state.actions import Action, ActionTaken, SettleJob, StopRun
+from swarmd.state.projection import Projection
+from swarmd.state.records.campaign import CampaignStatus
+from swarmd.state.records.incident import IncidentStatus, Signature
+from swarmd.state.records.job import JobStatus
+from swarmd.state.records.lane import LaneStatus
+from swarmd.state.records.run import RunEnded, RunOrdered, RunStatus, run_id
+from swarmd.state.units import MINUTE, Millis, iso
+from swarmd.state.view import AnyRun, View
+
+_LOOKED_OVER_EVERY: Millis = 5 * MINUTE
+
+
+class LawBroken(AssertionError):  # noqa: N818
+    """A law of the simulation does not hold."""
+
+
+def broken(now: Millis, what: str) -> LawBroken:
+    return LawBroken(f"at {now} ms ({iso(now)[11:]}): {what}")
+
+
+@dataclass
+class Laws:
+    """Keeps what it must remember between looks. ``trace`` holds the decisions, where a replay or a comparison asks."""
+
+    keeps_trace: bool = False
+    settled: Counter[str] = field(default_factory=Counter)
+    opened: Counter[str] = field(default_factory=Counter)
+    n_closed: int = 0
+    n_actions: int = 0
+    trace: list[tuple[Millis, int, tuple[str, ...]]] = field(default_factory=list)
+    starts_at: deque[Millis] = field(default_factory=deque)
+    rests: dict[str, tuple[Millis, Millis]] = field(default_factory=dict)
+    _looked_over_at: Millis = 0
+    _healed_since: dict[str, Millis] = field(default_factory=dict)
+
+    def decided(self, view: View, wishes: Sequence[tuple[str, Action]], now: Millis, seq: int) -> None:
+        if self.keeps_trace and wishes:
+            self.trace.append((now, seq, told(wishes)))
+
+    def starts(self, view: View, run: RunOrdered, now: Millis, world: World) -> None:
+        """Asked as the effect begins, of the records as they then are."""
+        campaign, job, lane = view.campaign, view.jobs[run.job], view.lanes[run.lane]
+        if campaign is None or campaign.status is not CampaignStatus.ACTIVE or job.campaign != campaign.id:
+            raise broken(now, f"{run.id} starts while its campaign is {campaign and campaign.status.value}")
+        if lane.status is not LaneStatus.OPEN:
+            raise broken(now, f"{run.id} starts in {lane.id}, which is held: {lane.reason}")
+        if job.status is not JobStatus.QUEUED or job.attempt != run.attempt:
+            raise broken(now, f"{run.id} starts for a job that is {job.status.value} at attempt {job.attempt}")
+        if job.not_before > now:
+            raise broken(now, f"{run.id} starts {job.not_before - now} ms before its time: {job.reason}")
+        if waits := view.waits_for(job):
+            raise broken(now, f"{run.id} starts before {waits}")
+        before = world.processes.get(run_id(run.job, run.attempt - 1))
+        if before is not None and before.is_alive:
+            raise broken(now, f"{run.id} starts beside {before.run}, which still lives")
+        if before is not None and _is_crash(view, before.run) and now - before.ended_at < view.policy.backoff_first:
+            raise broken(now, f"{run.id} starts {now - before.ended_at} ms after the crash of {before.run}")
+        self._storm(view, now, world)
+
+    def _storm(self, view: View, now: Millis, world: World) -> None:
+        """Between the first loss of a window and its end, no more is started than the limit and the lanes allow."""
+        self.starts_at.append(now)
+        since = now - view.policy.fleet_window
+        while self.starts_at and self.starts_at[0] <= since:
+            self.starts_at.popleft()
+        lost = 0
+        for instant in reversed(world.lost_at):
+            if instant <= since:
+                break
+            lost += 1
+        allowed = view.policy.fleet_losses_max + 2 * len(view.lanes)
+        if lost > allowed:
+            raise broken(now, f"{lost} runs lost within {view.policy.fleet_window} ms and still starting ({allowed})")
+
+    def stops(self, view: View, action: StopRun, now: Millis, world: World) -> None:
+        process, run = world.processes.get(action.run), view.runs[action.run]
+        if action.how == "term" or process is None or not process.is_alive or process.is_faulty:
+            return
+        asked = process.asked_at >= 0 or any(r.status.value == "pending" for r in view.requests.values())
+        overdue = now - process.launched_at > view.policy.run_timeout
+        if not asked and not overdue and not (isinstance(run, RunEnded)):
+            raise broken(now, f"{action.run} is killed though it is {process.mood} ({process.fate}): {action.reason}")
+
+    def looked(self, view: View, taken: Sequence[ActionTaken], now: Millis, world: World) -> None:
+        """After each cycle."""
+        self.n_actions += len(taken)
+        for each in taken:
+            if isinstance(each.action, SettleJob):
+                self._settles(view, each.action, now)
+            elif each.action.kind == "open_incident":
+                self.opened[each.action.signature.value] += 1
+            elif each.action.kind == "close_incident":
+                self.n_closed += 1
+        if taken:
+            self._one_each(view, now)
+        if now - self._looked_over_at >= _LOOKED_OVER_EVERY:
+            self._looked_over_at = now
+            self._bounded(view, world, now)
+            self._verified(view, now)
+
+    def _settles(self, view: View, action: SettleJob, now: Millis) -> None:
+        self.settled[action.job] += 1
+        if self.settled[action.job] > 1:
+            raise broken(now, f"{action.job} is settled a second time, as {action.status.value}")
+        job, result = view.jobs[action.job], view.results.get(action.run)
+        if action.status is JobStatus.DONE and (result is None or result.attempt != job.attempt):
+            raise broken(now, f"{action.job} is done by {action.run}, the newest attempt is {job.attempt}")
+
+    def _one_each(self, view: View, now: Millis) -> None:
+        runs = view.open_runs()
+        for name in ("job", "lane", "slot"):
+            held = [getattr(run, name) for run in runs]
+            if len(set(held)) != len(held):
+                twice = [each for each, count in Counter(held).items() if count > 1]
+                raise broken(now, f"two open runs share a {name}: {twice[:3]}")
+
+    def _bounded(self, view: View, world: World, now: Millis) -> None:
+        for incident in view.incidents.values():
+            if incident.signature is Signature.FLEET_WIDE:
+                ends = incident.at if incident.status is IncidentStatus.CLOSED else now
+                self.rests[incident.id] = (incident.opened_at - view.policy.fleet_window, ends)
+        for job, losses in world.losses.items():
+            if len(losses) <= view.policy.max_attempts:
+                continue
+            own = [ended.ended_at for ended in map(view.runs.get, losses) if self._is_blamed(ended)]
+            if len(own) > view.policy.max_attempts:
+                raise broken(now, f"{job} was lost {len(own)} times (limit {view.policy.max_attempts}): {own}")
+        for incident in view.open_incidents():
+            if incident.signature is Signature.AGENT_FAILED:
+                raise broken(now, f"{incident.subject} failed: {incident.cause}")
+
+    def _is_blamed(self, run: AnyRun | None) -> bool:
+        """Seen to end by a daemon, and not in a time when the same befell everybody."""
+        if not isinstance(run, RunEnded) or (run.exit_code < 0 and run.signal < 0):
+            return False
+        return not any(since <= run.ended_at <= until for since, until in self.rests.values())
+
+    def _verified(self, view: View, now: Millis) -> None:
+        """An incident about a run whose job has come to its end is closed; what is late must still be waiting."""
+        for incident in view.open_incidents():
+            run = view.runs.get(incident.subject)
+            job = view.jobs.get(run.job) if run is not None else view.jobs.get(incident.subject)
+            if job is None or job.status is JobStatus.QUEUED:
+                continue
+            since = self._healed_since.setdefault(incident.id, now)
+            if now - since > _LOOKED_OVER_EVERY:
+                raise broken(now, f"{incident.id} is open though {job.id} is {job.status.value} since {job.at}")
+
+    def reads_the_same(self, running: Projection, ledger: Ledger, now: Millis) -> None:
+        """What a new daemon would believe is what the running one believes."""
+        mine, read = running.view(), ledger.opened().view()
+        for name in View.__dataclass_fields__:
+            one, other = getattr(mine, name), getattr(read, name)
+            if one != other or (hasattr(one, "keys") and [*one] != [*other]):
+                what = _first_difference(one, other) if hasattr(one, "keys") else f"{one} / {other}"
+                raise broken(now, f"the journal tells another story of {name} than the daemon: {what}")
+
+    def at_the_end(self, view: View, now: Millis) -> None:
+        """Every planned job has an end, every done one a result of its own, and no incident is left without one."""
+        campaign = view.campaign
+        if campaign is None or campaign.status is not CampaignStatus.DONE:
+            counts = Counter(job.status.value for job in view.jobs_of_campaign())
+            left = [job.id for job in view.queued_jobs()][:3]
+            raise broken(now, f"the campaign has not come to its end: {dict(counts)}, first {left}")
+        for planned in planned_jobs(campaign):
+            job = view.jobs.get(planned.id)
+            if job is None or job.status is JobStatus.QUEUED:
+                raise broken(now, f"{planned.id} was lost: {job and job.status}")
+        for incident in view.open_incidents():
+            if incident.status is IncidentStatus.OPEN and now > incident.due and _is_of_work(incident.signature):
+                raise broken(now, f"{incident.id} is still open at the end: {incident.cause}")
+
+
+_STANDING = frozenset({Signature.DISK_FULL, Signature.MONITOR_LOST, Signature.STATE_MISSING, Signature.JOURNAL_DAMAGED})
+
+
+def _is_of_work(signature: Signature) -> bool:
+    return signature not in _STANDING
+
+
+def _is_crash(view: View, run: str) -> bool:
+    """Ended by itself and badly, and nobody had asked it to stop."""
+    record = view.runs.get(run)
+    if not isinstance(record, RunEnded) or record.status is RunStatus.DONE or run in view.results:
+        return False
+    if record.exit_code < 0 and record.signal < 0:
+        return False
+    return not any(
+        isinstance(taken.action, StopRun) and taken.action.run == run and taken.agent == "main_orchestrator"
+        for taken in view.actions.values()
+    )
+
+
+def told(wishes: Sequence[tuple[str, Action]]) -> tuple[str, ...]:
+    return tuple(f"{agent} {action.model_dump_json()}" for agent, action in wishes)
+
+
+def _first_difference(one: object, other: object) -> str:
+    assert hasattr(one, "keys")
+    assert hasattr(other, "keys")
+    for id in [*one, *other]:
+        if one.get(id) != other.get(id):  # type: ignore[attr-defined]
+            return f"{id}: {one.get(id)} / {other.get(id)}"  # type: ignore[attr-defined]
+    return "the order of first appearance"

@@ -1,0 +1,51 @@
+"""Days that are played in the suite: a handful of ordinary ones, and every seed that ever broke a law.
+
+``scripts/simulate`` plays thousands more. A day that breaks a law is added below with what it found, and stays.
+"""
+
+import pytest
+
+from simulation import daemon
+from simulation.laws import LawBroken
+from simulation.play import Day, play
+
+# What each found, in a word: the day stays even where the mistake was the simulation's own.
+ONCE_FAILED = {
+    # a person's kill, and the run begun anew at once, is no back-off broken
+    "stop_now_is_no_crash": Day(24, lanes=8, hours=4),
+    # losses in a time when the same befell everybody are forgiven their jobs
+    "fleet_wide_losses": Day(16, lanes=6, hours=4),
+    # a loss that no daemon saw is not counted
+    "loss_unseen": Day(37, lanes=6, hours=4),
+}
+ORDINARY = [Day(seed, lanes=6, hours=3, rate=3.0, keeps_history=True) for seed in range(1, 7)]
+
+
+@pytest.mark.parametrize("day", ORDINARY, ids=lambda day: f"seed {day.seed}")
+def test_a_day_of_faults_breaks_no_law_and_is_decided_the_same_again(day: Day) -> None:
+    report, it = play(day)
+    assert report.runs > 10
+    cycles, differences = it.replayed()
+    assert cycles > 0
+    assert differences == 0
+
+
+@pytest.mark.parametrize("day", ONCE_FAILED.values(), ids=ONCE_FAILED)
+def test_a_day_that_once_broke_a_law_breaks_none(day: Day) -> None:
+    report, _ = play(day)
+    assert report.campaigns >= 1
+
+
+def test_the_same_seed_plays_the_same_day_to_the_last_line() -> None:
+    day = Day(9, lanes=4, hours=1, rate=6.0, keeps_history=True)
+    (_, one), (_, other) = play(day), play(day)
+    assert one.ledger.history == other.ledger.history
+
+
+@pytest.mark.parametrize("missing", ["worker_sentry", "operation_hang_guard", "main_orchestrator"])
+def test_a_swarm_without_one_of_its_agents_breaks_a_law(missing: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The laws have teeth: whoever is left out is missed."""
+    rest = tuple(agent for agent in daemon.ROSTER if missing != agent.NAME)
+    monkeypatch.setattr(daemon, "ROSTER", rest)
+    with pytest.raises(LawBroken):
+        play(Day(4, lanes=4, hours=2, rate=3.0))
