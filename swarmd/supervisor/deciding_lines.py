@@ -3,6 +3,8 @@
 ``replaying`` reads a journal's boundaries off these answers. Nothing is decoded or folded here.
 """
 
+from collections.abc import Sequence
+
 from swarmd.state.records.incident import Signature
 from swarmd.state.records.run import run_id
 from swarmd.state.store.raw import Said
@@ -47,3 +49,23 @@ def concerns(said: Said, number: int, now: Millis, run: str) -> bool:
         return True
     names = [*(value for value in action.values() if isinstance(value, str)), *said.get("caused_by", [])]
     return any(name == run or name.startswith(f"{run}/") for name in names)
+
+
+def failures_before(pending: Sequence[Said], seq: int, now: Millis) -> list[Said]:
+    """The lines up to ``seq`` that tell of agents failing (or recovering) while this very cycle decided."""
+    at = iso(now)
+    found: list[Said] = []
+    position = seq - pending[0]["seq"] if pending else -1
+    while position >= 0 and is_failure(said := pending[position]) and said["at"] == at:
+        found.append(said)
+        position -= 1
+    return found[::-1]
+
+
+def last_line_before(pending: Sequence[Said], number: int, index: int) -> int:
+    """The line after which the cycle's action of that index would have been told."""
+    for said in pending:
+        is_later = number_of(said) == number and index_of(said) > index
+        if is_later or said["kind"] in ("refusal", "scores", "cycle"):
+            return int(said["seq"]) - 1
+    return 0

@@ -17,7 +17,7 @@ from swarmd.state.records.record import Record
 from swarmd.state.store.codec import decode
 from swarmd.state.store.raw import Line, Said
 from swarmd.state.units import Millis, iso
-from swarmd.supervisor.deciding_lines import OURSELVES, concerns, index_of, is_failure, number_of
+from swarmd.supervisor.deciding_lines import OURSELVES, concerns, failures_before, index_of, last_line_before, number_of
 from swarmd.supervisor.redeciding import (
     Decided,
     Difference,
@@ -35,10 +35,14 @@ _JOURNAL = "journal/"
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """The tables as they stood after line ``seq``: where lines before it are lost, the replay goes on from here."""
+    """The tables as they stood after line ``seq``: where lines before it are lost, the replay goes on from here.
+
+    With ``is_base`` the lines before it were removed on purpose, and nothing is lost.
+    """
 
     seq: int
     lines: Sequence[Line]
+    is_base: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +85,7 @@ class Replay:
         self._doubt: Stretch | None = None
         self._is_reopened = False  # a session has begun since the doubt did
         self._told_damages: set[str] = set()
+        self._known_from = 0  # the line of the snapshot the replay went on from
 
     def feed(self, line: Line) -> None:
         """Raises OperatorError for a line of a later swarmd."""
@@ -124,7 +129,7 @@ class Replay:
             self._doubt.because += f"; {because}"
 
     def _end_doubt(self, last_seq: int) -> None:
-        if self._doubt is not None and self._doubt.cycles:
+        if self._doubt is not None:
             self._doubt.last_seq = last_seq
             self.report.stretches.append(self._doubt)
         self._doubt = None
@@ -139,6 +144,9 @@ class Replay:
         self._pending.clear()
         self._projection = Projection()
         self._projection.apply_lines(snapshot.lines)
+        self._known_from = snapshot.seq
+        if snapshot.is_base:
+            self._doubt = None
         self._end_doubt(snapshot.seq)
         session = self._projection.view().session
         if session is not None:
@@ -162,7 +170,10 @@ class Replay:
             if not self._wanted_run:
                 stops += [_Stop(cycle.seen - lines, cycle.at - ms, cycle.number) for lines, ms in cycle.quiet]
             for stop in sorted(stops, key=lambda stop: (stop.seq, stop.now)):
-                self._decide(stop)
+                if stop.seq >= self._known_from:
+                    self._decide(stop)
+                else:
+                    self.report.unseen += 1  # what it saw is not in the snapshot any more
         self._last_number = cycle.number
         self._apply_until(said["seq"])
 
@@ -208,7 +219,7 @@ class Replay:
         ):
             return
         # What an agent's failure (or recovery) left while it decided is written before the first action, and not seen.
-        failures = self._failures_before(stop)
+        failures = failures_before(self._pending, stop.seq, stop.now)
         self._apply_until(stop.seq - len(failures))
         if self._doubt is not None:
             self._doubt.cycles += 1
@@ -225,16 +236,6 @@ class Replay:
             self.report.cycles += stop.cycle is not None
             self.report.quiet += stop.cycle is None
             self._found(stop, differences(then, redecided, self._dropped(stop, then, redecided)))
-
-    def _failures_before(self, stop: _Stop) -> list[Said]:
-        """The last lines up to the stop, as far as they are failures of this very cycle's deciding."""
-        at = iso(stop.now)
-        found: list[Said] = []
-        position = stop.seq - self._pending[0]["seq"] if self._pending else -1
-        while position >= 0 and is_failure(said := self._pending[position]) and said["at"] == at:
-            found.append(said)
-            position -= 1
-        return found[::-1]
 
     def _decided(self, stop: _Stop, failures: list[Said]) -> Decided:
         """What the journal says this cycle decided; the lines up to the stop are applied."""
@@ -268,20 +269,11 @@ class Replay:
         for index in range(len(redecided.verdict.taken)):
             if index in then.actions:
                 continue
-            self._apply_until(self._last_line_before(stop, index))
+            if stop.cycle:
+                self._apply_until(last_line_before(self._pending, stop.number, index))
             if cannot_be_recorded(self._projection.view(), redecided, index, stop.now):
                 dropped.add(index)
         return frozenset(dropped)
-
-    def _last_line_before(self, stop: _Stop, index: int) -> int:
-        """The line after which the action of that number would have been told."""
-        for said in self._pending if stop.cycle else ():
-            kind = said["kind"]
-            if kind in ("refusal", "scores", "cycle"):
-                return int(said["seq"]) - 1
-            if number_of(said) == stop.number and index_of(said) > index:
-                return int(said["seq"]) - 1
-        return 0
 
     def _found(self, stop: _Stop, found: list[Difference]) -> None:
         is_quiet = stop.cycle is None and not stop.is_cut_off

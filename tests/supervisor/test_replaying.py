@@ -3,6 +3,7 @@
 import copy
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import orjson
@@ -311,6 +312,39 @@ def test_a_line_that_does_not_fit_its_shape_is_a_line_that_is_lost() -> None:
     report = replayed(lines)
     assert report.differences == []
     assert "does not fit its shape" in report.stretches[0].because
+
+
+@pytest.mark.parametrize("seed", [1, 3, 9])
+def test_wherever_it_is_cut_robbed_or_bridged_nothing_false_is_claimed(seed: int) -> None:
+    lines = a_turbulent_world(seed, cycles=60).book.lines
+    tables: Tables[Line] = Tables()
+    chance = Random(seed)
+    places = {*chance.sample(range(2, len(lines)), 12)}
+    for at, line in enumerate(lines):
+        if at in places:
+            reopened = as_lines([a_session(id="bt-2", at=10**9)], at)
+            snapshot = Snapshot(at, [*tables])
+            for told in (
+                replayed([*lines[:at], *reopened]),
+                replayed([*lines[:at], *lines[at + 1 :]]),
+                replayed(lines[at:]),
+                replayed([*lines[: at // 2], *lines[at:]], snapshots=[snapshot]),
+                replayed(lines[at:], snapshots=[Snapshot(at, [*tables], is_base=True)]),
+            ):
+                assert told.differences == [], at
+        put(tables, line)
+
+
+def test_removed_history_is_no_loss_and_the_rest_is_decided_again() -> None:
+    lines = a_turbulent_world(3).book.lines
+    end = next(line.seq for line in lines[len(lines) // 2 :] if line.kind == "cycle")
+    tables: Tables[Line] = Tables()
+    for line in lines[:end]:
+        put(tables, line)
+    report = replayed(lines[end:], snapshots=[Snapshot(end, [*tables], is_base=True)])
+    assert (report.differences, report.stretches) == ([], [])
+    assert report.cycles == sum(line.kind == "cycle" for line in lines[end:])
+    assert report.sessions == replayed(lines).sessions
 
 
 # -- a part of it ------------------------------------------------------------------------------------------------------

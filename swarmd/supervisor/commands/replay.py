@@ -113,7 +113,7 @@ def _snapshots(folder: Path) -> "list[Snapshot]":
     for name in (BASE, SNAPSHOT):
         with contextlib.suppress(ValueError):  # one that cannot be trusted is among the damages
             if (read := read_snapshot(folder / name)) is not None:
-                found.append(Snapshot(read[0].seq, [*read[1]]))
+                found.append(Snapshot(read[0].seq, [*read[1]], is_base=name == BASE))
     return found
 
 
@@ -192,7 +192,9 @@ def _tell(folder: Path, n_lines: int, report: "Report") -> None:
     if report.cut_off:
         click.echo(f"{_counted(report.cut_off, 'cycle')} cut off while being written: what is there was compared")
     if report.unseen:
-        click.echo(f"{_counted(report.unseen, 'cycle')} left no trace: they decided nothing, or the turn was lost")
+        click.echo(
+            f"{_counted(report.unseen, 'cycle')} left no trace to decide from: quiet ones, or turns that were lost"
+        )
     click.echo(
         f"{folder}: {_counted(n_lines, 'line')}, {_counted(report.cycles, 'cycle')} that decided and "
         f"{report.quiet:,} quiet, {_counted(report.decisions, 'decision')} decided again: "
