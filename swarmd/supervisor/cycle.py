@@ -30,6 +30,7 @@ from swarmd.supervisor.verdict_records import agent_failed, agent_recovered, rec
 
 _HOST_EVERY: Millis = 5 * SECOND
 _TIDY_EVERY: Millis = 10 * MINUTE
+_SWEEP_EVERY: Millis = MINUTE
 _ORPHAN_AFTER: Millis = 5 * SECOND
 
 
@@ -42,13 +43,17 @@ class Turn:
     ending: str | None
 
 
-async def turn(swarm: Swarm, roster: Iterable[Agent], *, late: Millis) -> Turn:
-    """One cycle: look, project, decide, arbitrate, record, enact."""
+async def turn(swarm: Swarm, roster: Iterable[Agent], *, late: Millis, is_hasty: bool = False) -> Turn:
+    """One cycle: look, project, decide, arbitrate, record, enact.
+
+    A hasty one answers the end of a lane: it looks at runs and results alone, and leaves everything else, telling
+    included, to the whole turn that follows it. What is decided and recorded is decided and recorded in the same way.
+    """
     began = time.perf_counter()
     swarm.number += 1
     now = swarm.clock.now()
 
-    done_with = observe(swarm, now, late)
+    done_with = observe(swarm, now, late, is_hasty=is_hasty)
     view = swarm.projection.view()
     wishes = decide(view, roster, now, swarm)
     verdict = arbitrate(view, wishes, now)
@@ -59,10 +64,15 @@ async def turn(swarm: Swarm, roster: Iterable[Agent], *, late: Millis) -> Turn:
         with contextlib.suppress(OSError):  # one that cannot be removed is on record, and is not asked twice
             path.unlink(missing_ok=True)
     ending = await enact(swarm, taken)
+    swarm.backend.end_strays()
 
     view = swarm.projection.view()
+    if not is_hasty and now - swarm.swept_at >= _SWEEP_EVERY:
+        _end_lost_strays(swarm, view)
+        swarm.swept_at = now
     swarm.took_ms.append((time.perf_counter() - began) * 1000)
-    tell(swarm, view, now)
+    if not is_hasty:
+        tell(swarm, view, now)
     return Turn(view, len(taken), ending)
 
 
@@ -81,17 +91,29 @@ def tell(swarm: Swarm, view: View, now: Millis) -> None:
         swarm.published = tuple(documents)
 
 
-def observe(swarm: Swarm, now: Millis, late: Millis) -> list[Path]:
-    """All sensors, each against the picture as the former left it. Gives back the inbox files that were read."""
-    _reap_orphans(swarm, now)
-
+def observe(swarm: Swarm, now: Millis, late: Millis, *, is_hasty: bool = False) -> list[Path]:
+    """The sensors, each against the picture as the former left it. Gives back the inbox files that were read."""
     view = swarm.projection.view()
-    swarm.record(observe_runs(view, swarm.backend, swarm.page, swarm.clock, swarm.boot, now=now, late=late))
+    swarm.record(
+        observe_runs(
+            view,
+            swarm.backend,
+            swarm.page,
+            swarm.clock,
+            swarm.boot,
+            now=now,
+            late=late,
+            moved_at=swarm.moved_at,
+        )
+    )
     view = swarm.projection.view()
     swarm.record(observe_results(view, swarm.home, now=now))
+    if is_hasty:
+        return []
     requests, done_with = observe_inbox(view, swarm.home, now=now)
     swarm.record([*swarm.asked, *requests])
     swarm.asked.clear()
+    _reap_orphans(swarm, now)
     swarm.record(observe_published(view, swarm.home, swarm.published, now=now))
     swarm.record(observe_monitors(view, swarm.monitors.latest(), now=now))
     if now - swarm.host_seen_at >= _HOST_EVERY:
@@ -102,9 +124,16 @@ def observe(swarm: Swarm, now: Millis, late: Millis) -> list[Path]:
 
 def _reap_orphans(swarm: Swarm, now: Millis) -> None:
     """Zombies that came to us from lanes. One that is still there after a while is nobody else's to wait for."""
-    waiting = zombies() - swarm.backend.pids()
+    waiting = zombies(besides=swarm.backend.pids())
     swarm.orphans = {pid: swarm.orphans.get(pid, now) for pid in waiting}
     reap(frozenset(pid for pid, since in swarm.orphans.items() if now - since >= _ORPHAN_AFTER))
+
+
+def _end_lost_strays(swarm: Swarm, view: View) -> None:
+    """What carries the mark of a run that holds no lane: left behind when a daemon died before it had ended it."""
+    ended = swarm.backend.end_strays_but([run.id for run in view.open_runs()])
+    if ended:
+        log.warning("ended %d processes that runs of earlier days had left behind: pids %s", len(ended), ended)
 
 
 def decide(view: View, roster: Iterable[Agent], now: Millis, swarm: Swarm) -> list[tuple[str, Action]]:

@@ -6,8 +6,10 @@ by the first cycle like anything else. Lanes outlive it, whatever way it ends.
 
 import asyncio
 import contextlib
+import gc
 import os
 import signal
+import time
 from collections.abc import Callable
 
 import psutil
@@ -24,14 +26,16 @@ from swarmd.state.store.files import Home, lock_file, lock_holder
 from swarmd.state.store.journal import Journal
 from swarmd.state.units import Millis, iso
 from swarmd.state.view import View
-from swarmd.supervisor.backends.local import LocalBackend
+from swarmd.supervisor.backends.local import ENGINE_LANE, LocalBackend
 from swarmd.supervisor.chronicle import Chronicle
 from swarmd.supervisor.clock import anchored, wall_millis
 from swarmd.supervisor.cycle import Turn, turn
 from swarmd.supervisor.effects.documents import write_run_meta
+from swarmd.supervisor.glances import GLANCE_EVERY_S, Glances
 from swarmd.supervisor.logs import log, open_log
 from swarmd.supervisor.monitors.desk import MonitorDesk
 from swarmd.supervisor.opening import check_campaign_unchanged, opening_records, policy_of, session_record
+from swarmd.supervisor.pace import overslept, rest_for
 from swarmd.supervisor.processes import become_subreaper
 from swarmd.supervisor.roster import ROSTER
 from swarmd.supervisor.sensors.sources import journal_damages
@@ -40,12 +44,11 @@ from swarmd.supervisor.wakers import Wakers
 
 OnCycle = Callable[[View, Millis], None]
 
-# Events within this time of each other share one cycle; it also bounds how often the loop can turn.
+# An event after a quiet moment turns the cycle at once; those that follow within this time of a turn's beginning share
+# the next one, which bounds how often the loop can turn.
 _GATHER_S = 0.02
 # Cycles in a row that may follow each other at once because each decided something.
 _RESTLESS_MAX = 30
-# A look later than this after its time is a look overslept; less is the ordinary jitter of a busy machine.
-_JITTER: Millis = 250
 _LEFT_IN_HASTE = 130
 
 
@@ -57,8 +60,11 @@ def run_daemon(
     until_done: bool = False,
     monitors: bool = True,
     on_cycle: OnCycle | None = None,
+    program: tuple[str, ...] = ENGINE_LANE,
 ) -> int:
     """Run the control loop in this process until the session ends. Gives back the exit code.
+
+    ``program`` is the command line of a lane, to which the path of its order is added.
 
     Raises OperatorError when another daemon holds the home, when there is nothing to resume, or when a campaign of the
     same name was started with other settings.
@@ -75,7 +81,7 @@ def run_daemon(
     os.umask(0o077)
     try:
         open_log(home)
-        return asyncio.run(_session(home, campaign, campaign_file, until_done, monitors, on_cycle))
+        return asyncio.run(_session(home, campaign, campaign_file, until_done, monitors, on_cycle, program))
     except asyncio.CancelledError:
         return _LEFT_IN_HASTE
     finally:
@@ -89,6 +95,7 @@ async def _session(
     until_done: bool,
     monitors: bool,
     on_cycle: OnCycle | None,
+    program: tuple[str, ...],
 ) -> int:
     journal, damages = Journal.open(home.journal)
     try:
@@ -100,7 +107,7 @@ async def _session(
         now = clock.now()
         wake = asyncio.Event()
         with BeatsPage(home.beats_path, create=True) as page, Wakers(home, wake) as wakers:
-            backend = LocalBackend(home, page, wakers.watch, wakers.unwatch, wakers.notify_socket)
+            backend = LocalBackend(home, page, wakers.watch, wakers.unwatch, wakers.notify_socket, program)
             cores = _usable_cores()
             settings = campaign or (before.campaign.settings if before.campaign else None)
             policy = policy_of(settings, cores, monitors=monitors, now=now)
@@ -131,7 +138,7 @@ async def _session(
             _ask_on_signals(swarm, wake)
             swarm.monitors.begin()
             try:
-                ending = await _loop(swarm, wake, on_cycle)
+                ending = await _loop(swarm, wakers, wake, on_cycle)
                 _close(swarm, session, ending)
                 code = exit_code(swarm.projection.view())
             finally:
@@ -142,33 +149,67 @@ async def _session(
         journal.close()
 
 
-async def _loop(swarm: Swarm, wake: asyncio.Event, on_cycle: OnCycle | None) -> str:
-    """Turn the cycle each second, or sooner on an event, until an agent ends the session."""
+async def _loop(swarm: Swarm, wakers: Wakers, wake: asyncio.Event, on_cycle: OnCycle | None) -> str:
+    """Turn the cycle when something happens or a look is due, until an agent ends the session."""
     every = swarm.projection.view().policy.cycle_every
-    last = swarm.clock.now()
-    n_restless = 0
-    while True:
-        wake.clear()
-        began = swarm.clock.now()
-        done = await _turn(swarm, late=overslept(last, began, every=every))
-        last = began
-        if on_cycle is not None and not _has_told(on_cycle, done.view, swarm.clock.now()):
-            on_cycle = None
-        if done.ending is not None:
-            return done.ending
-        # What was just decided may call for the next decision: look again at once, but not for ever.
-        n_restless = n_restless + 1 if done.n_actions else 0
-        if 0 < n_restless <= _RESTLESS_MAX:
-            wake.set()
+    whole_at = swarm.clock.now()
+    late: Millis = 0
+    n_restless, is_settled = 0, False
+    with Glances(swarm.home.beats_path) as glances:
+        swarm.moved_at = glances.moved_at
+        while True:
+            wake.clear()
+            began, turned_at, said = swarm.clock.now(), time.monotonic(), swarm.journal.seq
+            # A storm of ends must not put off the whole look for ever.
+            is_hasty = wakers.take_haste() and began - whole_at <= every
+            done = await _turn(swarm, late=late, is_hasty=is_hasty)
+            if not is_hasty:
+                whole_at = began
+            if on_cycle is not None and not _has_told(on_cycle, done.view, swarm.clock.now()):
+                on_cycle = None
+            if done.ending is not None:
+                return done.ending
+            if not is_settled:
+                # What is there after the first turn stays: the collector need not walk through it in the middle of a
+                # relaunch, which costs tens of milliseconds.
+                gc.freeze()
+                is_settled = True
+            # What was just decided may call for the next decision: look again at once, but not for ever.
+            n_restless = n_restless + 1 if done.n_actions else 0
+            if is_hasty or 0 < n_restless <= _RESTLESS_MAX:
+                wake.set()
+            is_still = not is_hasty and not swarm.is_losing_turns and swarm.journal.seq == said
+            late = await _rest(swarm, glances, wake, done.view, began, is_still=is_still and wakers.hears_requests)
+            if (early := turned_at + _GATHER_S - time.monotonic()) > 0:
+                await asyncio.sleep(early)
+
+
+async def _rest(
+    swarm: Swarm, glances: Glances, wake: asyncio.Event, view: View, began: Millis, *, is_still: bool
+) -> Millis:
+    """Wait for an event or the next look, with a glance now and then. Gives back how long was overslept meanwhile."""
+    every = view.policy.cycle_every
+    looked_at = swarm.clock.now()
+    late = overslept(began, looked_at, every=every)
+    until = looked_at + rest_for(view, looked_at, is_still=is_still)
+    states = {run: beat.process_state for run, beat in view.beats.items()}
+    while not wake.is_set() and looked_at < until:
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(wake.wait(), every / 1000)
-            await asyncio.sleep(_GATHER_S)
+            await asyncio.wait_for(wake.wait(), min(GLANCE_EVERY_S, (until - looked_at) / 1000))
+        now = swarm.clock.now()
+        slept = overslept(looked_at, now, every=every)
+        late, looked_at = late + slept, now
+        if slept or glances.look(view.live_runs(), states, swarm.backend.adopted(), now):
+            break
+        if glances.has_moved:
+            until = min(until, began + every)
+    return late
 
 
-async def _turn(swarm: Swarm, *, late: Millis) -> Turn:
+async def _turn(swarm: Swarm, *, late: Millis, is_hasty: bool) -> Turn:
     """One cycle. What goes wrong in it costs that cycle and not the daemon: runs go on, the next turn tries again."""
     try:
-        done = await turn(swarm, ROSTER, late=late)
+        done = await turn(swarm, ROSTER, late=late, is_hasty=is_hasty)
         swarm.is_losing_turns = False
         return done
     except OutsideError as error:
@@ -177,16 +218,6 @@ async def _turn(swarm: Swarm, *, late: Millis) -> Turn:
         log.exception("cycle %d failed and is lost", swarm.number)
     swarm.is_losing_turns = True
     return Turn(swarm.projection.view(), 0, None)
-
-
-def overslept(last: Millis, now: Millis, *, every: Millis) -> Millis:
-    """How much longer than a cycle nobody looked: asleep, suspended, or held up by a slow disk.
-
-    Taken from look to look, on the clock that goes on through a suspend: an event that is waiting when we wake up must
-    not hide how long that took. The ordinary jitter of a busy machine is none of it.
-    """
-    late = now - last - every
-    return late if late > _JITTER else 0
 
 
 def _has_told(on_cycle: OnCycle, view: View, now: Millis) -> bool:

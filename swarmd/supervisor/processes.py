@@ -9,6 +9,7 @@ import os
 import select
 import signal
 import struct
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -39,8 +40,8 @@ class ProcessStat:
 def read_stat(pid: int) -> ProcessStat | None:
     """None when the process is gone or only a zombie is left."""
     try:
-        fields = Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()
-        waited = Path(f"/proc/{pid}/schedstat").read_bytes().split()
+        fields = _read(f"/proc/{pid}/stat").rpartition(b")")[2].split()
+        waited = _read(f"/proc/{pid}/schedstat").split()
     except (OSError, ValueError):
         return None
     if len(fields) < 22 or fields[0] in (b"Z", b"X"):
@@ -52,6 +53,23 @@ def read_stat(pid: int) -> ProcessStat | None:
         runqueue_wait=int(waited[1]) // 1_000_000 if len(waited) > 1 else 0,
         rss_bytes=int(fields[21]) * _PAGE_BYTES,
     )
+
+
+def state_of(pid: int) -> str:
+    """The letter of its state: half of what ``read_stat`` costs. Empty when it is gone."""
+    try:
+        return _read(f"/proc/{pid}/stat").rpartition(b")")[2][1:2].decode()
+    except OSError:
+        return ""
+
+
+def _read(path: str) -> bytes:
+    """A line of /proc, in a third of the time Path.read_bytes takes: it is read for every lane at every look."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        return os.read(descriptor, 4096)
+    finally:
+        os.close(descriptor)
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,41 +190,67 @@ def hold(pid: int, start_ticks: int, *, is_child: bool) -> Process | None:
 
 def processes_with(variable: str, value: str) -> list[int]:
     """Pids of our own user's processes whose environment carries ``variable=value``, wherever they moved themselves."""
-    return [
-        int(entry.name)
-        for entry in os.scandir("/proc")
-        if entry.name.isdigit() and int(entry.name) != os.getpid() and _carries(entry.name, variable, value)
-    ]
+    return [pid for pid, carried in _carriers(variable) if carried == value]
 
 
-def _carries(pid: int | str, variable: str, value: str) -> bool:
+def kill_stragglers(variable: str, values: Collection[str]) -> list[int]:
+    """End what runs left behind in sessions of their own; returns the pids that were signalled."""
+    return _kill_all(variable, lambda value: value in values)
+
+
+def kill_strangers(variable: str, ending: str, known: Collection[str]) -> list[int]:
+    """End what carries a value with this ending that is none of the known ones; returns the pids."""
+    return _kill_all(variable, lambda value: value.endswith(ending) and value not in known)
+
+
+def _carriers(variable: str) -> Iterator[tuple[int, str]]:
+    """Every process but ourselves that carries the variable, with its value."""
+    own = os.getpid()
+    for name in os.listdir("/proc"):  # noqa: PTH208 - a hundred names, and no Path is needed of any
+        if name.isdigit() and int(name) != own and (value := _carried(name, variable)) is not None:
+            yield int(name), value
+
+
+def _carried(pid: int | str, variable: str) -> str | None:
     try:
-        return f"{variable}={value}".encode() in Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
+        # Not Path.read_bytes, which takes twice as long: this is asked of every process of the machine.
+        descriptor = os.open(f"/proc/{pid}/environ", os.O_RDONLY | os.O_CLOEXEC)
     except OSError:
-        return False
+        return None
+    try:
+        environment = b"\0"
+        while part := os.read(descriptor, 1 << 16):
+            environment += part
+    except OSError:
+        return None
+    finally:
+        os.close(descriptor)
+    _, is_there, rest = environment.partition(f"\0{variable}=".encode())
+    return os.fsdecode(rest.partition(b"\0")[0]) if is_there else None
 
 
-def kill_stragglers(variable: str, value: str) -> list[int]:
-    """End what a run left behind in sessions of its own; returns the pids that were signalled."""
+def _kill_all(variable: str, is_meant: Callable[[str], bool]) -> list[int]:
     signalled: set[int] = set()
     for _ in range(_LOOKS_FOR_STRAGGLERS):
-        found = set(_kill_each(variable, value)) - signalled
+        found = set(_kill_each(variable, is_meant)) - signalled
         if not found:
             break
         signalled |= found
     return sorted(signalled)
 
 
-def _kill_each(variable: str, value: str) -> list[int]:
+def _kill_each(variable: str, is_meant: Callable[[str], bool]) -> list[int]:
     signalled = []
-    for pid in processes_with(variable, value):
+    for pid, carried in _carriers(variable):
+        if not is_meant(carried):
+            continue
         try:
             pidfd = os.pidfd_open(pid)
         except OSError:
             continue
         try:
             # Looked at again with the pidfd open: now it is surely the process that will be signalled.
-            if _carries(pid, variable, value):
+            if (value := _carried(pid, variable)) is not None and is_meant(value):
                 signal.pidfd_send_signal(pidfd, signal.SIGKILL)
                 signalled.append(pid)
         except ProcessLookupError:
@@ -223,9 +267,9 @@ def become_subreaper() -> None:
     ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 
 
-def zombies() -> frozenset[int]:
-    """Our children that have ended and that nobody has waited for yet."""
-    return frozenset(pid for pid in _children() if read_stat(pid) is None)
+def zombies(*, besides: Collection[int] = ()) -> frozenset[int]:
+    """Our children that have ended and that nobody has waited for yet; those named are not looked at."""
+    return frozenset(pid for pid in _children() if pid not in besides and state_of(pid) in "ZX")
 
 
 def reap(pids: frozenset[int]) -> None:
@@ -238,6 +282,6 @@ def reap(pids: frozenset[int]) -> None:
 
 def _children() -> list[int]:
     try:
-        return [int(pid) for pid in Path(f"/proc/self/task/{os.getpid()}/children").read_text().split()]
+        return [int(pid) for pid in Path(f"/proc/self/task/{os.getpid()}/children").read_bytes().split()]
     except OSError:
         return []

@@ -29,6 +29,7 @@ class Swarm:
     """What a cycle works with: files, clock, journal, and the handles on the world.
 
     ``asked`` holds what signals ask for until the next observation: a full disk must not make a Ctrl-C unheard.
+    ``moved_at`` is when a glance between two turns last saw a run's progress move.
     """
 
     home: Home
@@ -48,9 +49,11 @@ class Swarm:
     published: tuple[str, ...] = ()
     host_seen_at: Millis = 0
     tidied_at: Millis = 0
+    swept_at: Millis = 0
     is_losing_turns: bool = False
     asked: list[Request] = field(default_factory=list)
     orphans: dict[int, Millis] = field(default_factory=dict)
+    moved_at: dict[str, Millis] = field(default_factory=dict)
     took_ms: deque[float] = field(default_factory=lambda: deque(maxlen=_CYCLES_TIMED))
 
     def record(self, records: Sequence[Record]) -> None:

@@ -32,6 +32,8 @@ class Wakers:
         self._observer = Observer()
         self._socket: socket.socket | None = None
         self.notify_socket = ""
+        self.has_lost_a_run = False
+        self.hears_requests = True
 
     def watch(self, pidfd: int) -> None:
         """Wake when this process ends. A pidfd stays readable after that, so it is watched once."""
@@ -45,7 +47,13 @@ class Wakers:
 
     def _ended(self, pidfd: int) -> None:
         self.unwatch(pidfd)
+        self.has_lost_a_run = True
         self._wake.set()
+
+    def take_haste(self) -> bool:
+        """Whether a run has ended since this was last asked."""
+        is_hasty, self.has_lost_a_run = self.has_lost_a_run, False
+        return is_hasty
 
     def __enter__(self) -> Self:
         self._listen()
@@ -61,6 +69,7 @@ class Wakers:
             )
             self._observer.start()
         except OSError as error:
+            self.hears_requests = False
             log.warning("no inotify (%s): requests and results are seen once a cycle instead", error.strerror)
         return self
 

@@ -12,8 +12,9 @@ from swarmd.state.records.request import Request, Verb
 from swarmd.state.records.session import Session, SessionStatus
 from swarmd.state.view import View
 from swarmd.supervisor.campaign_file import digest
-from swarmd.supervisor.daemon import exit_code, last_number, overslept
+from swarmd.supervisor.daemon import exit_code, last_number
 from swarmd.supervisor.opening import check_campaign_unchanged, opening_records, policy_of
+from swarmd.supervisor.pace import overslept
 
 NOW = 1_000
 
@@ -43,9 +44,9 @@ def test_a_session_that_never_closed_is_lost() -> None:
 
 def test_lanes_are_made_once_and_those_beyond_the_limit_are_held() -> None:
     before = a_view(lanes=[a_lane("cpu0", slot=0), a_lane("cpu1", slot=1), a_lane("cpu2", slot=2)])
-    lanes = [record for record in opened(before, None, max_lanes=4) if isinstance(record, Lane)]
+    lanes = [record for record in opened(before, None, max_lanes=4) if isinstance(record, Lane) and not record.is_fill]
     assert [lane.id for lane in lanes] == ["cpu3"]
-    held = [record for record in opened(before, None, max_lanes=2) if isinstance(record, Lane)]
+    held = [record for record in opened(before, None, max_lanes=2) if isinstance(record, Lane) and not record.is_fill]
     assert [(lane.id, lane.status) for lane in held] == [("cpu2", LaneStatus.HELD)]
 
 

@@ -12,7 +12,17 @@ from pathlib import Path
 import pytest
 
 from swarmd.state.errors import OutsideError
-from swarmd.supervisor.processes import Exit, Process, hold, kill_stragglers, processes_with, read_stat, reap, zombies
+from swarmd.supervisor.processes import (
+    Exit,
+    Process,
+    hold,
+    kill_stragglers,
+    kill_strangers,
+    processes_with,
+    read_stat,
+    reap,
+    zombies,
+)
 
 SLEEPER = [sys.executable, "-S", "-c", "import time; time.sleep(60)"]
 
@@ -121,9 +131,34 @@ def test_a_descendant_in_a_session_of_its_own_is_found_by_its_environment_and_ki
     mark = f"mark-{os.getpid()}"
     escaped = spawned(*SLEEPER, environment={"SWARMD_TEST_MARK": mark})
     assert eventually(lambda: processes_with("SWARMD_TEST_MARK", mark) == [escaped])
-    assert kill_stragglers("SWARMD_TEST_MARK", mark) == [escaped]
+    assert kill_stragglers("SWARMD_TEST_MARK", {f"{mark}-other"}) == []
+    assert kill_stragglers("SWARMD_TEST_MARK", {mark}) == [escaped]
     assert eventually(lambda: read_stat(escaped) is None)
     os.waitpid(escaped, 0)
+
+
+def test_of_those_with_a_mark_of_the_same_ending_only_the_unknown_are_ended() -> None:
+    place = f"@/home-{os.getpid()}"
+    known, lost, foreign = (
+        spawned(*SLEEPER, environment={"SWARMD_TEST_MARK": mark})
+        for mark in (f"a{place}", f"b{place}", f"b{place}-two")
+    )
+    try:
+        assert eventually(lambda: processes_with("SWARMD_TEST_MARK", f"b{place}") == [lost])
+        assert kill_strangers("SWARMD_TEST_MARK", place, {f"a{place}"}) == [lost]
+        assert eventually(lambda: read_stat(lost) is None)
+        assert all(read_stat(pid) is not None for pid in (known, foreign))
+    finally:
+        for pid in (known, lost, foreign):
+            os.kill(pid, signal.SIGKILL)
+            os.waitpid(pid, 0)
+
+
+def test_zombies_named_are_not_looked_at() -> None:
+    child = subprocess.Popen([sys.executable, "-S", "-c", "pass"])
+    assert eventually(lambda: child.pid in zombies())
+    assert child.pid not in zombies(besides={child.pid})
+    reap(frozenset({child.pid}))
 
 
 def test_zombies_are_listed_and_reaped() -> None:

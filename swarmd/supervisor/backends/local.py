@@ -6,19 +6,30 @@ gave the descriptor to) is gone. Handles here are a convenience that any daemon 
 """
 
 import os
+import select
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 
 from swarmd.state.beats import BeatsPage
 from swarmd.state.errors import OutsideError
 from swarmd.state.records.run import RunAlive, RunOrdered
-from swarmd.state.store.files import Home, atomic_write, is_locked, lock_file, lock_holder
+from swarmd.state.store.files import Home, is_locked, lock_file, lock_holder, write_whole
 from swarmd.state.work_order import BEATS_VARIABLE, LOCK_FD_VARIABLE, WorkOrder
-from swarmd.supervisor.processes import Exit, Process, hold, kill_stragglers, processes_with, read_stat
+from swarmd.supervisor.processes import (
+    Exit,
+    Process,
+    hold,
+    kill_stragglers,
+    kill_strangers,
+    processes_with,
+    read_stat,
+)
 
 RUN_VARIABLE = "SWARMD_RUN"
+# What a lane runs, the path of its order last. Any program will do that keeps the lock it is born with.
+ENGINE_LANE = (sys.executable, "-P", "-m", "swarmd.engine.lane")
 _LOCK_FD = 3
 
 
@@ -30,20 +41,25 @@ class Identity:
 
 @dataclass(slots=True)
 class LocalBackend:
-    """``watch`` and ``unwatch`` are told of each pidfd, so that the loop wakes when a run ends."""
+    """``watch`` and ``unwatch`` are told of each pidfd, so that the loop wakes when a run ends.
+
+    ``program`` is the command line of a lane without its last word, the path of the order.
+    """
 
     home: Home
     page: BeatsPage
     watch: Callable[[int], None]
     unwatch: Callable[[int], None]
     notify_socket: str = ""
+    program: tuple[str, ...] = ENGINE_LANE
     _processes: dict[str, Process] = field(default_factory=dict)
+    _bereft: set[str] = field(default_factory=set)
+    _looker: select.poll = field(default_factory=select.poll)
 
     def launch(self, run: RunOrdered, order: WorkOrder) -> Identity:
         """Start the run's process. Raises OutsideError when the lock is held or the process cannot be made."""
         lock = self.home.lock_path(run.id)
-        # Not synced: it is read at once from memory, and whoever would read it does not outlast a power cut either.
-        atomic_write(self.home.order_path(run.id), order.model_dump_json(indent=2).encode())
+        self._write_order(run, order)
         locked = lock_file(lock, {"run": run.id, "token": run.attempt})
         if locked is None:
             raise OutsideError(f"{lock} is held: a process of run {run.id} lives already, so none was started")
@@ -55,14 +71,26 @@ class LocalBackend:
             os.close(locked)  # ours; the child's copy keeps the lock
         return self._held(run, pid)
 
+    def _write_order(self, run: RunOrdered, order: WorkOrder) -> None:
+        """Not synced, and not by way of a second name: nobody reads it before the process that is made after this."""
+        path = self.home.order_path(run.id)
+        try:
+            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+            try:
+                write_whole(descriptor, order.model_dump_json(indent=2).encode())
+            finally:
+                os.close(descriptor)
+        except OSError as cause:
+            raise OutsideError(f"cannot write {path}: {cause.strerror}; free space or mend the disk") from cause
+
     def _spawn(self, run: RunOrdered, order: WorkOrder, locked: int) -> int:
         self.home.outbox_of(run.id).mkdir(mode=0o700, parents=True, exist_ok=True)
         self.page.clear(run.slot)
         log = os.open(self.home.log_path(run.id), os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
         try:
             return os.posix_spawn(
-                sys.executable,
-                [sys.executable, "-P", "-m", "swarmd.engine.lane", str(self.home.order_path(run.id))],
+                self.program[0],
+                [*self.program, str(self.home.order_path(run.id))],
                 self._environment(run, order),
                 setsid=True,
                 file_actions=[
@@ -132,7 +160,7 @@ class LocalBackend:
 
     def end_leftovers(self, run: RunOrdered) -> None:
         """The run's own process is gone, and something it left behind still holds its lock."""
-        kill_stragglers(RUN_VARIABLE, self._mark(run.id))
+        kill_stragglers(RUN_VARIABLE, {self._mark(run.id)})
 
     def has_handle(self, run: str) -> bool:
         """Whether this daemon started it, or has adopted it, and has not buried it yet."""
@@ -148,7 +176,10 @@ class LocalBackend:
         return self._processes[run.id]
 
     def bury(self, run: RunOrdered | RunAlive) -> Exit:
-        """After its end: kill what is left of its group and of its descendants elsewhere, reap it, let go of it."""
+        """After its end: kill what is left of its group, reap it, let go of it.
+
+        What it left in sessions of its own is found by a walk through all of /proc, and dies in ``end_strays``.
+        """
         process = self._processes.pop(run.id, None)
         exited = Exit()
         if process is not None:
@@ -157,23 +188,50 @@ class LocalBackend:
                 # by now: what it left is found by its environment below.
                 process.kill_group()
             exited = process.collect()
-            self.unwatch(process.pidfd)
-            process.close()
-        kill_stragglers(RUN_VARIABLE, self._mark(run.id))
+            self._let_go(process)
+        self._bereft.add(self._mark(run.id))
         return exited
+
+    def end_strays(self) -> None:
+        """End what the runs buried since the last call have left behind, wherever it moved itself.
+
+        Once a turn and after its effects: a walk through /proc takes longer than starting the successor. A daemon that
+        dies in between leaves them to the next one's ``end_strays_but``.
+        """
+        if self._bereft:
+            kill_stragglers(RUN_VARIABLE, self._bereft)
+            self._bereft.clear()
+
+    def end_strays_but(self, runs: Collection[str]) -> list[int]:
+        """End whatever carries the mark of a run of this home that is not one of these; gives back the pids."""
+        return kill_strangers(RUN_VARIABLE, f"@{self.home.run_dir}", {self._mark(run) for run in runs})
 
     def pids(self) -> frozenset[int]:
         return frozenset(process.pid for process in self._processes.values())
 
+    def ended(self) -> frozenset[str]:
+        """Runs we hold whose process has ended: one question to the kernel for all of them."""
+        readable = {pidfd for pidfd, _ in self._looker.poll(0)}
+        return frozenset(run for run, process in self._processes.items() if process.pidfd in readable)
+
+    def adopted(self) -> dict[str, int]:
+        """Pids by run of those that are no children of ours: nobody tells us when one of them is stopped."""
+        return {run: process.pid for run, process in self._processes.items() if not process.is_child}
+
     def _keep(self, run: str, process: Process) -> None:
         self._processes[run] = process
+        self._looker.register(process.pidfd, select.POLLIN)
         self.watch(process.pidfd)
+
+    def _let_go(self, process: Process) -> None:
+        self.unwatch(process.pidfd)
+        self._looker.unregister(process.pidfd)
+        process.close()
 
     def close(self) -> None:
         """Let go of every handle; the runs go on."""
         for process in self._processes.values():
-            self.unwatch(process.pidfd)
-            process.close()
+            self._let_go(process)
         self._processes.clear()
 
 

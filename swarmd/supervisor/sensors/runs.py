@@ -4,9 +4,11 @@ Called each cycle and whenever a pidfd wakes the loop. Records only what moved, 
 stillness in the world.
 """
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import assert_never
 
+from swarmd.agents.rules.pulse import hang_of
 from swarmd.state.beats import BeatsPage, Pulse
 from swarmd.state.records.beat import Beat
 from swarmd.state.records.record import Record
@@ -16,7 +18,7 @@ from swarmd.state.view import View
 from swarmd.state.work_order import ExitCode
 from swarmd.supervisor.backends.local import Identity, LocalBackend
 from swarmd.supervisor.clock import SteadyClock
-from swarmd.supervisor.processes import Exit, ProcessStat, read_stat
+from swarmd.supervisor.processes import Exit, ProcessStat, read_stat, state_of
 from swarmd.supervisor.sensors.outbox import last_word, result_line
 
 # A beat is journalled when something moved, at most this often; its pulse alone is renewed at the slower pace, which is
@@ -27,6 +29,9 @@ _PULSE_EVERY: Millis = 4 * SECOND
 _IDENTITY_WITHIN: Millis = 5 * SECOND
 # A run's first beats come as they are seen: it is then that somebody looks whether it has begun.
 _FRESH_FOR: Millis = 10 * SECOND
+# Sleeping and running alternate all the time; stopped (T, t) and dead-locked in the kernel (D) are news.
+_ORDINARY = frozenset({"R", "S"})
+_NEVER: Mapping[str, Millis] = {}
 
 _MEANING = {
     ExitCode.DONE: "done",
@@ -39,10 +44,23 @@ _MEANING = {
 
 
 def observe_runs(
-    view: View, backend: LocalBackend, page: BeatsPage, clock: SteadyClock, boot: str, *, now: Millis, late: Millis
+    view: View,
+    backend: LocalBackend,
+    page: BeatsPage,
+    clock: SteadyClock,
+    boot: str,
+    *,
+    now: Millis,
+    late: Millis,
+    moved_at: Mapping[str, Millis] = _NEVER,
 ) -> list[Record]:
-    """New records of every run that holds a lane. ``late`` is how long the supervisor itself overslept."""
+    """New records of every run that holds a lane. ``late`` is how long the supervisor itself overslept.
+
+    ``moved_at`` is when a glance between two looks last saw a run's progress move.
+    """
     seen: list[Record] = []
+    gone = backend.ended()
+    watched_since = view.session.at if view.session is not None else 0
     for run in view.open_runs():
         match run:
             case RunOrdered():
@@ -50,8 +68,15 @@ def observe_runs(
             case RunAlive():
                 if run.boot_id != boot:
                     seen.append(ended(run, now, Exit(), RunStatus.LOST, "the machine was restarted"))
+                elif _has_ended(run, backend, gone):
+                    seen.append(_judged(run, backend.bury(run), backend.home.outbox_of(run.id), now))
                 else:
-                    seen += _alive(run, view.beats.get(run.id), backend, page, clock, now, late)
+                    last, pulse = view.beats.get(run.id), page.read(run.slot)
+                    is_judged = run.status is RunStatus.RUNNING and (
+                        hang_of(run, last, policy=view.policy, watched_since=watched_since, now=now) is not None
+                    )
+                    if late > 0 or is_judged or last is None or _may_be_news(run, last, pulse, clock, now):
+                        seen += _alive(run, last, pulse, clock, now, late, moved_at.get(run.id, now), is_judged)
             case _:
                 assert_never(run)
     return seen
@@ -88,6 +113,9 @@ def launched(run: RunOrdered, identity: Identity, boot: str, now: Millis, *, ado
         attempt=run.attempt,
         slot=run.slot,
         ordered_at=run.ordered_at,
+        remedy=run.remedy,
+        scale=run.scale,
+        engine=run.engine,
         pid=identity.pid,
         start_ticks=identity.start_ticks,
         boot_id=boot,
@@ -96,23 +124,41 @@ def launched(run: RunOrdered, identity: Identity, boot: str, now: Millis, *, ado
     )
 
 
+def _has_ended(run: RunAlive, backend: LocalBackend, gone: frozenset[str]) -> bool:
+    if backend.has_handle(run.id):
+        return run.id in gone
+    process = backend.process_of(run)
+    return process is None or process.has_ended()
+
+
+def _may_be_news(run: RunAlive, last: Beat, pulse: Pulse, clock: SteadyClock, now: Millis) -> bool:
+    """Asked first of every lane at every look, for a fraction of what the whole answer costs."""
+    is_ours = pulse.token == run.attempt
+    if (is_ours and pulse.is_ready) != last.is_ready:
+        return True
+    if now - last.at >= SECOND:
+        progress, heartbeat = (pulse.progress, pulse.heartbeat) if is_ours else (0, 0)
+        has_beaten = heartbeat != 0 and clock.of_boot(heartbeat) != last.heartbeat_at
+        if has_beaten or progress != last.progress:
+            return True
+    return bool({state_of(run.pid), last.process_state} - _ORDINARY)
+
+
 def _alive(
     run: RunAlive,
     last: Beat | None,
-    backend: LocalBackend,
-    page: BeatsPage,
+    pulse: Pulse,
     clock: SteadyClock,
     now: Millis,
     late: Millis,
+    moved_at: Millis,
+    is_judged: bool,
 ) -> list[Record]:
-    process = backend.process_of(run)
-    if process is None or process.has_ended():
-        return [_judged(run, backend.bury(run), backend.home.outbox_of(run.id), now)]
     stat = read_stat(run.pid)
     if stat is None or (run.start_ticks and stat.start_ticks != run.start_ticks):
         return []  # It ended between the two looks; the next cycle sees that.
-    beat = _beat(run, last, page.read(run.slot), stat, clock, now, late)
-    return [beat] if _is_news(run, beat, last, late) else []
+    beat = _beat(run, last, pulse, stat, clock, now, late, moved_at)
+    return [beat] if is_judged or _is_news(run, beat, last, late) else []
 
 
 def _judged(run: RunOrdered | RunAlive, exited: Exit, outbox: Path, now: Millis) -> RunEnded:
@@ -146,6 +192,9 @@ def ended(
             "attempt": run.attempt,
             "slot": run.slot,
             "ordered_at": run.ordered_at,
+            "remedy": run.remedy,
+            "scale": run.scale,
+            "engine": run.engine,
             "ended_at": now,
             "exit_code": exited.code,
             "signal": exited.signal,
@@ -156,7 +205,14 @@ def ended(
 
 
 def _beat(
-    run: RunAlive, last: Beat | None, pulse: Pulse, stat: ProcessStat, clock: SteadyClock, now: Millis, late: Millis
+    run: RunAlive,
+    last: Beat | None,
+    pulse: Pulse,
+    stat: ProcessStat,
+    clock: SteadyClock,
+    now: Millis,
+    late: Millis,
+    moved_at: Millis,
 ) -> Beat:
     is_ours = pulse.token == run.attempt
     progress = pulse.progress if is_ours else 0
@@ -171,12 +227,14 @@ def _beat(
         ready_at, ready_excused = now if is_ready else 0, 0
     else:
         has_advanced = progress != last.progress or is_ready != last.is_ready
-        advanced_at = now if has_advanced else last.progress_at
+        # Its progress may have moved seconds before this look, and stood still since.
+        advanced_at = max(last.progress_at, min(moved_at, now)) if has_advanced else last.progress_at
         # While we slept somebody may have stopped it and us together: that time is not held against it.
         state_since = min(now, last.state_since + late) if stat.state == last.process_state else now
         overslept = last.overslept + late
         # Neither our own oversleeping nor its waiting for a processor is the run's fault.
-        excused = 0 if has_advanced else last.excused + late + stat.runqueue_wait - last.runqueue_wait
+        waited = late + stat.runqueue_wait - last.runqueue_wait
+        excused = min(waited, now - advanced_at) if has_advanced else last.excused + waited
         # A pulse says when it was: of what we overslept, only what came after it is excused.
         if heartbeat_at != last.heartbeat_at:
             heartbeat_excused = max(0, min(late, now - heartbeat_at))
@@ -225,11 +283,11 @@ def _is_news(run: RunAlive, beat: Beat, last: Beat | None, late: Millis) -> bool
     # What we overslept must be on record, or the next beat would not know of it.
     if last is None or beat.is_ready != last.is_ready or late > 0:
         return True
-    # Sleeping and running alternate all the time; stopped (T, t) and dead-locked in the kernel (D) are news.
-    if beat.process_state != last.process_state and {beat.process_state, last.process_state} - {"R", "S"}:
+    if beat.process_state != last.process_state and {beat.process_state, last.process_state} - _ORDINARY:
         return True
     if beat.progress == last.progress:
-        return beat.at - last.at >= _PULSE_EVERY
+        # One that neither works nor beats has nothing new to tell until somebody is about to judge it.
+        return beat.heartbeat_at != last.heartbeat_at and beat.at - last.at >= _PULSE_EVERY
     return beat.at - last.at >= (SECOND if beat.at - run.launched_at < _FRESH_FOR else _PROGRESS_EVERY)
 
 

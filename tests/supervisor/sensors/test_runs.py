@@ -4,11 +4,11 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
-from builders import JOB, RUN, a_beat, a_campaign, a_job, a_run, a_view
+from builders import JOB, RUN, a_beat, a_campaign, a_job, a_policy, a_run, a_view
 from swarm_builders import a_home, a_sleeper
 
 from swarmd.state.beats import BeatsPage
@@ -34,8 +34,10 @@ class Sight:
         self.page = BeatsPage(home.beats_path, create=True)
         self.backend = LocalBackend(home, self.page, lambda pidfd: None, lambda pidfd: None)
 
-    def look(self, view: View, now: int, late: int = 0) -> list[Record]:
-        return observe_runs(view, self.backend, self.page, SteadyClock(0), "boot", now=now, late=late)
+    def look(self, view: View, now: int, late: int = 0, moved_at: Mapping[str, int] | None = None) -> list[Record]:
+        return observe_runs(
+            view, self.backend, self.page, SteadyClock(0), "boot", now=now, late=late, moved_at=moved_at or {}
+        )
 
 
 @pytest.fixture
@@ -174,10 +176,40 @@ def test_a_long_run_is_not_written_down_more_often_than_it_is_looked_up(
 ) -> None:
     writer = sight.page.writer(0, 1)
     writer.ready()
-    last = a_beat(progress=0, process_state="S", at=HOURS_LATER)
-    view = a_view(runs=[running(sleeper)], beats=[last])
+    last = the_beat_of_an_hour_later()
+    view = a_view(runs=[running(sleeper)], beats=[last], policy=a_policy(run_timeout=2 * HOURS_LATER))
     assert sight.look(view, now=HOURS_LATER + 2_000) == []
     assert len(sight.look(view, now=HOURS_LATER + 3_000)) == 1
+
+
+def the_beat_of_an_hour_later(**told: object) -> Beat:
+    lately = {"progress_at": HOURS_LATER, "heartbeat_at": HOURS_LATER, "at": HOURS_LATER}
+    return a_beat(**{"progress": 0, "process_state": "S", "is_ready": True, "done": 1, **lately, **told})
+
+
+def test_what_neither_works_nor_beats_is_written_down_again_when_somebody_is_about_to_judge_it(
+    sight: Sight, sleeper: subprocess.Popen[bytes]
+) -> None:
+    sight.page.writer(0, 1).ready()
+    last = the_beat_of_an_hour_later(progress=1)
+    policy = a_policy(run_timeout=2 * HOURS_LATER, stuck_after=20_000, silent_after=30_000)
+    view = a_view(runs=[running(sleeper)], beats=[last], policy=policy)
+    assert sight.look(view, now=HOURS_LATER + 20_000) == []
+    fresh = the_beat(sight.look(view, now=HOURS_LATER + 20_001))
+    assert (fresh.progress_at, fresh.at) == (HOURS_LATER, HOURS_LATER + 20_001)
+
+
+def test_progress_seen_to_move_between_two_looks_counts_from_when_it_moved(
+    sight: Sight, sleeper: subprocess.Popen[bytes]
+) -> None:
+    sight.page.writer(0, 1).ready()
+    run, last = running(sleeper), the_beat_of_an_hour_later()
+    view = a_view(runs=[run], beats=[last], policy=a_policy(run_timeout=2 * HOURS_LATER))
+    look = HOURS_LATER + 3_000
+    for moved_at, expected in ((look - 2_000, look - 2_000), (0, HOURS_LATER), (look + 9_000, look)):
+        [beat] = sight.look(view, now=look, moved_at={run.id: moved_at})
+        assert isinstance(beat, Beat)
+        assert beat.progress_at == expected
 
 
 def test_a_stranger_with_the_number_of_a_run_is_not_taken_for_it(

@@ -1,0 +1,70 @@
+"""Glances between two turns: has anything moved that should not wait for the next one?
+
+Five times a second the daemon compares the page of progress counters with what it was, in some microseconds, and asks
+for the state of those lanes whose stopping no signal tells us of. It only remembers when a counter last moved: nothing
+is decided or recorded here, and whatever a glance misses the next turn sees.
+"""
+
+import mmap
+import os
+import struct
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Self
+
+from swarmd.state.beats import PAGE_BYTES, SLOT_BYTES
+from swarmd.state.records.run import RunAlive
+from swarmd.state.units import Millis
+from swarmd.supervisor.processes import state_of
+
+GLANCE_EVERY_S = 0.2
+
+# Of a slot: is it ready, and its progress counter.
+_SEEN = struct.Struct("=8xQQ")
+_STOPPED = frozenset("Tt")
+
+
+class Glances:
+    """``moved_at`` tells by run when its progress was last seen to move, ``has_moved`` whether any did just now."""
+
+    def __init__(self, path: Path) -> None:
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            self._page = mmap.mmap(descriptor, PAGE_BYTES, prot=mmap.PROT_READ)
+        finally:
+            os.close(descriptor)
+        self.moved_at: dict[str, Millis] = {}
+        self.has_moved = False
+        self._bytes = b""
+        self._slots: dict[str, tuple[int, int]] = {}
+
+    def look(
+        self, runs: Iterable[RunAlive], states: Mapping[str, str], adopted: Mapping[str, int], now: Millis
+    ) -> bool:
+        """Whether a run has said READY, or an adopted one was stopped or continued: news that should not wait.
+
+        ``states`` is the process state of each run as last recorded, ``adopted`` has the pids by run.
+        """
+        page = self._page[:]
+        is_news = self.has_moved = False
+        if page != self._bytes:
+            self._bytes = page
+            before, self._slots = self._slots, {}
+            for run in runs:
+                is_ready, progress = _SEEN.unpack_from(page, run.slot * SLOT_BYTES)
+                was_ready, was = before.get(run.id, (is_ready, progress))
+                is_news = is_news or is_ready != was_ready
+                if progress != was:
+                    self.moved_at[run.id], self.has_moved = now, True
+                self._slots[run.id] = (is_ready, progress)
+            for gone in self.moved_at.keys() - self._slots.keys():
+                del self.moved_at[gone]  # the same table goes on: the cycle reads it
+        return is_news or any(
+            (states.get(run, "") in _STOPPED) != (state_of(pid) in _STOPPED) for run, pid in adopted.items()
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._page.close()
