@@ -56,10 +56,8 @@ def _slow(view: View) -> Iterator[tuple[str, str]]:
     for name, gauge in view.gauges.items():
         if name.startswith(_TURN) and name.endswith(_TURN_UNIT) and gauge.value > limit:
             agent = name.removeprefix(_TURN).removesuffix(_TURN_UNIT)
-            yield (
-                agent,
-                f"{agent} took {gauge.value:.0f} ms for one turn (limit {limit:.0f} ms); the others wait for it",
-            )
+            took = f"{gauge.value:.0f} ms of processor time for one turn (limit {limit:.0f} ms)"
+            yield agent, f"{agent} took {took}; the others wait for it"
 
 
 def _stale(view: View, now: Millis) -> Iterator[tuple[str, str]]:

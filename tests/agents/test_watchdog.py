@@ -38,7 +38,10 @@ def test_an_agent_that_takes_a_quarter_of_a_cycle_holds_up_the_others() -> None:
     assert wishes(5_000, gauges=[a_gauge("agent.auto_scheduler.ms", 250.0)]) == []
     told, said = wishes(5_000, gauges=[a_gauge("agent.auto_scheduler.ms", 251.0)])
     assert isinstance(told, OpenIncident)
-    assert told.reason == "auto_scheduler took 251 ms for one turn (limit 250 ms); the others wait for it"
+    assert (
+        told.reason
+        == "auto_scheduler took 251 ms of processor time for one turn (limit 250 ms); the others wait for it"
+    )
     assert told.caused_by == ("agent.auto_scheduler.ms",)
     assert isinstance(said, Say)
 
