@@ -1,5 +1,6 @@
 """A turn costs at most itself: whatever fails in it, the daemon goes on, and nothing runs that is not on record."""
 
+import asyncio
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,8 @@ from swarmd.state.records.incident import IncidentStatus, Signature
 from swarmd.state.records.job import JobStatus
 from swarmd.state.records.run import RunEnded
 from swarmd.state.view import View
-from swarmd.supervisor.cycle import decide
+from swarmd.supervisor.cycle import decide, turn
+from swarmd.supervisor.presence import ask
 from swarmd.supervisor.processes import read_stat
 from swarmd.supervisor.swarm import Swarm
 
@@ -105,3 +107,18 @@ def test_an_agent_that_fails_again_after_it_recovered_is_an_incident_again(tmp_p
             cycle(swarm, wisher, now * 1000)
         statuses = [incident.status for incident in swarm.projection.view().incidents.values()]
     assert statuses == [IncidentStatus.CLOSED, IncidentStatus.OPEN]
+
+
+def test_a_hasty_turn_decides_and_records_and_leaves_requests_and_telling_to_the_next(tmp_path: Path) -> None:
+    home = a_home(tmp_path)
+    published = home.state / "swarm_control_state.json"
+    with a_swarm(home) as swarm:
+        ask(home, "pause")
+        said = Wisher(lambda view: [an_action_wished("say", topic="t", reason="1 word")])
+        assert asyncio.run(turn(swarm, [said], late=0, is_hasty=True)).n_actions == 1
+        assert swarm.projection.view().findings["wisher/t"].text == "1 word"
+        assert swarm.projection.view().requests == {}
+        assert not published.exists()
+        turned(swarm)
+        assert len(swarm.projection.view().requests) == 1
+        assert published.exists()

@@ -1,7 +1,10 @@
 """What is news wakes the loop: a request, a vanished state file, a datagram. The daemon's own writing does not."""
 
 import asyncio
+import os
+import signal
 import socket
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
@@ -61,3 +64,21 @@ def test_the_daemons_own_publishing_does_not(home: Home) -> None:
 def test_a_socket_that_cannot_be_made_is_done_without(home: Home) -> None:
     (home.run_dir / "notify.sock").mkdir()
     assert wakes(home, lambda wakers: ask(home, "stop") if not wakers.notify_socket else None, WITHIN_S)
+
+
+def test_the_end_of_a_run_wakes_and_is_told_once_and_a_stopped_child_wakes_too(home: Home) -> None:
+    async def watched() -> tuple[bool, bool, bool]:
+        wake = asyncio.Event()
+        with Wakers(home, wake) as wakers, subprocess.Popen(["sleep", "60"]) as child:
+            pidfd = os.pidfd_open(child.pid)
+            wakers.watch(pidfd)
+            child.send_signal(signal.SIGSTOP)
+            await asyncio.wait_for(wake.wait(), WITHIN_S)
+            stopped = wakers.take_haste()
+            child.kill()
+            while not wakers.has_lost_a_run:
+                wake.clear()
+                await asyncio.wait_for(wake.wait(), WITHIN_S)
+            return stopped, wakers.take_haste(), wakers.take_haste()
+
+    assert asyncio.run(watched()) == (False, True, False)
