@@ -14,9 +14,11 @@ from swarmd.state.errors import OperatorError
 from swarmd.state.query import TOPICS
 from swarmd.state.records.record import Record
 from swarmd.state.store.codec import decode
+from swarmd.state.store.compaction import compact, removable
 from swarmd.state.store.files import Home
 from swarmd.state.store.journal import Journal
 from swarmd.state.store.publishers import AGENTS, state_file
+from swarmd.state.store.raw import reaches_back_to
 from swarmd.state.units import iso
 from swarmd.supervisor.commands.query import query
 
@@ -35,8 +37,8 @@ def a_home(folder: Path) -> Home:
 def record(home: Home, *records: Record, snapshot_every: int = 5_000) -> None:
     journal, _ = Journal.open(home.journal, snapshot_every=snapshot_every)
     with journal:
-        for each in records:
-            journal.append([each])
+        for begin in range(0, len(records), 100):
+            journal.append(records[begin : begin + 100])
             journal.commit()
 
 
@@ -68,26 +70,26 @@ LIVES: tuple[Record, ...] = (
 
 
 @pytest.fixture(scope="module")
-def whole(tmp_path_factory: pytest.TempPathFactory) -> tuple[Home, list[Record]]:
-    """A few minutes in which much happened, on disk with snapshots in between."""
-    home = a_home(tmp_path_factory.mktemp("whole"))
+def cuts(tmp_path_factory: pytest.TempPathFactory) -> tuple[Home, dict[int, Home]]:
+    """A few minutes in which much happened, with snapshots in between; and homes whose journals end at an instant."""
+    folder = tmp_path_factory.mktemp("cuts")
+    home = a_home(folder / "whole")
     records = [decode(line.said) for line in a_turbulent_world(1).book.lines]
     record(home, *records, snapshot_every=100)
-    return home, records
+    ended = {}
+    for share in (0.2, 0.6, 0.9):
+        # All records of one instant are known together.
+        at = records[int(len(records) * share)].at
+        ended[at] = a_home(folder / str(at))
+        record(ended[at], *(each for each in records if each.at <= at))
+    return home, ended
 
 
 @pytest.mark.parametrize("topic", [*(name for name in TOPICS if name != "agents"), "events", ""])
-def test_every_topic_tells_what_a_journal_that_ended_then_tells(
-    whole: tuple[Home, list[Record]], tmp_path: Path, topic: str
-) -> None:
-    home, records = whole
+def test_every_topic_tells_what_a_journal_that_ended_then_tells(cuts: tuple[Home, dict[int, Home]], topic: str) -> None:
+    home, ended = cuts
     words = [topic] if topic else []
-    for part, share in enumerate((0.2, 0.6, 0.9)):
-        # All records of one instant are known together.
-        at = records[int(len(records) * share)].at
-        known = [each for each in records if each.at <= at]
-        cut = a_home(tmp_path / str(part))
-        record(cut, *known)
+    for at, cut in ended.items():
         past, was = then(home, at, *words), document(cut, *words)
         for told in (past, was):
             told.pop("daemon", None)
@@ -128,6 +130,23 @@ def test_what_the_tables_have_forgotten_since_is_still_told(home: Home) -> None:
         journal.snapshot()
     assert "a7-0" not in [row["id"] for row in document(home, "actions")["rows"]]
     assert [row["id"] for row in then(home, 7, "actions")["rows"]] == [f"a{n}-0" for n in range(1, 8)]
+
+
+def test_what_was_removed_cannot_be_shown_and_what_came_after_is_shown_as_before(home: Home) -> None:
+    journal, _ = Journal.open(home.journal, segment_bytes=10_000)
+    with journal:
+        for at in range(1, 200):
+            journal.append([a_job(at=at, attempt=at, reason=f"attempt {at}"), a_lane(f"cpu{at}", at=at)])
+            journal.commit()
+        journal.snapshot()
+    whole = then(home, 190)
+    compact(home.journal, removable(home.journal, "9999"))
+    begin = reaches_back_to(home.journal)
+    assert iso(1) < begin < iso(190)
+    assert {row["id"]: row for row in then(home, 190)["lanes"]} == {row["id"]: row for row in whole["lanes"]}
+    assert then(home, 190, "jobs")["rows"][0]["reason"] == "attempt 190"
+    with pytest.raises(OperatorError, match=rf"what was before {begin} was removed by `swarmd clean`; name a later"):
+        then(home, 1)
 
 
 def test_a_request_is_known_from_when_it_was_read_and_not_from_its_date(home: Home) -> None:

@@ -15,8 +15,10 @@ from swarmd.state.actions import ActionTaken
 from swarmd.state.errors import OperatorError
 from swarmd.state.records.record import Record
 from swarmd.state.store.codec import decode
+from swarmd.state.store.compaction import compact, removable
 from swarmd.state.store.files import Home
 from swarmd.state.store.journal import Journal
+from swarmd.state.store.raw import reaches_back_to
 from swarmd.supervisor.commands.replay import replay
 
 SEED = 4
@@ -156,6 +158,28 @@ def test_lost_segments_are_bridged_by_the_snapshot(tmp_path: Path, records: list
     assert "000001.jsonl: the segment is missing" in told.stderr
     assert "not replayed:" in told.stdout
     assert document(home)["cycles"] > 0
+
+
+def test_what_was_removed_is_told_and_the_rest_is_decided_again(tmp_path: Path, records: list[Record]) -> None:
+    home = Home(tmp_path)
+    home.journal.mkdir(parents=True)
+    journal, _ = Journal.open(home.journal, segment_bytes=30_000)
+    with journal:
+        for record in records:
+            journal.append([record])
+            if record.KIND == "cycle":
+                journal.commit()
+        journal.snapshot()
+    before = document(home)
+    compact(home.journal, removable(home.journal, "9999"))
+    told = asked(home)
+    assert told.exit_code == 0, told.output
+    assert told.stdout.startswith(f"not replayed: what was before {reaches_back_to(home.journal)}; `swarmd clean`")
+    after = document(home)
+    assert after["removed_before"] == reaches_back_to(home.journal)
+    assert after["not_replayed"] == []
+    assert after["sessions"] == before["sessions"]
+    assert 0 < after["cycles"] < before["cycles"]
 
 
 @pytest.mark.parametrize(
