@@ -88,7 +88,6 @@ class Nvml:
             pynvml.nvmlShutdown()
         self._events, self._is_open = None, False
         self._listened.clear()
-        self._uuids.clear()
 
     def _device(self, index: int, xids: Mapping[str, list[int]]) -> Seen:
         try:
@@ -164,7 +163,7 @@ class GpuWatch:
     every_s: float = _LOOK_EVERY_S
     within_s: float = _ANSWERS_WITHIN_S
     _latest: Look | None = None
-    _xids: dict[str, list[int]] = field(default_factory=dict)
+    _xids: dict[int, list[int]] = field(default_factory=dict)
     _asking_since: float | None = None
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _stop: threading.Event = field(default_factory=threading.Event)
@@ -185,7 +184,7 @@ class GpuWatch:
             if look is None:
                 return None
             xids, self._xids = self._xids, {}
-        devices = tuple(replace(device, xids=tuple(xids.get(device.uuid, ()))) for device in look.devices)
+        devices = tuple(replace(device, xids=tuple(xids.get(device.index, ()))) for device in look.devices)
         return Look(devices, look.trouble)
 
     def _look_on(self) -> None:
@@ -196,7 +195,7 @@ class GpuWatch:
             with self._lock:
                 self._latest, self._asking_since = look, None
                 for device in look.devices:
-                    self._xids.setdefault(device.uuid, []).extend(device.xids)
+                    self._xids.setdefault(device.index, []).extend(device.xids)
             self._stop.wait(self.every_s if look.devices else max(self.every_s, _LOOK_WITHOUT_S))
 
     def _answer(self) -> Look:

@@ -30,7 +30,7 @@ typedef struct { unsigned long long total, free, used; } memory_t;
 
 static device_t devices[MAX];
 static int registered[MAX];
-static int told_xids;
+static int told_xids, opened;
 
 /* The n-th line that begins with this word and index (-1: any index); its first two figures after them. */
 static int line(const char *word, int index, int n, unsigned long long *a, unsigned long long *b) {
@@ -60,9 +60,20 @@ static int state(device_t *device) {
     return line("lost", device->index, 0, &a, &b) ? IS_LOST : SUCCESS;
 }
 
-int nvmlInitWithFlags(unsigned flags) { (void)flags; return (int)figure("init", 0); }
+int nvmlInitWithFlags(unsigned flags) {
+    int code = (int)figure("init", 0);
+    (void)flags;
+    opened += code == SUCCESS;
+    return code;
+}
+
 int nvmlInit_v2(void) { return nvmlInitWithFlags(0); }
-int nvmlShutdown(void) { memset(registered, 0, sizeof registered); return SUCCESS; }
+
+/* Counted, as the library counts it: what one part of a program registered outlives another part's look. */
+int nvmlShutdown(void) {
+    if (opened > 0 && --opened == 0) memset(registered, 0, sizeof registered);
+    return SUCCESS;
+}
 
 const char *nvmlErrorString(int code) {
     switch (code) {

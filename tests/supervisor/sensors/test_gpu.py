@@ -141,6 +141,7 @@ def test_a_driver_that_is_not_loaded_or_goes_away_and_comes_back(nvml: Looker) -
     assert len(nvml.look().devices) == 1
     nvml.says("count 1", "lost 0")  # the only one: the library is let go of, and asked anew
     assert nvml.look().devices[0].trouble == "NVML says: GPU is lost"
+    assert nvml.look().devices[0].uuid == "GPU-0"
     nvml.says("init 9")
     assert nvml.look().devices == ()
     nvml.says(*ONE)
@@ -335,6 +336,27 @@ def test_each_answer_is_told_once_with_the_xids_of_all_looks_since() -> None:
     finally:
         watch.end()
         turn.release(100)
+
+
+def test_the_last_word_of_a_device_that_is_lost_is_kept_until_it_is_told() -> None:
+    lost = Seen(index=0, trouble="GPU is lost")
+    looks = iter([Look((Seen(index=0, uuid="GPU-0", trouble="GPU is lost", xids=(79,)),)), Look((lost,)), None])
+    has_seen_all = threading.Event()
+
+    def ask() -> Look:
+        look = next(looks)
+        if look is None:
+            has_seen_all.set()
+            time.sleep(60)
+        return look or Look()
+
+    watch = GpuWatch(ask, every_s=0.0, within_s=3600)
+    watch.begin()
+    assert has_seen_all.wait(30)
+    told = watch.fresh()
+    watch.end()
+    assert told is not None
+    assert [(each.trouble, each.xids) for each in told.devices] == [("GPU is lost", (79,))]
 
 
 def test_a_driver_that_hangs_is_said_while_it_hangs_and_holds_nobody_up() -> None:
