@@ -83,9 +83,7 @@ def _queued(view: View) -> list[Action]:
 def _counted(view: View) -> list[Action]:
     """Results that carry the token of the newest attempt, turned into the end of their job."""
     wishes: list[Action] = []
-    for job in view.unsettled_jobs:
-        if job.attempt == 0:
-            continue
+    for job in view.begun_jobs:
         result = view.results.get(run_id(job.id, job.attempt))
         if result is None or result.attempt != job.attempt:
             continue

@@ -40,8 +40,8 @@ class Projection:
         self._tables: Tables[Record] = Tables()
         self._frozen: dict[str, Mapping[str, Any]] = {}
         # What agents ask for hundreds of times a cycle, kept as it comes: few among thousands that are over.
-        self._open_runs: dict[str, RunOrdered | RunAlive] = {}
-        self._unsettled: dict[str, Job] = {}
+        self._current: Tables[Record] = Tables()
+        self._current.by_kind = {"run": {}, "job": {}}
 
     @classmethod
     def from_journal(cls, directory: Path) -> Self:
@@ -70,15 +70,12 @@ class Projection:
             self.refused_moves.append(refused)
             return
         self.last_at = max(self.last_at, record.at)
-        if isinstance(record, RunOrdered | RunAlive):
-            self._open_runs[record.id] = record
-        elif isinstance(record, RunEnded):
-            self._open_runs.pop(record.id, None)
-        elif isinstance(record, Job):
-            if record.status is JobStatus.QUEUED:
-                self._unsettled[record.id] = record
+        if isinstance(record, Job | RunOrdered | RunAlive | RunEnded):
+            self._current.part(kind)
+            if isinstance(record, RunEnded) or (isinstance(record, Job) and record.status is not JobStatus.QUEUED):
+                self._current.by_kind[kind].pop(record.id, None)
             else:
-                self._unsettled.pop(record.id, None)
+                self._current.by_kind[kind][record.id] = record
 
     def take_refused_moves(self) -> list[str]:
         """What was refused since this was last asked; forgotten here, so that it cannot grow for ever."""
@@ -98,7 +95,7 @@ class Projection:
             **tables,
         )
         # Two of its answers are known already; in a View made by hand they are worked out from the tables.
-        vars(view).update(_open=tuple(self._open_runs.values()), unsettled_jobs=tuple(self._unsettled.values()))
+        vars(view).update(_open_by_id=self._current.by_kind["run"], _unsettled_by_id=self._current.by_kind["job"])
         return view
 
     def _single(self, kind: str) -> Any:

@@ -114,7 +114,16 @@ class View:
     @cached_property
     def unsettled_jobs(self) -> tuple[Job, ...]:
         """Jobs of any campaign without an end: few, where a long life has settled thousands."""
-        return tuple(job for job in self.jobs.values() if job.status is JobStatus.QUEUED)
+        return tuple(self._unsettled_by_id.values())
+
+    @cached_property
+    def _unsettled_by_id(self) -> Mapping[str, Job]:
+        return {job.id: job for job in self.jobs.values() if job.status is JobStatus.QUEUED}
+
+    @cached_property
+    def begun_jobs(self) -> tuple[Job, ...]:
+        """Unsettled jobs that a run was ordered for: as many as there are lanes, where thousands wait."""
+        return tuple(job for job in self.unsettled_jobs if job.attempt)
 
     def waits_for(self, job: Job) -> list[str]:
         """Ids of the jobs that must be done before this one and are not."""
@@ -140,7 +149,11 @@ class View:
     @cached_property
     def _open(self) -> tuple[RunOrdered | RunAlive, ...]:
         """Few among thousands that have ended, and asked for hundreds of times a cycle."""
-        return tuple(run for run in self.runs.values() if not isinstance(run, RunEnded))
+        return tuple(self._open_by_id.values())
+
+    @cached_property
+    def _open_by_id(self) -> Mapping[str, RunOrdered | RunAlive]:
+        return {run.id: run for run in self.runs.values() if not isinstance(run, RunEnded)}
 
     @cached_property
     def _open_by_job(self) -> Mapping[str, RunOrdered | RunAlive]:

@@ -134,7 +134,7 @@ class Tables(Generic[V]):
             yield from table.values()
 
 
-def _n_holders(tables: dict[str, dict[str, V]], kind: str) -> int:
+def _n_holders(tables: Mapping[str, object], kind: str) -> int:
     table = tables[kind]
     return sys.getrefcount(table)
 

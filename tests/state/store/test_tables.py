@@ -1,0 +1,51 @@
+"""What the tables forget, what they copy, and the answers that a View is given with them."""
+
+from builders import a_job, a_run
+
+from swarmd.state.projection import Projection
+from swarmd.state.store.tables import RETENTION, Tables
+
+
+def test_the_oldest_that_are_over_are_forgotten_one_for_one_and_what_is_open_stays() -> None:
+    tables, last = Tables[int](), RETENTION["incident"].last
+    for number in range(last + 20):
+        tables.put("incident", f"i{number}", "open", number)
+    assert len(tables.table("incident")) == last + 20
+    for number in range(last + 20):
+        tables.put("incident", f"i{number}", "closed", number)
+    assert [*tables.table("incident")] == [f"i{number}" for number in range(20, last + 20)]
+
+
+def test_a_renewed_record_is_counted_once() -> None:
+    tables, last = Tables[int](), RETENTION["run"].last
+    for _ in range(3):
+        for number in range(last):
+            tables.put("run", f"r{number}", "done", number)
+    assert len(tables.table("run")) == last
+
+
+def test_a_table_that_somebody_holds_is_copied_and_one_that_nobody_holds_is_not() -> None:
+    tables: Tables[int] = Tables()
+    tables.put("gauge", "a", "", 1)
+    mine = tables.table("gauge")
+    tables.part("gauge")
+    assert tables.table("gauge") is not mine
+    before = id(tables.table("gauge"))
+    tables.part("gauge")
+    assert id(tables.table("gauge")) == before
+
+
+def test_open_runs_and_unsettled_jobs_stay_those_of_their_view() -> None:
+    projection, job = Projection(), a_job(attempt=1)
+    projection.apply(job)
+    projection.apply(a_run(job.id))
+    before = projection.view()
+    projection.apply(a_run(job.id, status="done", exit_code=0))
+    projection.apply(job.model_copy(update={"status": "done"}))
+    projection.apply(a_job("ETHUSDT"))
+    after = projection.view()
+    assert [run.id for run in before.open_runs()] == [f"{job.id}-a1"]
+    assert before.unsettled_jobs == before.begun_jobs == (job,)
+    assert after.open_runs() == []
+    assert [each.symbol for each in after.unsettled_jobs] == ["ETHUSDT"]
+    assert after.begun_jobs == ()
