@@ -336,7 +336,7 @@ class Systemd(Peer):
 
     @classmethod
     def version(cls, tools: Path) -> str:
-        return said(cls._program, "--version").split("\n")[0]
+        return said(cls._program, "--version").split()[1]
 
     def set_up(self) -> None:
         units = self.place / "home/.config/systemd/user"
