@@ -1,3 +1,4 @@
+#!/usr/bin/env python3
 """The real daemon with lanes that run a tiny program, and limits a campaign file cannot set.
 
     python bench_supervisor_ours.py HOME CAMPAIGN.yaml LIMITS.json PROGRAM [WORD…]

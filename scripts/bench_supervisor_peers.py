@@ -1,6 +1,7 @@
+#!/usr/bin/env python3
 """The supervisors that `bench_supervisor` measures, ours among them: how each is set up, started and stopped.
 
-All keep the same tiny program alive (bench_supervisor_child.c), which writes a line when it is born; that log is
+All keep the same tiny program alive (bench_supervisor_child.py), which writes a line when it is born; that log is
 measured. Whatever is started is a descendant of the measuring process and is ended by its pid.
 """
 
@@ -19,6 +20,8 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
+
+from bench_supervisor_child import SOURCE
 
 HERE = Path(__file__).resolve().parent
 T = TypeVar("T")
@@ -411,7 +414,8 @@ def fetch(tools: Path) -> None:
     """The child, and the supervisors to be had: from pip into a venv beside it, from apt unpacked beside it."""
     for folder in (tools / "debs", tools / "root"):
         folder.mkdir(parents=True, exist_ok=True)
-    subprocess.run(["cc", "-O2", "-static", "-o", tools / "child", HERE / "bench_supervisor_child.c"], check=True)
+    (tools / "child.c").write_text(SOURCE)
+    subprocess.run(["cc", "-O2", "-static", "-o", tools / "child", tools / "child.c"], check=True)
     if not (tools / "venv/bin/circusd").exists():
         _try(sys.executable, "-m", "venv", tools / "venv")
         _try(tools / "venv/bin/pip", "install", "-q", "supervisor", "circus", "setuptools")

@@ -1,3 +1,7 @@
+#!/usr/bin/env python3
+"""The tiny C program that `bench_supervisor` has kept alive. Run by itself this file prints its source."""
+
+SOURCE = r"""
 /* The tiny program that every supervisor of scripts/bench_supervisor keeps alive, ours included.
  *
  * usage: child LOG NAME MODE [ORDER]
@@ -40,7 +44,8 @@ static long long now_ns(clockid_t clock) {
 
 static void record(const char *log, char kind, const char *name) {
   char buf[512];
-  int n = snprintf(buf, sizeof buf, "%c %s %d %d %lld\n", kind, name, (int)getpid(), (int)getppid(), now_ns(CLOCK_MONOTONIC));
+  int n = snprintf(buf, sizeof buf, "%c %s %d %d %lld\n", kind, name, (int)getpid(), (int)getppid(),
+                   now_ns(CLOCK_MONOTONIC));
   int fd = open(log, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0644);
   if (fd < 0 || write(fd, buf, n) != n) _exit(111);
   close(fd);
@@ -133,3 +138,7 @@ int main(int argc, char **argv) {
   if (!strcmp(mode, "hb") || !strcmp(mode, "stall")) heartbeat(log, name);
   for (;;) pause();
 }
+"""
+
+if __name__ == "__main__":
+    print(SOURCE)
