@@ -1,3 +1,4 @@
+#!/usr/bin/env python3
 """The obvious loop: every bar of every vector, in numba on all cores. What a search costs without any of our ideas.
 
 Twice, for both are what people write. `loop_with_averages_from_tables` has every average made beforehand and looks it

@@ -7,6 +7,7 @@ adopted or ended; a published file or monitor that is missing is made again, wit
 from collections import Counter
 
 from swarmd.agents.rules.backoff import backoff
+from swarmd.agents.rules.clock_steps import about_clock_steps
 from swarmd.agents.rules.ranking import PHASES
 from swarmd.agents.rules.readiness import ready_jobs
 from swarmd.agents.rules.signatures import incident_id, open_incident_about
@@ -27,7 +28,13 @@ _REBUILD_WINDOW: Millis = 600_000
 
 
 def decide(view: View, now: Millis) -> list[Action]:
-    return [*_steps(view, now), *_lost_session(view, now), *_sources(view, now), *_findings(view, now)]
+    return [
+        *_steps(view, now),
+        *_lost_session(view, now),
+        *about_clock_steps(view, now),
+        *_sources(view, now),
+        *_findings(view, now),
+    ]
 
 
 # -- next steps -------------------------------------------------------------------------------------------------------
@@ -172,8 +179,11 @@ def _sources(view: View, now: Millis) -> list[Action]:
         incident = incident_id(source.id, signature, source.since)
         if known is None and incident not in view.incidents:
             remedy, expected = f"make {source.id} again", f"{source.id} is fresh"
+            if signature is Signature.DISK_FULL:
+                remedy = "keep everything to be recorded until the disk takes it; start nothing meanwhile"
+                expected = "the journal is written on, without a gap"
             wishes.append(_open(view, source, signature, remedy, expected, why, now))
-        if _may_rebuild(view, source, now):
+        if signature is not Signature.DISK_FULL and _may_rebuild(view, source, now):
             wishes.append(RebuildSource(source=source.id, reason=why, caused_by=(source.id,)))
     return wishes
 
@@ -181,6 +191,8 @@ def _sources(view: View, now: Millis) -> list[Action]:
 def _signature_of(source: Source) -> Signature:
     if source.id.startswith("monitor"):
         return Signature.MONITOR_LOST
+    if source.id.startswith("disk"):
+        return Signature.DISK_FULL
     return Signature.JOURNAL_DAMAGED if source.id.startswith("journal") else Signature.STATE_MISSING
 
 

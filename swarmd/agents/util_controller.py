@@ -16,6 +16,7 @@ from swarmd.agents.rules.capacity import (
     memory_is_ample,
     memory_shortage,
 )
+from swarmd.agents.rules.devices import about_devices
 from swarmd.agents.rules.filling import about_fill_lanes
 from swarmd.agents.rules.losses import fleet_subject
 from swarmd.agents.rules.pulse import is_unkillable
@@ -44,6 +45,7 @@ def decide(view: View, now: Millis) -> list[Action]:
         *slow,
         *about_fill_lanes(view, now),
         *lanes,
+        *about_devices(view, now),
         *_no_gpu(view),
         *_all_held(view, now, is_opening=is_opening),
     ]
@@ -51,7 +53,7 @@ def decide(view: View, now: Millis) -> list[Action]:
 
 def _disk(view: View, now: Millis) -> list[Action]:
     """One incident for a full disk, however long it lasts; nothing new starts meanwhile."""
-    told = [i for i in view.open_incidents() if i.signature is Signature.DISK_FULL]
+    told = [i for i in view.open_incidents() if (i.signature, i.subject) == (Signature.DISK_FULL, _HOST)]
     shortage = disk_shortage(view)
     if shortage is not None and not told:
         return [

@@ -138,9 +138,11 @@ def _poison(view: View, job: Job, losses: list[RunEnded], told: Diagnosis, now: 
 def _late_results(view: View, now: Millis) -> list[Action]:
     wishes: list[Action] = []
     for result in view.results.values():
-        incident = incident_id(result.id, Signature.LATE_RESULT)
         job = view.jobs.get(result.job)
-        if job is None or incident in view.incidents or not (why := _why_refused(job, result)):
+        if job is None or not (why := _why_refused(job, result)):
+            continue
+        incident = incident_id(result.id, Signature.LATE_RESULT)
+        if incident in view.incidents:
             continue
         wishes.append(
             OpenIncident(

@@ -174,8 +174,19 @@ def _hardware(picture: Picture) -> Row:
         "load": gauges.get("host.load1"),
         "mem_used": gauges.get("host.mem_used"),
         "psi": {name: gauges.get(f"host.psi_{name}") for name in ("cpu", "memory", "io")},
-        "gpus": [],  # no sensor watches a GPU yet; ``host.gpu_count`` alone says how many there are
+        "gpus": [_gpu(row) for row in picture.rows("device") if _is_of_today(picture, row)],
     }
+
+
+def _is_of_today(picture: Picture, device: Row) -> bool:
+    """One that was gone before this session began is another machine's story."""
+    session = picture.session
+    return device["is_there"] or (session is not None and device["since"] >= millis_of_iso(session["at"]))
+
+
+def _gpu(device: Row) -> Row:
+    shown = {name: device[name] for name in ("index", "name", "util", "mem_used", "mem_total", "temp_c")}
+    return shown | {"xid": device["errors"][-1]["xid"] if device["errors"] else None}
 
 
 # -- topics ---------------------------------------------------------------------------------------------------------

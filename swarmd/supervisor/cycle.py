@@ -18,15 +18,17 @@ from swarmd.state.store.published import publish, published_views
 from swarmd.state.units import MINUTE, SECOND, Millis
 from swarmd.state.view import View
 from swarmd.supervisor.effects.enact import enact
-from swarmd.supervisor.effects.tidy import tidy
+from swarmd.supervisor.effects.tidy import cut_living_logs, tidy
+from swarmd.supervisor.failure_memory import write_failure_memory
 from swarmd.supervisor.logs import log
 from swarmd.supervisor.processes import reap, zombies
+from swarmd.supervisor.sensors.gpu import observe_gpus
 from swarmd.supervisor.sensors.host import observe_host
 from swarmd.supervisor.sensors.outbox import observe_inbox, observe_results
 from swarmd.supervisor.sensors.runs import observe_runs
-from swarmd.supervisor.sensors.sources import observe_monitors, observe_published
+from swarmd.supervisor.sensors.sources import DISK, observe_disk, observe_monitors, observe_published
 from swarmd.supervisor.swarm import Swarm
-from swarmd.supervisor.verdict_records import agent_failed, agent_recovered, record_verdict
+from swarmd.supervisor.verdict_records import agent_failed, agent_recovered, daemon_gauges, record_verdict
 
 _HOST_EVERY: Millis = 5 * SECOND
 _TIDY_EVERY: Millis = 10 * MINUTE
@@ -57,7 +59,8 @@ async def turn(swarm: Swarm, roster: Iterable[Agent], *, late: Millis, is_hasty:
     view = swarm.projection.view()
     wishes = decide(view, roster, now, swarm)
     verdict = arbitrate(view, wishes, now)
-    taken = record_verdict(swarm, view, verdict, now, late=late)
+    taken = record_verdict(swarm, view, verdict, now, late=late, quiet=swarm.quiet)
+    swarm.record(daemon_gauges(view, swarm.turn_ms, swarm.lost_turns, now))
     # One fdatasync for everything above, before anything below.
     swarm.journal.commit()
     for path in done_with:
@@ -84,6 +87,7 @@ def tell(swarm: Swarm, view: View, now: Millis) -> None:
         swarm.chronicle.tell(view, now, cycle=swarm.number)
         if now - swarm.tidied_at >= _TIDY_EVERY:
             tidy(view, swarm.home, now)
+            write_failure_memory(view, swarm.home)
             swarm.tidied_at = now
     except OutsideError as error:
         log.error("cycle %d could not be told: %s", swarm.number, error)
@@ -94,6 +98,7 @@ def tell(swarm: Swarm, view: View, now: Millis) -> None:
 def observe(swarm: Swarm, now: Millis, late: Millis, *, is_hasty: bool = False) -> list[Path]:
     """The sensors, each against the picture as the former left it. Gives back the inbox files that were read."""
     view = swarm.projection.view()
+    swarm.backend.oom.look()
     swarm.record(
         observe_runs(
             view,
@@ -114,10 +119,18 @@ def observe(swarm: Swarm, now: Millis, late: Millis, *, is_hasty: bool = False) 
     swarm.record([*swarm.asked, *requests])
     swarm.asked.clear()
     _reap_orphans(swarm, now)
+    if swarm.lost is not None or DISK in view.sources:
+        lost = swarm.lost
+        told = (f"{lost.count} cycles could not be recorded: {lost.why}", lost.since) if lost is not None else None
+        swarm.record(observe_disk(view, told, now=now))
+        swarm.lost = None
+    swarm.record(swarm.clocks.observe(now))
     swarm.record(observe_published(view, swarm.home, swarm.published, now=now))
     swarm.record(observe_monitors(view, swarm.monitors.latest(), now=now))
+    swarm.record(observe_gpus(view, swarm.gpus.fresh(), swarm.home.run_dir, now=now))
     if now - swarm.host_seen_at >= _HOST_EVERY:
         swarm.record(observe_host(view, swarm.home, now=now))
+        cut_living_logs(view, swarm.home, now)
         swarm.host_seen_at = now
     return done_with
 
@@ -140,6 +153,7 @@ def decide(view: View, roster: Iterable[Agent], now: Millis, swarm: Swarm) -> li
     """Every agent's wishes, in roster order. An agent that fails loses its own turn and nothing else."""
     wishes: list[tuple[str, Action]] = []
     for agent in roster:
+        began = time.thread_time()  # the processor's, so that a starved machine makes no agent slow
         try:
             wishes += [(agent.NAME, wish) for wish in agent.decide(view, now)]
         except Exception as error:  # the shell's one answer to our own bugs: keep the evidence, lose the turn
@@ -147,4 +161,5 @@ def decide(view: View, roster: Iterable[Agent], now: Millis, swarm: Swarm) -> li
             swarm.record(agent_failed(view, agent.NAME, error, now))
         else:
             swarm.record(agent_recovered(view, agent.NAME, now))
+        swarm.turn_ms[agent.NAME] = (time.thread_time() - began) * 1000
     return wishes

@@ -14,6 +14,7 @@ from collections.abc import Callable
 
 import psutil
 
+from swarmd.agents.rules.budget import is_out_of_budget
 from swarmd.agents.rules.words import said_no
 from swarmd.state.beats import BeatsPage
 from swarmd.state.errors import OperatorError, OutsideError
@@ -26,11 +27,13 @@ from swarmd.state.store.files import Home, lock_file, lock_holder
 from swarmd.state.store.journal import Journal
 from swarmd.state.units import Millis, iso
 from swarmd.state.view import View
+from swarmd.supervisor.backends.groups import find_groups
 from swarmd.supervisor.backends.local import ENGINE_LANE, LocalBackend
 from swarmd.supervisor.chronicle import Chronicle
 from swarmd.supervisor.clock import anchored, wall_millis
 from swarmd.supervisor.cycle import Turn, turn
 from swarmd.supervisor.effects.documents import write_run_meta
+from swarmd.supervisor.failure_memory import remembered, write_failure_memory
 from swarmd.supervisor.glances import GLANCE_EVERY_S, Glances
 from swarmd.supervisor.logs import log, open_log
 from swarmd.supervisor.monitors.desk import MonitorDesk
@@ -38,6 +41,8 @@ from swarmd.supervisor.opening import check_campaign_unchanged, opening_records,
 from swarmd.supervisor.pace import overslept, rest_for
 from swarmd.supervisor.processes import become_subreaper
 from swarmd.supervisor.roster import ROSTER
+from swarmd.supervisor.sd_notify import Systemd
+from swarmd.supervisor.sensors.nvml import GpuWatch, Nvml
 from swarmd.supervisor.sensors.sources import journal_damages
 from swarmd.supervisor.swarm import Swarm
 from swarmd.supervisor.wakers import Wakers
@@ -79,9 +84,11 @@ def run_daemon(
         )
     # Whatever is made from here on, by this process or by a run, is its owner's alone.
     os.umask(0o077)
+    # Before anything is started: a lane gets a socket of ours under the same name.
+    systemd = Systemd.taken_from(os.environ)
     try:
         open_log(home)
-        return asyncio.run(_session(home, campaign, campaign_file, until_done, monitors, on_cycle, program))
+        return asyncio.run(_session(home, campaign, campaign_file, until_done, monitors, on_cycle, program, systemd))
     except asyncio.CancelledError:
         return _LEFT_IN_HASTE
     finally:
@@ -96,6 +103,7 @@ async def _session(
     monitors: bool,
     on_cycle: OnCycle | None,
     program: tuple[str, ...],
+    systemd: Systemd,
 ) -> int:
     journal, damages = Journal.open(home.journal)
     try:
@@ -107,7 +115,9 @@ async def _session(
         now = clock.now()
         wake = asyncio.Event()
         with BeatsPage(home.beats_path, create=True) as page, Wakers(home, wake) as wakers:
-            backend = LocalBackend(home, page, wakers.watch, wakers.unwatch, wakers.notify_socket, program)
+            backend = LocalBackend(
+                home, page, wakers.watch, wakers.unwatch, wakers.notify_socket, program, find_groups()
+            )
             cores = _usable_cores()
             settings = campaign or (before.campaign.settings if before.campaign else None)
             policy = policy_of(settings, cores, monitors=monitors, now=now)
@@ -122,6 +132,7 @@ async def _session(
                 page=page,
                 backend=backend,
                 monitors=MonitorDesk(home, is_on=monitors),
+                gpus=GpuWatch(Nvml().look),
                 chronicle=Chronicle(home, session.id),
                 threads=max(1, cores // policy.max_lanes),
                 pid=os.getpid(),
@@ -130,18 +141,22 @@ async def _session(
             )
             opening = opening_records(before, session, policy, campaign, campaign_file, now)
             found = [damage for damage in (*damages, journal.torn) if damage is not None and damage.is_new]
-            swarm.record([*opening, *journal_damages(found, now=now)])
+            memory = remembered(home, now) if not before.failures else []
+            swarm.record([*opening, *memory, *journal_damages(found, now=now)])
             if (asked := swarm.projection.view().campaign) is not None:
                 write_run_meta(home, asked, session)
             log.info("session %s open: pid %d, %d lanes", session.id, os.getpid(), policy.max_lanes)
             become_subreaper()
             _ask_on_signals(swarm, wake)
             swarm.monitors.begin()
+            swarm.gpus.begin()
             try:
-                ending = await _loop(swarm, wakers, wake, on_cycle)
+                ending = await _loop(swarm, wakers, wake, on_cycle, systemd)
+                systemd.leaving(ending)
                 _close(swarm, session, ending)
                 code = exit_code(swarm.projection.view())
             finally:
+                swarm.gpus.end()
                 await swarm.monitors.end()
                 backend.close()
         return code
@@ -149,7 +164,7 @@ async def _session(
         journal.close()
 
 
-async def _loop(swarm: Swarm, wakers: Wakers, wake: asyncio.Event, on_cycle: OnCycle | None) -> str:
+async def _loop(swarm: Swarm, wakers: Wakers, wake: asyncio.Event, on_cycle: OnCycle | None, systemd: Systemd) -> str:
     """Turn the cycle when something happens or a look is due, until an agent ends the session."""
     every = swarm.projection.view().policy.cycle_every
     whole_at = swarm.clock.now()
@@ -163,6 +178,7 @@ async def _loop(swarm: Swarm, wakers: Wakers, wake: asyncio.Event, on_cycle: OnC
             # A storm of ends must not put off the whole look for ever.
             is_hasty = wakers.take_haste() and began - whole_at <= every
             done = await _turn(swarm, late=late, is_hasty=is_hasty)
+            systemd.turned(_status(done.view), now=swarm.clock.now())
             if not is_hasty:
                 whole_at = began
             if on_cycle is not None and not _has_told(on_cycle, done.view, swarm.clock.now()):
@@ -214,9 +230,11 @@ async def _turn(swarm: Swarm, *, late: Millis, is_hasty: bool) -> Turn:
         return done
     except OutsideError as error:
         log.error("cycle %d could not be recorded: %s", swarm.number, error)
+        swarm.lose_turn(str(error))
     except Exception:  # our own bug, or an outside nobody thought of: the evidence is kept and the turn is lost
         log.exception("cycle %d failed and is lost", swarm.number)
     swarm.is_losing_turns = True
+    swarm.lost_turns += 1
     return Turn(swarm.projection.view(), 0, None)
 
 
@@ -236,22 +254,34 @@ def last_number(before: View) -> int:
     return max(before.cycle.number if before.cycle else 0, *acted, 0)
 
 
+def _status(view: View) -> str:
+    """One line for `systemctl status`."""
+    campaign = view.campaign
+    if campaign is None:
+        return "no campaign"
+    runs, jobs, incidents = len(view.open_runs()), len(view.queued_jobs()), len(view.open_incidents())
+    return f"{campaign.id} {campaign.status.value}: {runs} runs, {jobs} jobs left, {incidents} incidents open"
+
+
 def _close(swarm: Swarm, session: Session, ending: str) -> None:
     now = swarm.clock.now()
     swarm.record([session.model_copy(update={"status": SessionStatus.CLOSED, "at": now, "reason": ending})])
     swarm.journal.commit()
     # Without a snapshot the next start is slower, and no less true.
     with contextlib.suppress(OutsideError):
+        write_failure_memory(swarm.projection.view(), swarm.home)
         swarm.journal.snapshot()
     log.info("session %s closed: %s", session.id, ending)
 
 
 def exit_code(view: View) -> int:
-    """1 when work of the campaign had to be given up, or nothing of it could begin; an honest "no" is a success."""
+    """1 when work of the campaign had to be given up, nothing of it could begin, or its budget ended it with work left;
+    an honest "no" is a success.
+    """
     jobs = view.jobs_of_campaign()
     preflights = [job for job in jobs if job.phase is Phase.PREFLIGHT]
     is_refused = bool(preflights) and all(job.status is JobStatus.FAILED for job in preflights)
-    return int(is_refused or any(_was_given_up(view, job) for job in jobs))
+    return int(is_refused or is_out_of_budget(view.campaign) or any(_was_given_up(view, job) for job in jobs))
 
 
 def _was_given_up(view: View, job: Job) -> bool:

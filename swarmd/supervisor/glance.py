@@ -25,6 +25,7 @@ class Glance:
     open_runs: tuple[str, ...]
     answers: dict[str, str]
     stopped_by: str
+    reason: str = ""
 
 
 def glance(home: Home) -> Glance:
@@ -34,6 +35,7 @@ def glance(home: Home) -> Glance:
     return Glance(
         campaign=last,
         status=str(campaigns[last]["status"]) if last else "",
+        reason=str(campaigns[last]["reason"]) if last else "",
         open_runs=tuple(
             run for run, said in _data(tables, "run").items() if said["status"] in ("starting", "running", "stopping")
         ),

@@ -45,8 +45,9 @@ def check_campaign_unchanged(before: View, campaign: CampaignSettings | None) ->
 def policy_of(settings: CampaignSettings | None, cores: int, *, monitors: bool, now: Millis) -> Policy:
     """The limits in force: the campaign's, with ``auto`` made into numbers of this machine."""
     if settings is None:
-        return Policy(at=now, max_lanes=cores, monitors=monitors)
+        return Policy(at=now, max_lanes=cores, fill_lanes=max(1, cores // 2), monitors=monitors)
     limits = settings.limits
+    max_lanes = cores if limits.max_lanes == "auto" else limits.max_lanes
     return Policy(
         at=now,
         run_timeout=limits.run_timeout,
@@ -55,7 +56,8 @@ def policy_of(settings: CampaignSettings | None, cores: int, *, monitors: bool, 
         backoff_cap=limits.backoff[1],
         disk_free_min=limits.disk_free_min,
         cpu_util_target=settings.targets.cpu_util,
-        max_lanes=cores if limits.max_lanes == "auto" else limits.max_lanes,
+        max_lanes=max_lanes,
+        fill_lanes=max(1, max_lanes // 2),
         monitors=monitors,
     )
 
@@ -76,6 +78,19 @@ def opening_records(
         for slot in range(policy.max_lanes)
         if f"cpu{slot}" not in before.lanes
     ]
+    lanes += [
+        Lane(
+            id=f"fill{n}",
+            at=now,
+            device="cpu",
+            slot=policy.max_lanes + n,
+            status=LaneStatus.HELD,
+            reason="kept for idle processors",
+            is_fill=True,
+        )
+        for n in range(policy.fill_lanes)
+        if f"fill{n}" not in before.lanes
+    ]
     surplus = [
         lane.model_copy(update={"status": LaneStatus.HELD, "at": now, "reason": f"beyond max_lanes {policy.max_lanes}"})
         for lane in before.lanes.values()
@@ -86,9 +101,14 @@ def opening_records(
 
 def _asked(before: View, campaign: CampaignSettings | None, file: str, session: Session, now: Millis) -> list[Record]:
     known = before.campaigns.get(campaign.name) if campaign is not None else before.campaign
+    # What another campaign used up in the session before is written down now, while its end is known.
+    other = settled(before)
+    is_another = other is not None and (known is None or other.id != known.id)
+    accounts: list[Record] = [other.model_copy(update={"at": now})] if other is not None and is_another else []
     if known is None:
         assert campaign is not None
         return [
+            *accounts,
             Campaign(
                 id=campaign.name,
                 at=now,
@@ -101,10 +121,6 @@ def _asked(before: View, campaign: CampaignSettings | None, file: str, session: 
                 reason="started",
             ),
         ]
-    # What another campaign used up in the session before is written down now, while its end is known.
-    other = settled(before)
-    is_another = other is not None and (known is None or other.id != known.id)
-    accounts: list[Record] = [other.model_copy(update={"at": now})] if other is not None and is_another else []
     taken_up = _taken_up(before, known, campaign)
     renewed = taken_up.model_copy(
         update={"at": now, "started_at": now, "caused_by": (session.id,), "file": file or known.file}
@@ -113,7 +129,6 @@ def _asked(before: View, campaign: CampaignSettings | None, file: str, session: 
     is_spent = bool(refusal_to_start(replace(before, runs={}), taken_up, file))
     if known.status is CampaignStatus.STOPPED and not is_spent:
         ask = Request(
-            *accounts,
             id=f"{session.id}-resume",
             at=now,
             caused_by=(session.id,),

@@ -10,7 +10,7 @@ import select
 import signal
 import struct
 from collections.abc import Callable, Collection, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from swarmd.state.errors import OutsideError
@@ -74,10 +74,16 @@ def _read(path: str) -> bytes:
 
 @dataclass(frozen=True, slots=True)
 class Exit:
-    """How a process ended; -1 where nobody could tell."""
+    """How a process ended; -1 where nobody could tell.
+
+    ``high_water_bytes`` is the most it held resident, by the kernel's account at its end: at least what the daemon held
+    when it was spawned. ``oom`` says why the out-of-memory killer is known to have ended it.
+    """
 
     code: int = -1
     signal: int = -1
+    high_water_bytes: int = 0
+    oom: str = ""
 
     def told(self) -> str:
         if self.signal > 0:
@@ -124,12 +130,11 @@ class Process:
         """Reap it and say how it ended; only after ``has_ended``."""
         if self.is_child:
             try:
-                told = os.waitid(os.P_PIDFD, self.pidfd, os.WEXITED | os.WNOHANG)
+                # Not by the pidfd: only this call tells what it used, and until we reap it the number is its own.
+                pid, status, used = os.wait4(self.pid, os.WNOHANG)
             except ChildProcessError:  # somebody else waited for it
                 return _exit_of_adopted(self.pid, self.pidfd)
-            if told is None:
-                return Exit()
-            return Exit(code=told.si_status) if told.si_code == os.CLD_EXITED else Exit(signal=told.si_status)
+            return replace(_exit_of(status), high_water_bytes=used.ru_maxrss * 1024) if pid else Exit()
         return _exit_of_adopted(self.pid, self.pidfd)
 
     def close(self) -> None:
@@ -141,8 +146,10 @@ def _exit_of_adopted(pid: int, pidfd: int) -> Exit:
     status = _status_of_zombie(pid, pidfd)
     if status is None:
         status = _status_kept(pidfd)
-    if status is None:
-        return Exit()
+    return Exit() if status is None else _exit_of(status)
+
+
+def _exit_of(status: int) -> Exit:
     return Exit(signal=os.WTERMSIG(status)) if os.WIFSIGNALED(status) else Exit(code=os.WEXITSTATUS(status))
 
 

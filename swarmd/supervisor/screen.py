@@ -13,6 +13,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from swarmd.agents.pages.analysis import other_findings
 from swarmd.agents.rules.words import said_no, several
 from swarmd.state.records.campaign import Campaign, CampaignStatus
 from swarmd.state.records.incident import Incident, IncidentStatus
@@ -180,7 +181,7 @@ def champions(view: View) -> list[RenderableType]:
 
 
 def findings(view: View) -> list[RenderableType]:
-    said = [each for each in view.findings.values() if each.text]
+    said = other_findings(view)
     return [Text(f"{each.agent}: {each.text}", style="yellow") for each in said[-_LAST:]]
 
 

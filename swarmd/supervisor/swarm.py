@@ -20,8 +20,20 @@ from swarmd.supervisor.chronicle import Chronicle
 from swarmd.supervisor.clock import SteadyClock
 from swarmd.supervisor.logs import log
 from swarmd.supervisor.monitors.desk import MonitorDesk
+from swarmd.supervisor.sensors.clock import ClockWatch
+from swarmd.supervisor.sensors.nvml import GpuWatch, Look
+from swarmd.supervisor.verdict_records import Quiet, no_quiet
 
 _CYCLES_TIMED = 600
+
+
+@dataclass(frozen=True, slots=True)
+class LostTurns:
+    """Cycles the disk did not take, and what it last said: told in the first cycle that can be recorded again."""
+
+    since: Millis
+    count: int
+    why: str
 
 
 @dataclass(slots=True)
@@ -51,10 +63,21 @@ class Swarm:
     tidied_at: Millis = 0
     swept_at: Millis = 0
     is_losing_turns: bool = False
+    lost: LostTurns | None = None
+    lost_turns: int = 0
+    turn_ms: dict[str, float] = field(default_factory=dict)
     asked: list[Request] = field(default_factory=list)
     orphans: dict[int, Millis] = field(default_factory=dict)
+    gpus: GpuWatch = field(default_factory=lambda: GpuWatch(Look))
     moved_at: dict[str, Millis] = field(default_factory=dict)
     took_ms: deque[float] = field(default_factory=lambda: deque(maxlen=_CYCLES_TIMED))
+    quiet: Quiet = field(default_factory=no_quiet)
+    clocks: ClockWatch = field(default_factory=ClockWatch)
+
+    def lose_turn(self, why: str) -> None:
+        before = self.lost
+        since, count = (before.since, before.count) if before is not None else (self.clock.now(), 0)
+        self.lost = LostTurns(since, count + 1, why)
 
     def record(self, records: Sequence[Record]) -> None:
         """Journal first, then the picture: what could not be written has not happened."""

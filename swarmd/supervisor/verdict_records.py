@@ -5,14 +5,14 @@ of the past. Nothing here touches the world; an agent that fails is an incident,
 """
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from swarmd.agents.orchestration_consensus import Verdict
 from swarmd.state.actions import Action, ActionTaken, Refusal
 from swarmd.state.errors import InvariantError
 from swarmd.state.projection import Projection
-from swarmd.state.records.gauge import Cycle, Scores
+from swarmd.state.records.gauge import Cycle, Gauge, Scores
 from swarmd.state.records.incident import Incident, IncidentStatus, Signature
 from swarmd.state.records.record import Record
 from swarmd.state.units import MINUTE, Millis, iso
@@ -166,3 +166,24 @@ def agent_recovered(view: View, agent: str, now: Millis) -> list[Record]:
         for incident in view.open_incidents()
         if incident.signature is Signature.AGENT_FAILED and incident.subject == agent
     ]
+
+
+# -- how long agents take, and what was lost: what the watchdog judges ------------------------------------------------
+
+_TURN_NOISE_MS = 20.0
+
+
+def daemon_gauges(view: View, turn_ms: Mapping[str, float], lost_turns: int, now: Millis) -> list[Record]:
+    """Each agent's turn where it moved enough to matter (doubled or halved, above the noise), and turns lost.
+
+    After the verdict, so that a cycle is decided again from what it was decided from.
+    """
+    lost = Gauge(id="daemon.lost_turns", at=now, value=lost_turns)
+    known = view.gauges.get(lost.id)
+    records: list[Record] = [lost] if lost_turns != (known.value if known is not None else 0) else []
+    for name, took in turn_ms.items():
+        last = view.gauges.get(f"agent.{name}.ms")
+        before = last.value if last is not None else 0.0
+        if max(took, before) >= _TURN_NOISE_MS and not before / 2 <= took <= before * 2:
+            records.append(Gauge(id=f"agent.{name}.ms", at=now, value=round(took, 1)))
+    return records

@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from swarmd.agents.pages.analysis import analysis, other_findings
 from swarmd.agents.pages.markdown import fenced, figure, table
 from swarmd.agents.pages.troubles import incident_rows
 from swarmd.agents.pages.verdicts import Verdict, verdicts
@@ -50,6 +51,7 @@ def handoff(view: View, now: Millis, *, evidence: Sequence[CommandOutput]) -> st
         _asked(campaign),
         _ran(view, now),
         _verdicts(found),
+        analysis(view),
         _champions(view),
         _incidents(view, now),
         _next_steps(view, campaign, now),
@@ -171,7 +173,7 @@ def _incidents(view: View, now: Millis) -> str:
     rows = incident_rows(view, now, latest=_INCIDENTS_SHOWN)
     signatures = Counter(incident.signature.value for incident in view.incidents.values())
     by_kind = ", ".join(f"{count} {name.replace('_', ' ')}" for name, count in signatures.most_common())
-    told = "\n".join(f"- {finding.agent}: {finding.text}" for finding in view.findings.values() if finding.text)
+    told = "\n".join(f"- {finding.agent}: {finding.text}" for finding in other_findings(view))
     parts = ["## Incidents", *([f"{by_kind}.", rows] if rows else ["None."])]
     if told:
         parts += ["Also worth knowing:", told]

@@ -25,6 +25,8 @@ def result_grace(view: View) -> Millis:
 
 def newest_run(view: View, job: Job) -> RunEnded | None:
     """The run of the job's current attempt, if it has ended."""
+    if job.attempt == 0:
+        return None
     run = view.runs.get(run_id(job.id, job.attempt))
     return run if isinstance(run, RunEnded) else None
 
@@ -54,6 +56,10 @@ def awaits_result(view: View, run: RunEnded, now: Millis) -> bool:
 
 def asked_to_stop(view: View) -> frozenset[str]:
     """Runs that were told to stop for no fault of their own: a stop without an incident about the run."""
+    return view.once("asked_to_stop", lambda: _asked_to_stop(view))
+
+
+def _asked_to_stop(view: View) -> frozenset[str]:
     blamed = {incident.subject for incident in view.incidents.values() if incident.signature in HANGS}
     stopped = {taken.action.run for taken in view.actions.values() if isinstance(taken.action, StopRun)}
     return frozenset(stopped - blamed)

@@ -48,7 +48,7 @@ def _rests(view: View, job: Job, run: RunEnded, now: Millis) -> bool:
         return True
     if not has_yielded(run) and not is_loss(view, run, now):
         return False
-    asked = view.once("asked_to_stop", lambda: asked_to_stop(view))
+    asked = asked_to_stop(view)
     if run.id in asked:
         return False
     policy = view.policy

@@ -75,6 +75,7 @@ class RunAlive(RunRecord):
 class RunEnded(RunRecord):
     """Gone. ``exit_code`` and ``signal`` are -1 where nobody could tell (an adopted process on an older kernel).
 
+    ``high_water_bytes`` is the most memory it held resident, 0 where nobody could tell (it was adopted).
     ``was_launched`` is False where no process ever came of the order: that says nothing about the job.
     """
 
@@ -84,6 +85,7 @@ class RunEnded(RunRecord):
     signal: int = -1
     reason: str
     was_launched: bool = True
+    high_water_bytes: int = 0
 
 
 Run = Annotated[RunOrdered | RunAlive | RunEnded, Field(discriminator="status")]

@@ -10,13 +10,14 @@ import select
 import signal
 import sys
 from collections.abc import Callable, Collection
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from swarmd.state.beats import BeatsPage
 from swarmd.state.errors import OutsideError
 from swarmd.state.records.run import RunAlive, RunOrdered
 from swarmd.state.store.files import Home, is_locked, lock_file, lock_holder, write_whole
 from swarmd.state.work_order import BEATS_VARIABLE, LOCK_FD_VARIABLE, WorkOrder
+from swarmd.supervisor.backends.groups import LaneGroups
 from swarmd.supervisor.processes import (
     Exit,
     Process,
@@ -26,6 +27,7 @@ from swarmd.supervisor.processes import (
     processes_with,
     read_stat,
 )
+from swarmd.supervisor.sensors.memory import KernelLog, OomWatch
 
 RUN_VARIABLE = "SWARMD_RUN"
 # What a lane runs, the path of its order last. Any program will do that keeps the lock it is born with.
@@ -52,9 +54,14 @@ class LocalBackend:
     unwatch: Callable[[int], None]
     notify_socket: str = ""
     program: tuple[str, ...] = ENGINE_LANE
+    groups: LaneGroups = field(default_factory=LaneGroups)
     _processes: dict[str, Process] = field(default_factory=dict)
+    oom: OomWatch = field(init=False)
     _bereft: set[str] = field(default_factory=set)
     _looker: select.poll = field(default_factory=select.poll)
+
+    def __post_init__(self) -> None:
+        self.oom = OomWatch(self.groups, kernel_log=KernelLog.opened())
 
     def launch(self, run: RunOrdered, order: WorkOrder) -> Identity:
         """Start the run's process. Raises OutsideError when the lock is held or the process cannot be made."""
@@ -63,12 +70,15 @@ class LocalBackend:
         locked = lock_file(lock, {"run": run.id, "token": run.attempt})
         if locked is None:
             raise OutsideError(f"{lock} is held: a process of run {run.id} lives already, so none was started")
+        self.groups.make(run.id)
         try:
             pid = self._spawn(run, order, locked)
         except OSError as error:
+            self.groups.remove(run.id)
             raise OutsideError(f"run {run.id} could not be started: {error.strerror}") from error
         finally:
             os.close(locked)  # ours; the child's copy keeps the lock
+        self.groups.join(run.id, pid)
         return self._held(run, pid)
 
     def _write_order(self, run: RunOrdered, order: WorkOrder) -> None:
@@ -173,6 +183,7 @@ class LocalBackend:
             if process is None:
                 return None
             self._keep(run.id, process)
+            self.groups.adopt(run.id, run.pid)
         return self._processes[run.id]
 
     def bury(self, run: RunOrdered | RunAlive) -> Exit:
@@ -187,8 +198,12 @@ class LocalBackend:
                 # Not reaped yet, so the group's number is still ours. An adopted run's group number may be a stranger's
                 # by now: what it left is found by its environment below.
                 process.kill_group()
+            self.groups.settle(run.id)
             exited = process.collect()
             self._let_go(process)
+            if exited.signal == signal.SIGKILL and not getattr(run, "killed_at", 0):
+                exited = replace(exited, oom=self.oom.told_of(run.id, process.pid))
+        self.groups.remove(run.id)
         self._bereft.add(self._mark(run.id))
         return exited
 

@@ -41,8 +41,8 @@ from swarmd.state.records.run import RunAlive, RunEnded, RunOrdered, RunStatus, 
 from swarmd.state.records.step import Step
 from swarmd.state.units import Millis
 from swarmd.state.view import View
-from swarmd.supervisor.effects.ledger import ledger_entry
 from swarmd.supervisor.effects.failures import judged, seen
+from swarmd.supervisor.effects.ledger import ledger_entry
 
 Known = TypeVar("Known")
 R = TypeVar("R", bound=Record)

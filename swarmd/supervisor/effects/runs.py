@@ -43,7 +43,9 @@ def work_order(view: View, run: RunOrdered, *, home: Path, session: str, threads
         mode=job.mode,
         home=str(home),
         session=session,
-        threads=threads,
+        threads=max(1, round(threads * run.scale)),
+        engine=run.engine,
+        scale=run.scale,
         campaign=campaign.settings,
     )
 

@@ -1,5 +1,7 @@
 """How the machine fares: processors, memory, pressure, disk, devices. Recorded when it moved enough to matter."""
 
+import contextlib
+import os
 from pathlib import Path
 
 import psutil
@@ -15,6 +17,8 @@ from swarmd.state.view import View
 _FRACTION_STEP = 0.10
 _SIZE_STEP = 0.10
 _RENEW_EVERY: Millis = MINUTE
+# Walking some ten thousand files takes tens of milliseconds of a cycle: seldom, and only where a budget asks.
+_SIZED_EVERY: Millis = 5 * MINUTE
 
 
 def observe_host(view: View, home: Home, *, now: Millis) -> list[Record]:
@@ -33,6 +37,10 @@ def observe_host(view: View, home: Home, *, now: Millis) -> list[Record]:
     counted = view.gauges.get("host.gpu_count")
     if counted is None or (view.session is not None and counted.at < view.session.at):  # once a session
         readings["host.gpu_count"] = float(_gpu_count())
+    sized = view.gauges.get("home.bytes")
+    is_limited = view.campaign is not None and view.campaign.settings.limits.budget.disk is not None
+    if is_limited and (sized is None or now - sized.at >= _SIZED_EVERY):
+        readings["home.bytes"] = float(_bytes_of(home))
     return [
         Gauge(id=name, at=now, value=round(value, 4))
         for name, value in readings.items()
@@ -43,6 +51,19 @@ def observe_host(view: View, home: Home, *, now: Millis) -> list[Record]:
 def _places(home: Home) -> set[Path]:
     """The parts of a home may lie on disks of their own; the fullest one counts."""
     return {home.root, home.state, home.logs, home.results}
+
+
+def _bytes_of(home: Home) -> int:
+    """What the home holds on its disks, in blocks as ``du`` counts them; what vanishes meanwhile counts nothing."""
+    total = 0
+    places = _places(home)
+    # A part that lies inside the home is walked with it.
+    for place in (each for each in places if not any(other in each.parents for other in places)):
+        for folder, _, names in os.walk(place):
+            for name in names:
+                with contextlib.suppress(OSError):
+                    total += os.lstat(f"{folder}/{name}").st_blocks * 512
+    return total
 
 
 def _is_news(last: Gauge | None, name: str, value: float, now: Millis) -> bool:

@@ -174,7 +174,8 @@ def _judged(run: RunOrdered | RunAlive, exited: Exit, outbox: Path, now: Millis)
     meaning = f" ({_MEANING[ExitCode(exited.code)]})" if exited.code in set(ExitCode) else ""
     # A run that gave up said why first, in its outbox: that sentence is what a person needs.
     word = last_word(outbox, run.attempt) if status is RunStatus.FAILED else ""
-    return ended(run, now, exited, status, exited.told() + meaning + (f": {word}" if word else ""))
+    told = "".join(f": {each}" for each in (word, exited.oom) if each)
+    return ended(run, now, exited, status, exited.told() + meaning + told)
 
 
 def ended(
@@ -198,6 +199,7 @@ def ended(
             "ended_at": now,
             "exit_code": exited.code,
             "signal": exited.signal,
+            "high_water_bytes": exited.high_water_bytes,
             "reason": reason,
             "was_launched": was_launched,
         }

@@ -14,6 +14,20 @@ from swarmd.state.store.raw import Damage
 from swarmd.state.units import Millis
 from swarmd.state.view import View
 
+# The disk under the journal, as a source: its note says what could not be written.
+DISK = "disk/journal"
+
+
+def observe_disk(view: View, lost: tuple[str, Millis] | None, *, now: Millis) -> list[Record]:
+    """``lost`` says what could not be recorded, and since when; without it the disk takes everything again."""
+    if lost is None:
+        return _moved(view, DISK, SourceStatus.FRESH, "the journal is written again", now)
+    known = view.sources.get(DISK)
+    if known is not None and known.status is SourceStatus.DAMAGED:
+        return []
+    note, since = lost
+    return [Source(id=DISK, at=now, status=SourceStatus.DAMAGED, since=since, note=note)]
+
 
 def observe_published(view: View, home: Home, names: tuple[str, ...], *, now: Millis) -> list[Record]:
     """``names`` are the files the last cycle published, relative to ``state/``."""
