@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from faults.shim import built
 from faults.swarm import SYMBOL, Swarm, campaign_text, leftovers, outcome, wait
 
 from swarmd.engine.market.formats import write_bars
@@ -35,6 +36,14 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory, bars: Path) -> dict[st
     return found
 
 
+@pytest.fixture(scope="session")
+def shim(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    made = built(tmp_path_factory.mktemp("shim"))
+    if made is None:
+        pytest.skip("no C compiler: the shim that steps clocks and dies at a chosen write cannot be built")
+    return made
+
+
 @pytest.fixture
 def swarm_of(tmp_path: Path) -> Iterator[Callable[..., Swarm]]:
     """Makes homes; at the end of the test none of their processes may be left, and every incident must be told."""
@@ -47,7 +56,7 @@ def swarm_of(tmp_path: Path) -> Iterator[Callable[..., Swarm]]:
     yield make
     try:
         for swarm in made:
-            assert wait("all processes to end", lambda s=swarm: not leftovers(s.folder), 10)  # type: ignore[misc]
+            assert wait("all processes to end", lambda s=swarm: not leftovers(s.folder), 30)  # type: ignore[misc]
             _everything_is_explained(swarm)
     finally:
         for swarm in made:

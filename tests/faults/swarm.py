@@ -18,7 +18,7 @@ Row = dict[str, Any]
 
 HERE = Path(__file__).resolve().parent
 SWARMD = (sys.executable, "-P", "-m", "swarmd")
-WITHIN_S = 90.0
+WITHIN_S = 180.0
 SYMBOL, MODE = "EDGE", "aggressive"
 
 _CAMPAIGN = """\
@@ -160,6 +160,12 @@ def state_of(pid: int) -> str:
     except OSError:
         return ""
     return "" if state in "ZX" else state
+
+
+def zombies_of(parent: int) -> list[int]:
+    """Its children that have ended and that it has not waited for."""
+    children = [int(pid) for pid in Path(f"/proc/{parent}/task/{parent}/children").read_text().split()]
+    return [pid for pid in children if not state_of(pid)]
 
 
 def leftovers(folder: Path) -> list[int]:

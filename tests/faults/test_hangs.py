@@ -6,9 +6,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from faults.swarm import Swarm, campaign_text, state_of, wait
+from faults.swarm import Row, Swarm, campaign_text, state_of, wait, zombies_of
 
-pytestmark = pytest.mark.xdist_group("daemon")
+pytestmark = [pytest.mark.xdist_group("daemon"), pytest.mark.timeout(900)]
 
 # Without a heart that beats on, the run would be named silent first.
 LIMITS = {"silent_after": 5_500, "stuck_after": 6_500, "term_grace": 2_000}
@@ -49,6 +49,42 @@ def test_a_run_whose_heart_beats_while_its_work_stands_still_is_looked_into_and_
         assert swarm.run_of(f"{symbol}.aggressive.refine-a1")["signal"] == signal.SIGKILL
 
 
+def test_whatever_a_run_stands_in_it_is_named_looked_into_and_replaced(
+    swarm_of: Callable[..., Swarm], bars: Path, tmp_path: Path
+) -> None:
+    """On a pipe, on a lock of a file, on a lock of its own, without a pulse, and in C with the interpreter held."""
+    ways = {
+        "fifo": ("stuck_without_cpu", "_wait_for_a_writer"),
+        "flock": ("stuck_without_cpu", "_wait_for_own_lock"),
+        "deadlock": ("stuck_without_cpu", "_acquire_twice"),
+        "mute": ("silent", "_obey"),
+        "regex": ("silent", "_match_for_ever"),
+    }
+    own = tmp_path / "own"
+    own.mkdir()
+    for way in ways:
+        (own / f"{way.upper()}.parquet").symlink_to(bars / "EDGE.parquet")
+    swarm = swarm_of(campaign_text(own, *(way.upper() for way in ways), lanes=len(ways)))
+    for way in ways:
+        swarm.order(f"{way.upper()}.aggressive.prescreen-a1@3.{way}")
+        swarm.order(f"{way.upper()}.aggressive.prescreen-a2@3.wait")
+    swarm.start(limits=LIMITS)
+    pids = {way: swarm.reached(f"{way.upper()}.aggressive.prescreen-a1@3.{way}")[0] for way in ways}
+    for way, (signature, frame) in ways.items():
+        run = f"faults.{way.upper()}.aggressive.prescreen-a1"
+
+        def incident(signature: str = signature, run: str = run) -> Row | None:
+            return next((row for row in swarm.incidents(signature).values() if row["subject"] == run), None)
+
+        told = wait(f"{signature} about {run}", incident)
+        wait("the end of the lane", lambda pid=pids[way]: not state_of(pid))  # type: ignore[misc]
+        assert f"{frame} (" in (swarm.home.root / told["evidence"][0]).read_text(), "the stack names the place"
+        swarm.reached(f"{way.upper()}.aggressive.prescreen-a2@3.wait")
+    assert len(swarm.records("incident")) == len(ways), "each was told once"
+    assert swarm.run("stop", "--now").returncode == 0
+    assert swarm.finish() == 0
+
+
 def test_what_a_killed_run_has_started_is_gone_and_a_neighbour_of_the_same_name_is_not_touched(
     swarm_of: Callable[..., Swarm], bars: Path
 ) -> None:
@@ -63,6 +99,8 @@ def test_what_a_killed_run_has_started_is_gone_and_a_neighbour_of_the_same_name_
 
     os.kill(ours_lane, signal.SIGKILL)
     wait("the end of every child", lambda: not any(state_of(pid) for pid in children))
+    assert ours.daemon is not None
+    wait("no zombie to be left", lambda: not zombies_of(ours.daemon.pid))  # type: ignore[union-attr]
     wait("a successor", lambda: ours.run_of("prescreen-a2"))
     assert ours.incident("crash")["subject"].endswith("prescreen-a1")
 

@@ -1,5 +1,6 @@
 """What the work stands on is changed underfoot: the bars, and the results so far."""
 
+import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -15,13 +16,17 @@ def test_other_bars_and_lost_results_are_named_and_never_turned_into_another_ans
 ) -> None:
     own = tmp_path / "bars"
     shutil.copytree(bars, own)
-    swarm = swarm_of(campaign_text(own, SYMBOL, "NOISE", lanes=2))
-    orders = [swarm.order(f"{symbol}.aggressive.prescreen-a1@20.wait") for symbol in (SYMBOL, "NOISE")]
+    shutil.copy(own / f"{SYMBOL}.parquet", own / "CUT.parquet")
+    swarm = swarm_of(campaign_text(own, SYMBOL, "NOISE", "CUT", lanes=3))
+    orders = [swarm.order(f"{symbol}.aggressive.prescreen-a1@20.wait") for symbol in (SYMBOL, "NOISE", "CUT")]
     swarm.start()
     for order in orders:
         swarm.reached(order.name)
     shutil.copy(own / "NOISE.parquet", own / f"{SYMBOL}.parquet")
     shutil.rmtree(swarm.home.results / "faults" / "NOISE")
+    os.truncate(own / "CUT.parquet", (own / "CUT.parquet").stat().st_size // 2)
+    # The question edited: nobody reads it again, and starting it under the same name is refused (below).
+    swarm.campaign.write_text(swarm.campaign.read_text().replace("trials: 12", "trials: 13"))
     for order in orders:
         order.unlink()
     assert swarm.finish() in (0, 1)
@@ -29,8 +34,7 @@ def test_other_bars_and_lost_results_are_named_and_never_turned_into_another_ans
     jobs = swarm.records("job")
     refined = jobs[f"faults.{SYMBOL}.aggressive.refine"]
     assert refined["status"] == "failed"
-    incident = swarm.incident("bad_data")
-    assert incident["subject"] == f"faults.{SYMBOL}.aggressive.refine-a1"
+    assert f"faults.{SYMBOL}.aggressive.refine-a1" in [row["subject"] for row in swarm.incidents("bad_data").values()]
     said = (swarm.home.outbox / f"faults.{SYMBOL}.aggressive.refine-a1" / "events.jsonl").read_text()
     assert "the file was changed since" in said
     assert not (swarm.home.results / "faults" / SYMBOL / "aggressive" / "all_trials.json").exists()
@@ -41,7 +45,14 @@ def test_other_bars_and_lost_results_are_named_and_never_turned_into_another_ans
     said = (swarm.home.outbox / "faults.NOISE.aggressive.refine-a1" / "events.jsonl").read_text()
     assert "run the phase preflight first" in said
 
-    for symbol in (SYMBOL, "NOISE"):
+    assert jobs["faults.CUT.aggressive.refine"]["status"] == "failed"
+    cut = [row for row in swarm.incidents("bad_data").values() if row["subject"].startswith("faults.CUT.")]
+    assert len(cut) == 1, "a file that is cut short is bad data, and is not tried twice"
+    again = swarm.run("start", str(swarm.campaign), "--checked", "--no-monitors", "--no-screen", "--until-done")
+    assert again.returncode == 2
+    assert "was started with other settings" in again.stderr
+
+    for symbol in (SYMBOL, "NOISE", "CUT"):
         assert [jobs[f"faults.{symbol}.aggressive.{phase}"]["status"] for phase in ("screen", "crown")] == [
             "skipped"
         ] * 2
