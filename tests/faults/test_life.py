@@ -69,6 +69,9 @@ def test_paused_drained_and_started_again_it_ends_as_if_nothing_had_been(
     assert swarm.records("job")[refined]["attempt"] == 2
     trials = "results/faults/EDGE/aggressive/all_trials.json"
     assert outcome(swarm)[trials] == undisturbed[trials]
+    # The clock was set back by a day meanwhile: the lock was written tomorrow. A stop is for this daemon all the same.
+    tomorrow = swarm.home.daemon_lock.stat().st_mtime + 86_400
+    os.utime(swarm.home.daemon_lock, (tomorrow, tomorrow))
     assert swarm.run("stop", "--now").returncode == 0
     assert swarm.finish() == 0
     assert {row["status"] for row in swarm.records("incident").values()} <= {"closed"}
@@ -81,8 +84,24 @@ def _the_screens_come_back(swarm: Swarm) -> None:
 
     wait("the screens", lambda: windows() == set(MONITORS))
     wait("their first look", lambda: len(swarm.records("source")) > 4 or "monitor/gpu" in swarm.records("source"))
-    subprocess.run(["tmux", "-L", socket_name(swarm.home), "kill-server"], check=True)
+    tmux = ["tmux", "-L", socket_name(swarm.home)]
+    subprocess.run([*tmux, "kill-server"], check=True)
     assert swarm.closed("monitor_lost")["remedy"]
+    assert windows() == set(MONITORS)
+
+    # Who looked at them dies, and takes nothing along; one window dies, and it alone is made anew.
+    looking, terminal = os.openpty()
+    with subprocess.Popen([*tmux, "attach", "-t", "=swarmd"], stdin=terminal, stdout=terminal, stderr=terminal) as who:
+        wait("a client", lambda: subprocess.check_output([*tmux, "list-clients"]))
+        who.kill()
+    for end in (looking, terminal):
+        os.close(end)
+    known = set(swarm.incidents("monitor_lost"))
+    subprocess.run([*tmux, "kill-window", "-t", "=swarmd:cpu"], check=True)
+    wait("the window's incident", lambda: set(swarm.incidents("monitor_lost")) - known)
+    (told,) = set(swarm.incidents("monitor_lost")) - known
+    assert swarm.incidents("monitor_lost")[told]["subject"] == "monitor/cpu"
+    wait("it to be closed", lambda: swarm.incidents("monitor_lost")[told]["status"] == "closed")
     assert windows() == set(MONITORS)
 
 
