@@ -1,3 +1,4 @@
+#!/usr/bin/env python3
 """The faults that `scripts/chaos` injects: one function each, from the world as it is to what was done to it.
 
 A function gives back what was done and what must be told of it, or None where there is nothing to do it to just now

@@ -1,3 +1,4 @@
+#!/usr/bin/env python3
 """A home under chaos: driven by commands and signals, read through its journal, compared by its files.
 
 For ``scripts/chaos`` and its faults. Reads the journal directly (a command a look would load the machine that is being

@@ -1,3 +1,4 @@
+#!/usr/bin/env python3
 """Faults against incidents: what each injected fault should have been told as, and what nobody injected.
 
 Pure: rows of the journal in, verdicts out. ``scripts/chaos`` prints them.

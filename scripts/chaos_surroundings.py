@@ -1,3 +1,4 @@
+#!/usr/bin/env python3
 """Faults of what a swarm stands on: its files, its screens, the machine. Functions as in ``chaos_faults``."""
 
 import contextlib

@@ -1,3 +1,4 @@
+#!/usr/bin/env python3
 """What a fault of `scripts/chaos` works on: the disturbed swarm, chance, and what it has done so far."""
 
 import random

@@ -30,6 +30,7 @@ class Book:
     took_ms: Sequence[float] = ()
     lines: list[Line] = field(default_factory=list)
     quiet: Quiet = field(default_factory=no_quiet)
+    turn_ms: dict[str, float] = field(default_factory=dict)
 
     @property
     def journal(self) -> "Book":

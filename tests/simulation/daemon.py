@@ -72,6 +72,7 @@ class Shell:
     number: int
     projection: Any
     took_ms: deque[float] = field(default_factory=lambda: deque([1.0], maxlen=600))
+    turn_ms: dict[str, float] = field(default_factory=dict)
 
     def record(self, records: Any) -> None:
         if not records:
