@@ -19,7 +19,7 @@ from swarmd.state.records.run import RunAlive, RunEnded, RunOrdered, RunStatus
 from swarmd.state.records.session import Session, SessionStatus
 from swarmd.state.records.source import Source, SourceStatus
 from swarmd.state.records.step import StepStatus
-from swarmd.state.units import DAY, Millis
+from swarmd.state.units import DAY, HOUR, Millis
 from swarmd.state.view import View
 
 NAME = "session_state_manager"
@@ -115,8 +115,10 @@ def _lost_session(view: View, now: Millis) -> list[Action]:
     session = view.session
     if session is None:
         return []
-    # Found lost by this very session: what an earlier one found was told then, and its incident may be forgotten.
-    found = [s for s in view.sessions.values() if s.status is SessionStatus.LOST and s.at >= session.at]
+    # Found lost by this very session, or lately by one that was killed before it could tell of it. Of older ones the
+    # incident may be forgotten, and would be told anew.
+    since = min(session.at, now - HOUR)
+    found = [s for s in view.sessions.values() if s.status is SessionStatus.LOST and s.at >= since]
     untold = [lost for lost in found if incident_id(lost.id, Signature.DAEMON_LOST) not in view.incidents]
     if not untold and not any(known.signature is Signature.DAEMON_LOST for known in view.open_incidents()):
         return []

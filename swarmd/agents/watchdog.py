@@ -123,7 +123,9 @@ def _well_again(view: View, quiet: dict[str, str], stale: dict[str, str], now: M
             caused_by=(incident.id,),
         )
         for incident in view.open_incidents()
-        if incident.agent == NAME and not _still_holds(view, incident, quiet, stale)
+        if incident.agent == NAME
+        and incident.signature in (Signature.AGENT_SILENT, Signature.STALE_SOURCE)
+        and not _still_holds(view, incident, quiet, stale)
     ]
 
 

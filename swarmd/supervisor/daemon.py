@@ -215,7 +215,8 @@ async def _rest(
         now = swarm.clock.now()
         slept = overslept(looked_at, now, every=every)
         late, looked_at = late + slept, now
-        if slept or glances.look(view.live_runs(), states, swarm.backend.adopted(), now):
+        # Looked at after a sleep too: what moved meanwhile must not pass for having stood still.
+        if glances.look(view.live_runs(), states, swarm.backend.adopted(), now) or slept:
             break
         if glances.has_moved:
             until = min(until, began + every)

@@ -161,7 +161,19 @@ def test_low_use_beside_a_queue_is_said_and_stands_until_there_is_enough() -> No
 
 
 def test_a_loss_that_an_earlier_session_was_told_of_is_not_told_again() -> None:
-    assert wishes(sessions=[LOST, a_session(at=55_000)]) == []
+    told = an_incident("bt-old", "daemon_lost", status="closed", agent="session_state_manager")
+    assert wishes(sessions=[LOST, a_session(at=55_000)], incidents=[told]) == []
+    # After an hour the incident itself may be forgotten.
+    later = 55_000 + 3_600_001
+    assert wishes(now=later, sessions=[LOST, a_session(at=55_001)]) == []
+
+
+def test_a_loss_that_a_session_found_and_died_before_telling_is_told_by_the_next() -> None:
+    second = a_session(id="bt-second", status="lost", at=55_000)
+    found = wishes(sessions=[LOST, second, a_session(at=55_000)])
+    assert [wish.incident for wish in found if isinstance(wish, OpenIncident)] == [
+        "bt-old/daemon_lost", "bt-second/daemon_lost",
+    ]  # fmt: skip
 
 
 def test_an_incident_about_a_loss_is_closed_though_the_session_that_opened_it_was_lost_too() -> None:

@@ -229,8 +229,10 @@ def _beat(
         ready_at, ready_excused = now if is_ready else 0, 0
     else:
         has_advanced = progress != last.progress or is_ready != last.is_ready
-        # Its progress may have moved seconds before this look, and stood still since.
-        advanced_at = max(last.progress_at, min(moved_at, now)) if has_advanced else last.progress_at
+        # Its progress may have moved seconds before this look, and stood still since. Where no glance saw it move, it
+        # counts as of this look: an older instant would condemn a run that has just advanced.
+        seen_at = moved_at if last.progress_at < moved_at <= now else now
+        advanced_at = seen_at if has_advanced else last.progress_at
         # While we slept somebody may have stopped it and us together: that time is not held against it.
         state_since = min(now, last.state_since + late) if stat.state == last.process_state else now
         overslept = last.overslept + late

@@ -100,7 +100,7 @@ def test_a_detached_daemon_lives_is_asked_and_leaves_with_a_handoff(swarm: Swarm
     seen = swarm.json("status")
     assert seen["daemon"] == {"alive": True, "pid": pid}
     assert seen["campaign"] == {"name": "try", "status": "active"}
-    assert [lane["id"] for lane in seen["lanes"]] == ["cpu0"]
+    assert [lane["id"] for lane in seen["lanes"]] == ["cpu0", "fill0"]
     assert swarm.json("pause")["status"] == "paused"
     assert swarm.json("status")["campaign"]["status"] == "paused"
     assert swarm.json("resume")["status"] == "active"

@@ -206,7 +206,7 @@ def test_progress_seen_to_move_between_two_looks_counts_from_when_it_moved(
     run, last = running(sleeper), the_beat_of_an_hour_later()
     view = a_view(runs=[run], beats=[last], policy=a_policy(run_timeout=2 * HOURS_LATER))
     look = HOURS_LATER + 3_000
-    for moved_at, expected in ((look - 2_000, look - 2_000), (0, HOURS_LATER), (look + 9_000, look)):
+    for moved_at, expected in ((look - 2_000, look - 2_000), (0, look), (look + 9_000, look)):
         [beat] = sight.look(view, now=look, moved_at={run.id: moved_at})
         assert isinstance(beat, Beat)
         assert beat.progress_at == expected
