@@ -8,7 +8,7 @@ screen is an end like any other, not an incident.
 from collections import Counter
 from typing import assert_never
 
-from swarmd.agents.rules.budget import is_out_of_budget
+from swarmd.agents.rules.budget import is_still_out_of_budget
 from swarmd.agents.rules.page_state import PageState, page_state
 from swarmd.agents.rules.plan import plan_size, planned_jobs
 from swarmd.agents.rules.pulse import is_unkillable
@@ -233,7 +233,7 @@ def _steer(view: View, request: Request) -> tuple[CampaignStatus | None, str]:
                 f"paused: {several(running, 'open run')} to finish, {several(queued - running, 'further job')} to wait"
             )
             return CampaignStatus.PAUSED, text
-        case Verb.RESUME, CampaignStatus.STOPPED if is_out_of_budget(campaign):
+        case Verb.RESUME, CampaignStatus.STOPPED if is_still_out_of_budget(view, campaign):
             return None, (
                 f"not resumed: {campaign.reason}; raise limits.budget in {campaign.file} and give it to `swarmd start`"
             )

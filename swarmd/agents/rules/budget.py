@@ -149,6 +149,13 @@ def is_out_of_budget(campaign: Campaign | None) -> bool:
     )
 
 
+def is_still_out_of_budget(view: View, campaign: Campaign) -> bool:
+    """Whether it was stopped for its budget and that has not been raised since: taken up, it would stop again."""
+    if not is_out_of_budget(campaign):
+        return False
+    return any(use.share >= 1.0 for use in uses(view, campaign, campaign.at))
+
+
 def what_is_left(view: View, campaign: Campaign) -> int:
     """How many of its jobs are still to do."""
     return sum(1 for job in view.jobs.values() if job.campaign == campaign.id and job.status is JobStatus.QUEUED)
