@@ -1,10 +1,12 @@
 """Gives free lanes work: the best ready job of an asset the batch has room for, one run a lane a cycle.
 
 Bounded for the whole fleet: when too many runs were lost in the window nothing is started until the count falls, and
-that is said once. What a job waits for stands in its record; no timer lives here.
+that is said once; so is a job that would not fit into memory beside the running ones, by what runs of its phase took.
+What a job waits for stands in its record; no timer lives here.
 """
 
 from swarmd.agents.rules.losses import losses_since
+from swarmd.agents.rules.memory_need import room
 from swarmd.agents.rules.ranking import ranked
 from swarmd.agents.rules.readiness import assets_in_flight, ready_jobs
 from swarmd.agents.rules.remedies import prescribed
@@ -16,7 +18,7 @@ from swarmd.state.units import Millis
 from swarmd.state.view import View
 
 NAME = "auto_scheduler"
-_STORM = "storm"
+_STORM, _MEMORY = "storm", "memory"
 
 
 def decide(view: View, now: Millis) -> list[Action]:
@@ -37,12 +39,28 @@ def decide(view: View, now: Millis) -> list[Action]:
 
 def _starts(view: View, now: Millis) -> list[Action]:
     free = view.free_lanes()
-    if not free:
-        return []
-    ready = ready_jobs(view, now)
-    chosen = _within_batch(view, ranked(view, ready))
+    ready = ready_jobs(view, now) if free else []
+    if not ready:
+        return _said_of_memory(view, "")
+    space = room(view)
+    chosen: list[Job] = []
+    for job in _within_batch(view, ranked(view, ready)):
+        if len(chosen) == len(free):
+            break
+        if space.take(job):
+            chosen.append(job)
     pairs = enumerate(zip(free, chosen, strict=False), start=1)
-    return [_start(view, job, lane, rank, len(ready), now) for rank, (lane, job) in pairs]
+    starts = [_start(view, job, lane, rank, len(ready), now) for rank, (lane, job) in pairs]
+    return [*_said_of_memory(view, space.refused), *starts]
+
+
+def _said_of_memory(view: View, refused: str) -> list[Action]:
+    """What waits because it would not fit: said once, and taken back when nothing does; its figures may move."""
+    finding = view.findings.get(f"{NAME}/{_MEMORY}")
+    is_said = finding is not None and finding.text != ""
+    if is_said == bool(refused):
+        return []
+    return [Say(topic=_MEMORY, reason=refused, caused_by=("host.mem_available_bytes",))]
 
 
 def _within_batch(view: View, jobs: list[Job]) -> list[Job]:
