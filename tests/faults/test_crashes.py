@@ -49,6 +49,11 @@ def test_a_job_that_dies_in_different_ways_is_done_in_the_end_and_one_that_alway
     assert {row["status"] for row in swarm.records("incident").values()} == {"closed"}
 
 
+def memory_group_of_this_process() -> Path:
+    lines = (line.split(":", 2) for line in Path("/proc/self/cgroup").read_text().splitlines())
+    return CGROUPS / next(path for _, controllers, path in lines if controllers == "memory").lstrip("/")
+
+
 def test_a_run_that_the_kernel_kills_for_memory_is_told_as_that(swarm_of: Callable[..., Swarm], bars: Path) -> None:
     group = CGROUPS / f"swarmd-test-{os.getpid()}"
     try:
@@ -60,10 +65,13 @@ def test_a_run_that_the_kernel_kills_for_memory_is_told_as_that(swarm_of: Callab
         (group / "memory.limit_in_bytes").write_text(str(1500 << 20))
         order = swarm.order("prescreen-a1@3.hog")
         held = swarm.order("prescreen-a2@3.wait")
-        swarm.start()
-        assert swarm.daemon is not None
-        # As in a container: daemon and lanes under one limit.
-        (group / "cgroup.procs").write_text(str(swarm.daemon.pid))
+        # As in a container: the daemon is born under the limit, and so is everything it starts.
+        before = memory_group_of_this_process()
+        (group / "cgroup.procs").write_text(str(os.getpid()))
+        try:
+            swarm.start()
+        finally:
+            (before / "cgroup.procs").write_text(str(os.getpid()))
         swarm.reached(order.name)
         swarm.reached(held.name)
         killed = swarm.run_of("prescreen-a1")
@@ -75,4 +83,6 @@ def test_a_run_that_the_kernel_kills_for_memory_is_told_as_that(swarm_of: Callab
     finally:
         swarm.clear()
         wait("the group to be empty", lambda: not (group / "cgroup.procs").read_text())
+        for inner in sorted(group.rglob("*/"), reverse=True):
+            inner.rmdir()
         group.rmdir()
