@@ -68,8 +68,8 @@ def worked_after(view: View, instant: Millis) -> str:
     for run in view.live_runs():
         if run.ordered_at >= instant and has_worked_since(view, run, instant):
             return run.id
-    for ended in view.runs.values():
-        if isinstance(ended, RunEnded) and ended.ordered_at >= instant and ended.id in view.results:
+    for ended in view.ended_runs:
+        if ended.ordered_at >= instant and ended.id in view.results:
             return ended.id
     return ""
 

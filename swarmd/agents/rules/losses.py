@@ -85,7 +85,7 @@ def losses_of(view: View, job: Job, asked: frozenset[str], now: Millis) -> list[
 
 def losses_since(view: View, since: Millis, now: Millis) -> list[RunEnded]:
     """Losses of the whole fleet that ended after ``since``; orders that nothing came of are part of a storm as well."""
-    late = [run for run in view.runs.values() if isinstance(run, RunEnded) and run.ended_at > since]
+    late = [run for run in view.ended_runs if run.ended_at > since]
     asked = asked_to_stop(view) if late else frozenset()
     return [run for run in late if not run.was_launched or _counts(view, run, asked, now)]
 
@@ -95,7 +95,7 @@ def recent_ends(view: View, since: Millis) -> list[RunEnded]:
 
     Left out is what ended because somebody asked, or while nobody looked; in are orders that nothing came of.
     """
-    late = [run for run in view.runs.values() if isinstance(run, RunEnded) and run.ended_at > since]
+    late = [run for run in view.ended_runs if run.ended_at > since]
     asked = asked_to_stop(view) if late else frozenset()
     told = [run for run in late if run.id not in asked and not has_yielded(run) and not vanished_with_daemon(view, run)]
     return sorted(told, key=lambda run: (run.ended_at, run.id))
