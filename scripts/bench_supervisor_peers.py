@@ -15,6 +15,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -124,7 +125,7 @@ class Birth:
     at_ns: int
 
 
-class Peer:
+class Peer(ABC):
     """``setting`` is "fast", "default" or "watchdog"; ``mode`` what the child does."""
 
     name = ""
@@ -150,10 +151,12 @@ class Peer:
     def version(cls, tools: Path) -> str:
         return ""
 
-    def set_up(self) -> None: ...
+    def set_up(self) -> None:  # noqa: B027 - most need nothing prepared, and may leave it so
+        """Prepare its files before it is started."""
 
+    @abstractmethod
     def command(self) -> list[object]:
-        raise NotImplementedError
+        """The command line that starts it."""
 
     def start(self) -> int:
         """Start it and give back the instant, monotonic ns."""
