@@ -18,7 +18,8 @@ from swarmd.cli import exit_code_of
 from swarmd.state.records.campaign import Campaign, CampaignStatus
 from swarmd.state.store.files import Home, lock_file
 from swarmd.state.store.journal import Journal
-from swarmd.supervisor.campaign_file import digest, read_campaign
+from swarmd.supervisor.campaign_file import read_campaign
+from swarmd.supervisor.question import digest
 
 CAMPAIGN = """\
 name: try

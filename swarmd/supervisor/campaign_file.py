@@ -4,7 +4,6 @@
 ``campaign_checks``; the settings themselves, with their defaults and limits, in ``state/records/campaign``.
 """
 
-import hashlib
 import types
 import typing
 from dataclasses import dataclass
@@ -12,7 +11,6 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
-import orjson
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
@@ -94,21 +92,6 @@ def read_campaign(path: Path) -> CampaignFile:
             if not problems:
                 return file
     raise CampaignFileError(str(path), problems)
-
-
-def resolved(settings: CampaignSettings) -> dict[str, Any]:
-    """The settings to the last default, as plain JSON values: what is saved beside the results."""
-    return settings.model_dump(mode="json")
-
-
-def digest(settings: CampaignSettings) -> str:
-    """sha256 of the resolved settings: two files that ask the same question have the same digest.
-
-    Without the budget: how much the answer may cost changes no result, and must be raised without a new question.
-    """
-    question = resolved(settings)
-    del question["limits"]["budget"]
-    return hashlib.sha256(orjson.dumps(question, option=orjson.OPT_SORT_KEYS)).hexdigest()
 
 
 def schema() -> dict[str, Any]:

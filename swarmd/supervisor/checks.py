@@ -19,7 +19,7 @@ from typing import Literal
 import psutil
 
 from swarmd.state.store.files import Home, is_locked, lock_holder
-from swarmd.supervisor.screen import size
+from swarmd.supervisor.standing import size
 
 Level = Literal["ok", "warn", "fail"]
 

@@ -17,7 +17,7 @@ from swarmd.state.records.job import JobStatus
 from swarmd.state.store.files import Home, write_whole
 from swarmd.state.units import SECOND, Millis, iso
 from swarmd.state.view import View
-from swarmd.supervisor.screen import changes
+from swarmd.supervisor.changes import changes
 
 _HEARTBEAT_EVERY: Millis = 5 * SECOND
 _AUTHORITY = "session_state_manager"

@@ -1,7 +1,7 @@
-"""What a person sees of a daemon that runs in this very process: the live view on a terminal, plain lines elsewhere.
+"""What a person on a terminal sees of a daemon that runs in this very process.
 
-Both are context managers that give the function the daemon calls after each cycle. Drawing happens in rich's own thread
-from the last picture, so that a slow terminal never holds up a cycle.
+A context manager that gives the function the daemon calls after each cycle. Drawing happens in rich's own thread from
+the last picture, so that a slow terminal never holds up a cycle.
 """
 
 import contextlib
@@ -9,7 +9,6 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-import click
 from rich.console import Console, RenderableType
 from rich.live import Live
 from rich.text import Text
@@ -17,7 +16,7 @@ from rich.text import Text
 from swarmd.state.store.files import Home
 from swarmd.state.units import Millis
 from swarmd.state.view import View
-from swarmd.supervisor.screen import changes, screen
+from swarmd.supervisor.screen import screen
 
 OnCycle = Callable[[View, Millis], None]
 _DRAWN_PER_SECOND = 4
@@ -56,16 +55,3 @@ def live_view(home: Home) -> Iterator[OnCycle]:
             view, now = latest[-1]
             with contextlib.suppress(OSError):
                 console.print(screen(view, now, daemon="left", home=str(home.root)))
-
-
-@contextmanager
-def printed_changes() -> Iterator[OnCycle]:
-    """One line with its time for each change."""
-    before: list[View] = []
-
-    def on_cycle(view: View, now: Millis) -> None:
-        for line in changes(before[-1] if before else None, view, now):
-            click.echo(line)
-        before[:] = [view]
-
-    yield on_cycle

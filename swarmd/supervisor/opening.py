@@ -19,8 +19,8 @@ from swarmd.state.records.request import Request, RequestStatus, Verb
 from swarmd.state.records.session import Session, SessionStatus
 from swarmd.state.units import Millis
 from swarmd.state.view import View
-from swarmd.supervisor.campaign_file import digest
 from swarmd.supervisor.clock import boot_id, wall_millis
+from swarmd.supervisor.question import digest
 
 
 def check_campaign_unchanged(before: View, campaign: CampaignSettings | None) -> None:

@@ -15,7 +15,8 @@ from swarmd.state.units import Millis, iso, spoken
 from swarmd.state.view import View
 from swarmd.supervisor.clock import anchored
 from swarmd.supervisor.presence import Presence, daemon_of
-from swarmd.supervisor.screen import eta_of, job_counts, screen
+from swarmd.supervisor.screen import screen
+from swarmd.supervisor.standing import eta_of, job_counts
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,11 +1,10 @@
-"""The live view: one screen of the View, and one line for each change where there is no terminal.
+"""The live view: one screen of the View.
 
 Pure: a View and an instant in, something rich can draw out. ``start``, ``status`` and the progress monitor show it;
 nothing here looks at the world.
 """
 
 from collections import Counter
-from collections.abc import Iterator
 
 from rich.console import Group, RenderableType
 from rich.panel import Panel
@@ -14,14 +13,24 @@ from rich.table import Table
 from rich.text import Text
 
 from swarmd.agents.pages.analysis import other_findings
-from swarmd.agents.rules.words import said_no, several
-from swarmd.state.records.campaign import Campaign, CampaignStatus
-from swarmd.state.records.incident import Incident, IncidentStatus
+from swarmd.agents.rules.words import said_no
+from swarmd.state.records.campaign import CampaignStatus
+from swarmd.state.records.incident import IncidentStatus
 from swarmd.state.records.job import Job, JobStatus, Phase
 from swarmd.state.records.lane import Lane, LaneStatus
 from swarmd.state.records.run import RunAlive, RunStatus
-from swarmd.state.units import Millis, iso, spoken
+from swarmd.state.units import Millis, spoken
 from swarmd.state.view import View
+from swarmd.supervisor.standing import (
+    eta_of,
+    idle_because,
+    incident_line,
+    job_counts,
+    outcome,
+    remaining,
+    short_job,
+    size,
+)
 
 _STATUS_STYLE = {"active": "green", "paused": "yellow", "stopped": "yellow", "done": "bold green"}
 _LAST = 5
@@ -196,107 +205,3 @@ def last_actions(view: View, now: Millis) -> list[RenderableType]:
         )
         for each in reversed(taken)
     ]
-
-
-# -- figures and words ------------------------------------------------------------------------------------------
-
-
-def job_counts(view: View) -> dict[str, int]:
-    """Jobs of the campaign by where they stand; a queued job with a run counts as running."""
-    counts = Counter(standing(view, job) for job in view.jobs_of_campaign())
-    return {name: counts[name] for name in ("running", *(status.value for status in JobStatus))}
-
-
-def standing(view: View, job: Job) -> str:
-    return "running" if job.status is JobStatus.QUEUED and view.open_run_of(job.id) else job.status.value
-
-
-def outcome(view: View, job: Job) -> str:
-    """Its standing in a person's words: a phase that did its work and said no has not failed."""
-    return "said no" if said_no(view, job) else standing(view, job)
-
-
-def eta_of(done: int, total: int, rate: float) -> Millis | None:
-    """Milliseconds left at this rate, or None when nobody can tell."""
-    return round(max(0, total - done) / rate * 1000) if total and rate > 0 else None
-
-
-def remaining(view: View, now: Millis) -> str:
-    """How long the campaign still takes if its jobs go on settling as they have; a rough guess, said as one."""
-    campaign = view.campaign
-    jobs = view.jobs_of_campaign()
-    settled = [job for job in jobs if job.status is not JobStatus.QUEUED]
-    if campaign is None or not settled or len(settled) == len(jobs) or now <= campaign.started_at:
-        return f"{len(jobs) - len(settled)} to go"
-    return f"about {spoken(round((now - campaign.started_at) / len(settled) * (len(jobs) - len(settled))))} to go"
-
-
-def idle_because(view: View, now: Millis) -> str:
-    """Why a free lane has nothing to do."""
-    queued = [job for job in view.queued_jobs() if view.open_run_of(job.id) is None]
-    if not view.is_working or not queued:
-        return "nothing queued" if view.is_working else ""
-    ready = [job for job in queued if not view.waits_for(job)]
-    held = [job for job in ready if job.not_before > now]
-    if not ready:
-        return f"{several(len(queued), 'job')} to wait for others"
-    if len(held) == len(ready):
-        first = min(job.not_before for job in held) - now
-        return f"{several(len(held), 'job')} in back-off, the first for another {spoken(first)}"
-    return ""
-
-
-def incident_line(incident: Incident) -> str:
-    return f"{incident.subject}: {incident.cause} -> {incident.outcome or incident.remedy}"
-
-
-def short_job(job: str) -> str:
-    """The job without its campaign's name."""
-    return job.partition(".")[2] or job
-
-
-def size(n_bytes: float) -> str:
-    for unit in ("B", "KiB", "MiB", "GiB"):
-        if n_bytes < 1024:
-            return f"{n_bytes:.0f} {unit}" if unit == "B" else f"{n_bytes:.1f} {unit}"
-        n_bytes /= 1024
-    return f"{n_bytes:.1f} TiB"
-
-
-# -- without a terminal -----------------------------------------------------------------------------------------
-
-
-def changes(before: View | None, view: View, now: Millis) -> Iterator[str]:
-    """One line for each thing that came about between two pictures: jobs, incidents, champions, the campaign."""
-    at = iso(now)[:19] + "Z"
-    yield from (f"{at} {line}" for line in _changes(before, view))
-
-
-def _changes(before: View | None, view: View) -> Iterator[str]:
-    campaign = view.campaign
-    if campaign is not None and (before is None or _status(before.campaign) != _status(campaign)):
-        yield f"campaign {campaign.id}: {campaign.status.value}" + (f" ({campaign.reason})" if campaign.reason else "")
-    if before is None:
-        jobs = job_counts(view)
-        yield "jobs: " + (", ".join(f"{number} {name}" for name, number in jobs.items() if number) or "none yet")
-        return
-    for job in view.jobs_of_campaign():
-        known = before.jobs.get(job.id)
-        if job.status is not JobStatus.QUEUED and (known is None or known.status is JobStatus.QUEUED):
-            yield f"job {job.id}: {outcome(view, job)}" + (f": {job.reason}" if job.reason else "")
-    for incident in view.incidents.values():
-        seen = before.incidents.get(incident.id)
-        if seen is None and incident.status is not IncidentStatus.CLOSED:
-            yield f"incident {incident.id}: {incident.cause}; {incident.remedy}"
-        elif incident.status is IncidentStatus.CLOSED and (seen is None or seen.status is not IncidentStatus.CLOSED):
-            yield f"incident {incident.id} closed: {incident.outcome}"
-    for champion in view.champions.values():
-        held = before.champions.get(champion.id)
-        if held is None or held.checksum != champion.checksum:
-            yield f"champion {champion.id}: annual_sharpe {champion.annual_sharpe:.2f} in sample, " + (
-                f"{champion.oos_annual_sharpe:.2f} out of sample, score {champion.score:.2f}, tried {champion.tried:,}"
-            )
-
-
-def _status(campaign: Campaign | None) -> tuple[str, str]:
-    return ("", "") if campaign is None else (campaign.id, campaign.status.value)

@@ -6,7 +6,8 @@ import pytest
 
 from swarmd.state.records.campaign import BudgetSettings, CampaignSettings
 from swarmd.state.units import HOUR
-from swarmd.supervisor.campaign_file import CampaignFileError, digest, read_campaign, schema
+from swarmd.supervisor.campaign_file import CampaignFileError, read_campaign, schema
+from swarmd.supervisor.question import digest
 
 HEAD = """\
 name: majors

@@ -12,11 +12,10 @@ from swarmd.supervisor.campaign_file import (
     INTERVALS,
     SCORE_METRICS,
     CampaignFileError,
-    digest,
     read_campaign,
-    resolved,
     schema,
 )
+from swarmd.supervisor.question import digest, resolved
 
 SOUND = """\
 name: majors

@@ -11,10 +11,10 @@ from swarmd.state.records.record import Record
 from swarmd.state.records.request import Request, Verb
 from swarmd.state.records.session import Session, SessionStatus
 from swarmd.state.view import View
-from swarmd.supervisor.campaign_file import digest
 from swarmd.supervisor.daemon import exit_code, last_number
 from swarmd.supervisor.opening import check_campaign_unchanged, opening_records, policy_of
 from swarmd.supervisor.pace import overslept
+from swarmd.supervisor.question import digest
 
 NOW = 1_000
 

@@ -11,8 +11,8 @@ from swarmd.state.records.record import Record
 from swarmd.state.records.request import Request, Verb
 from swarmd.state.units import HOUR, MINUTE
 from swarmd.state.view import View
-from swarmd.supervisor.campaign_file import digest
 from swarmd.supervisor.opening import check_campaign_unchanged, opening_records, policy_of
+from swarmd.supervisor.question import digest
 
 NOW = 10 * HOUR
 

@@ -112,7 +112,7 @@ def _tell(
         }
         print_document("clean", document)
         return
-    from swarmd.supervisor.screen import size
+    from swarmd.supervisor.standing import size
 
     verb = "would go" if is_dry else "removed"
     for kind, total in sizes.items():

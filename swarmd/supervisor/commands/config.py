@@ -20,7 +20,8 @@ def config() -> None:
 def check(file: Path, file_only: bool, as_json: bool) -> None:
     """Tell every mistake of a campaign file at once, with line, column and field."""
     from swarmd.supervisor.campaign_checks import check_campaign
-    from swarmd.supervisor.campaign_file import CampaignFileError, digest, read_campaign, resolved, told
+    from swarmd.supervisor.campaign_file import CampaignFileError, read_campaign, told
+    from swarmd.supervisor.question import digest, resolved
 
     try:
         campaign = read_campaign(file)

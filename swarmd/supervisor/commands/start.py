@@ -1,8 +1,10 @@
 """``swarmd start``: check what is asked, then run the daemon here with a live view, or leave it in the background."""
 
+import contextlib
 import sys
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -11,6 +13,9 @@ from swarmd.state.store.files import Home
 from swarmd.supervisor.commands.options import home_option, json_option, print_document
 from swarmd.supervisor.glance import newest_handoff, require_campaign
 from swarmd.supervisor.presence import daemon_of
+
+if TYPE_CHECKING:
+    from swarmd.supervisor.daemon import OnCycle
 
 
 @click.command(
@@ -99,20 +104,20 @@ def _start_detached(home: Home, campaign: Path | None, until_done: bool, no_moni
 def _start_here(
     home: Home, campaign: Path | None, until_done: bool, no_monitors: bool, checked: bool, *, is_live: bool
 ) -> None:
-    from swarmd.supervisor.campaign_file import read_campaign
     from swarmd.supervisor.daemon import run_daemon
-    from swarmd.supervisor.live import live_view, printed_changes
 
     began = time.time()
     settings = None
     if campaign is not None:
+        from swarmd.supervisor.campaign_file import read_campaign
+
         file = read_campaign(campaign)
         if not checked:
             from swarmd.supervisor.campaign_checks import check_campaign
 
             check_campaign(file)
         settings = file.settings
-    with live_view(home) if is_live else printed_changes() as on_cycle:
+    with _shown(home, is_live=is_live) as on_cycle:
         code = run_daemon(
             home,
             settings,
@@ -126,3 +131,14 @@ def _start_here(
         click.echo(f"handoff: {page}")
     if code:
         sys.exit(code)
+
+
+def _shown(home: Home, *, is_live: bool) -> "contextlib.AbstractContextManager[OnCycle]":
+    """The live view, or plain lines: a daemon that nobody watches starts without what draws."""
+    if is_live:
+        from swarmd.supervisor.live import live_view
+
+        return live_view(home)
+    from swarmd.supervisor.changes import printed_changes
+
+    return printed_changes()

@@ -13,7 +13,7 @@ from rich.text import Text
 
 from swarmd.state.store.files import Home, is_locked, lock_holder
 from swarmd.supervisor.presence import daemon_of
-from swarmd.supervisor.screen import size
+from swarmd.supervisor.standing import size
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from swarmd.state.store.files import Home
-from swarmd.supervisor.screen import size
+from swarmd.supervisor.standing import size
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from rich.text import Text
 
 from swarmd.state.store.files import Home
 from swarmd.state.units import spoken
-from swarmd.supervisor.screen import size
+from swarmd.supervisor.standing import size
 
 _TAIL_BYTES = 64 * 1024
 _SHOWN = 20

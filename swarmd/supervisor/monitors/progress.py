@@ -10,7 +10,8 @@ from swarmd.state.records.result import Result
 from swarmd.state.store.files import Home
 from swarmd.state.view import View
 from swarmd.supervisor.picture import Picture, picture, standing_document
-from swarmd.supervisor.screen import champions, goal, incidents, lanes, short_job
+from swarmd.supervisor.screen import champions, goal, incidents, lanes
+from swarmd.supervisor.standing import short_job
 
 _RESULTS = 12
 

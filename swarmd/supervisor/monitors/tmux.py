@@ -11,12 +11,13 @@ import shlex
 import shutil
 import subprocess
 import sys
-
-import libtmux
-from libtmux.exc import LibTmuxException
+from typing import TYPE_CHECKING
 
 from swarmd.state.errors import OutsideError
 from swarmd.state.store.files import Home
+
+if TYPE_CHECKING:
+    import libtmux
 
 SESSION = "swarmd"
 MONITORS = ("gpu", "cpu", "progress", "log-index")
@@ -58,6 +59,11 @@ def ensure_monitors(home: Home) -> tuple[str, ...]:
     missing = tuple(name for name, is_there in states.items() if not is_there)
     if not missing:
         return ()
+    # Only where windows are to be made: it takes longer to import than the rest of a look does, and a daemon imports
+    # this file on its way up.
+    import libtmux
+    from libtmux.exc import LibTmuxException
+
     try:
         server = libtmux.Server(socket_name=socket_name(home))
         for name in missing:
@@ -88,7 +94,7 @@ def plain_environment() -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if name not in _NOT_HANDED_DOWN}
 
 
-def _make_window(server: libtmux.Server, home: Home, name: str) -> None:
+def _make_window(server: "libtmux.Server", home: Home, name: str) -> None:
     command = f"exec {monitor_command(home, name)}"
     session = next((each for each in server.sessions if each.session_name == SESSION), None)
     if session is None:

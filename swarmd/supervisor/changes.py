@@ -1,0 +1,65 @@
+"""One line for each thing that came about between two pictures: jobs, incidents, champions, the campaign.
+
+Printed where there is no terminal to draw on, and kept by ``chronicle``; nothing here looks at the world.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import click
+
+from swarmd.state.records.campaign import Campaign
+from swarmd.state.records.incident import IncidentStatus
+from swarmd.state.records.job import JobStatus
+from swarmd.state.units import Millis, iso
+from swarmd.state.view import View
+from swarmd.supervisor.standing import job_counts, outcome
+
+
+@contextmanager
+def printed_changes() -> Iterator[Callable[[View, Millis], None]]:
+    """For the daemon to call after each cycle: it prints one line with its time for each change."""
+    before: list[View] = []
+
+    def on_cycle(view: View, now: Millis) -> None:
+        for line in changes(before[-1] if before else None, view, now):
+            click.echo(line)
+        before[:] = [view]
+
+    yield on_cycle
+
+
+def changes(before: View | None, view: View, now: Millis) -> Iterator[str]:
+    """One line for each thing that came about between two pictures: jobs, incidents, champions, the campaign."""
+    at = iso(now)[:19] + "Z"
+    yield from (f"{at} {line}" for line in _changes(before, view))
+
+
+def _changes(before: View | None, view: View) -> Iterator[str]:
+    campaign = view.campaign
+    if campaign is not None and (before is None or _status(before.campaign) != _status(campaign)):
+        yield f"campaign {campaign.id}: {campaign.status.value}" + (f" ({campaign.reason})" if campaign.reason else "")
+    if before is None:
+        jobs = job_counts(view)
+        yield "jobs: " + (", ".join(f"{number} {name}" for name, number in jobs.items() if number) or "none yet")
+        return
+    for job in view.jobs_of_campaign():
+        known = before.jobs.get(job.id)
+        if job.status is not JobStatus.QUEUED and (known is None or known.status is JobStatus.QUEUED):
+            yield f"job {job.id}: {outcome(view, job)}" + (f": {job.reason}" if job.reason else "")
+    for incident in view.incidents.values():
+        seen = before.incidents.get(incident.id)
+        if seen is None and incident.status is not IncidentStatus.CLOSED:
+            yield f"incident {incident.id}: {incident.cause}; {incident.remedy}"
+        elif incident.status is IncidentStatus.CLOSED and (seen is None or seen.status is not IncidentStatus.CLOSED):
+            yield f"incident {incident.id} closed: {incident.outcome}"
+    for champion in view.champions.values():
+        held = before.champions.get(champion.id)
+        if held is None or held.checksum != champion.checksum:
+            yield f"champion {champion.id}: annual_sharpe {champion.annual_sharpe:.2f} in sample, " + (
+                f"{champion.oos_annual_sharpe:.2f} out of sample, score {champion.score:.2f}, tried {champion.tried:,}"
+            )
+
+
+def _status(campaign: Campaign | None) -> tuple[str, str]:
+    return ("", "") if campaign is None else (campaign.id, campaign.status.value)

@@ -1,0 +1,26 @@
+"""The question a campaign asks: its settings to the last default, and the digest by which it is known again.
+
+Apart from the file it may have been written in: a daemon that goes on with its campaign reads no file.
+"""
+
+import hashlib
+from typing import Any
+
+import orjson
+
+from swarmd.state.records.campaign import CampaignSettings
+
+
+def resolved(settings: CampaignSettings) -> dict[str, Any]:
+    """The settings to the last default, as plain JSON values: what is saved beside the results."""
+    return settings.model_dump(mode="json")
+
+
+def digest(settings: CampaignSettings) -> str:
+    """sha256 of the resolved settings: two files that ask the same question have the same digest.
+
+    Without the budget: how much the answer may cost changes no result, and must be raised without a new question.
+    """
+    question = resolved(settings)
+    del question["limits"]["budget"]
+    return hashlib.sha256(orjson.dumps(question, option=orjson.OPT_SORT_KEYS)).hexdigest()
