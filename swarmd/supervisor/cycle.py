@@ -22,7 +22,7 @@ from swarmd.supervisor.effects.tidy import cut_living_logs, tidy
 from swarmd.supervisor.failure_memory import write_failure_memory
 from swarmd.supervisor.logs import log
 from swarmd.supervisor.processes import reap, zombies
-from swarmd.supervisor.sensors.gpu import observe_gpus
+from swarmd.supervisor.sensors.gpu import count_gpus, observe_gpus
 from swarmd.supervisor.sensors.host import observe_host
 from swarmd.supervisor.sensors.outbox import observe_inbox, observe_results
 from swarmd.supervisor.sensors.runs import observe_runs
@@ -98,7 +98,6 @@ def tell(swarm: Swarm, view: View, now: Millis) -> None:
 def observe(swarm: Swarm, now: Millis, late: Millis, *, is_hasty: bool = False) -> list[Path]:
     """The sensors, each against the picture as the former left it. Gives back the inbox files that were read."""
     view = swarm.projection.view()
-    swarm.backend.oom.look()
     swarm.record(
         observe_runs(
             view,
@@ -111,8 +110,9 @@ def observe(swarm: Swarm, now: Millis, late: Millis, *, is_hasty: bool = False) 
             moved_at=swarm.moved_at,
         )
     )
+    swarm.backend.oom.look(is_hasty=is_hasty)
     view = swarm.projection.view()
-    swarm.record(observe_results(view, swarm.home, now=now))
+    swarm.record(observe_results(view, swarm.home, now=now, resultless=swarm.resultless))
     if is_hasty:
         return []
     requests, done_with = observe_inbox(view, swarm.home, now=now)
@@ -127,7 +127,8 @@ def observe(swarm: Swarm, now: Millis, late: Millis, *, is_hasty: bool = False) 
     swarm.record(swarm.clocks.observe(now))
     swarm.record(observe_published(view, swarm.home, swarm.published, now=now))
     swarm.record(observe_monitors(view, swarm.monitors.latest(), now=now))
-    swarm.record(observe_gpus(view, swarm.gpus.fresh(), swarm.home.run_dir, now=now))
+    gpus = swarm.gpus.fresh()
+    swarm.record([*count_gpus(view, gpus, now=now), *observe_gpus(view, gpus, swarm.home.run_dir, now=now)])
     if now - swarm.host_seen_at >= _HOST_EVERY:
         swarm.record(observe_host(view, swarm.home, now=now))
         cut_living_logs(view, swarm.home, now)

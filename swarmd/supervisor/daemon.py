@@ -34,15 +34,15 @@ from swarmd.supervisor.clock import anchored, wall_millis
 from swarmd.supervisor.cycle import Turn, turn
 from swarmd.supervisor.effects.documents import write_run_meta
 from swarmd.supervisor.failure_memory import remembered, write_failure_memory
-from swarmd.supervisor.glances import GLANCE_EVERY_S, Glances
+from swarmd.supervisor.glances import Glances
 from swarmd.supervisor.logs import log, open_log
 from swarmd.supervisor.monitors.desk import MonitorDesk
 from swarmd.supervisor.opening import check_campaign_unchanged, opening_records, policy_of, session_record
-from swarmd.supervisor.pace import overslept, rest_for
 from swarmd.supervisor.processes import become_subreaper
+from swarmd.supervisor.resting import rest
 from swarmd.supervisor.roster import ROSTER
 from swarmd.supervisor.sd_notify import Systemd
-from swarmd.supervisor.sensors.nvml import GpuWatch, Nvml
+from swarmd.supervisor.sensors.gpu_watch import GpuWatch, nvml
 from swarmd.supervisor.sensors.sources import journal_damages
 from swarmd.supervisor.swarm import Swarm
 from swarmd.supervisor.wakers import Wakers
@@ -132,7 +132,7 @@ async def _session(
                 page=page,
                 backend=backend,
                 monitors=MonitorDesk(home, is_on=monitors),
-                gpus=GpuWatch(Nvml().look),
+                gpus=GpuWatch(nvml()),
                 chronicle=Chronicle(home, session.id),
                 threads=max(1, cores // policy.max_lanes),
                 pid=os.getpid(),
@@ -167,7 +167,7 @@ async def _session(
 async def _loop(swarm: Swarm, wakers: Wakers, wake: asyncio.Event, on_cycle: OnCycle | None, systemd: Systemd) -> str:
     """Turn the cycle when something happens or a look is due, until an agent ends the session."""
     every = swarm.projection.view().policy.cycle_every
-    whole_at = swarm.clock.now()
+    hasty_since: Millis | None = None
     late: Millis = 0
     n_restless, is_settled = 0, False
     with Glances(swarm.home.beats_path) as glances:
@@ -176,11 +176,10 @@ async def _loop(swarm: Swarm, wakers: Wakers, wake: asyncio.Event, on_cycle: OnC
             wake.clear()
             began, turned_at, said = swarm.clock.now(), time.monotonic(), swarm.journal.seq
             # A storm of ends must not put off the whole look for ever.
-            is_hasty = wakers.take_haste() and began - whole_at <= every
+            is_hasty = wakers.take_haste() and (hasty_since is None or began - hasty_since <= every)
             done = await _turn(swarm, late=late, is_hasty=is_hasty)
             systemd.turned(_status(done.view), now=swarm.clock.now())
-            if not is_hasty:
-                whole_at = began
+            hasty_since = (hasty_since or began) if is_hasty else None
             if on_cycle is not None and not _has_told(on_cycle, done.view, swarm.clock.now()):
                 on_cycle = None
             if done.ending is not None:
@@ -195,32 +194,11 @@ async def _loop(swarm: Swarm, wakers: Wakers, wake: asyncio.Event, on_cycle: OnC
             if is_hasty or 0 < n_restless <= _RESTLESS_MAX:
                 wake.set()
             is_still = not is_hasty and not swarm.is_losing_turns and swarm.journal.seq == said
-            late = await _rest(swarm, glances, wake, done.view, began, is_still=is_still and wakers.hears_requests)
+            is_still = is_still and wakers.hears_requests
+            adopted = swarm.backend.adopted()
+            late = await rest(swarm.clock, wake, glances, done.view, adopted, began=began, is_still=is_still)
             if (early := turned_at + _GATHER_S - time.monotonic()) > 0:
                 await asyncio.sleep(early)
-
-
-async def _rest(
-    swarm: Swarm, glances: Glances, wake: asyncio.Event, view: View, began: Millis, *, is_still: bool
-) -> Millis:
-    """Wait for an event or the next look, with a glance now and then. Gives back how long was overslept meanwhile."""
-    every = view.policy.cycle_every
-    looked_at = swarm.clock.now()
-    late = overslept(began, looked_at, every=every)
-    until = looked_at + rest_for(view, looked_at, is_still=is_still)
-    states = {run: beat.process_state for run, beat in view.beats.items()}
-    while not wake.is_set() and looked_at < until:
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(wake.wait(), min(GLANCE_EVERY_S, (until - looked_at) / 1000))
-        now = swarm.clock.now()
-        slept = overslept(looked_at, now, every=every)
-        late, looked_at = late + slept, now
-        # Looked at after a sleep too: what moved meanwhile must not pass for having stood still.
-        if glances.look(view.live_runs(), states, swarm.backend.adopted(), now) or slept:
-            break
-        if glances.has_moved:
-            until = min(until, began + every)
-    return late
 
 
 async def _turn(swarm: Swarm, *, late: Millis, is_hasty: bool) -> Turn:

@@ -21,7 +21,7 @@ from swarmd.supervisor.clock import SteadyClock
 from swarmd.supervisor.logs import log
 from swarmd.supervisor.monitors.desk import MonitorDesk
 from swarmd.supervisor.sensors.clock import ClockWatch
-from swarmd.supervisor.sensors.nvml import GpuWatch, Look
+from swarmd.supervisor.sensors.gpu_watch import GpuWatch, Look
 from swarmd.supervisor.verdict_records import Quiet, no_quiet
 
 _CYCLES_TIMED = 600
@@ -41,7 +41,8 @@ class Swarm:
     """What a cycle works with: files, clock, journal, and the handles on the world.
 
     ``asked`` holds what signals ask for until the next observation: a full disk must not make a Ctrl-C unheard.
-    ``moved_at`` is when a glance between two turns last saw a run's progress move.
+    ``moved_at`` is when a glance between two turns last saw a run's progress move, ``resultless`` how many bytes of a
+    run's outbox were read without finding a result.
     """
 
     home: Home
@@ -70,6 +71,7 @@ class Swarm:
     orphans: dict[int, Millis] = field(default_factory=dict)
     gpus: GpuWatch = field(default_factory=lambda: GpuWatch(Look))
     moved_at: dict[str, Millis] = field(default_factory=dict)
+    resultless: dict[str, int] = field(default_factory=dict)
     took_ms: deque[float] = field(default_factory=lambda: deque(maxlen=_CYCLES_TIMED))
     quiet: Quiet = field(default_factory=no_quiet)
     clocks: ClockWatch = field(default_factory=ClockWatch)

@@ -10,6 +10,7 @@ import json
 import os
 import time
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -22,9 +23,12 @@ _PARTS = ("state", "logs", "results")
 _LOOKS_PAST_PROBERS = 200
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Home:
-    """The directory of one swarm. The three ``*_root`` fields move a part elsewhere; its paths keep their names."""
+    """The directory of one swarm. The three ``*_root`` fields move a part elsewhere; its paths keep their names.
+
+    Each directory's path is put together once: a cycle asks for them some hundred times a lane.
+    """
 
     root: Path
     state_root: Path | None = None
@@ -33,58 +37,62 @@ class Home:
 
     # -- directories --------------------------------------------------------------------------------------------
 
-    @property
+    @cached_property
     def state(self) -> Path:
         return self.state_root or self.root / "state"
 
-    @property
+    @cached_property
     def logs(self) -> Path:
         return self.logs_root or self.root / "logs"
 
-    @property
+    @cached_property
+    def lane_logs(self) -> Path:
+        return self.logs / "lanes"
+
+    @cached_property
     def results(self) -> Path:
         return self.results_root or self.root / "results"
 
-    @property
+    @cached_property
     def champions(self) -> Path:
         return self.root / "champions"
 
-    @property
+    @cached_property
     def exports(self) -> Path:
         return self.root / "exports"
 
-    @property
+    @cached_property
     def docs(self) -> Path:
         return self.root / "docs" / "reference"
 
-    @property
+    @cached_property
     def cache(self) -> Path:
         return self.root / "cache"
 
-    @property
+    @cached_property
     def journal(self) -> Path:
         return self.state / "journal"
 
-    @property
+    @cached_property
     def outbox(self) -> Path:
         return self.state / "outbox"
 
-    @property
+    @cached_property
     def inbox(self) -> Path:
         return self.state / "inbox"
 
-    @property
+    @cached_property
     def run_dir(self) -> Path:
         """Locks, work orders, sockets and the page of progress counters."""
         return self.state / "run"
 
     # -- files --------------------------------------------------------------------------------------------------
 
-    @property
+    @cached_property
     def beats_path(self) -> Path:
         return self.run_dir / "beats"
 
-    @property
+    @cached_property
     def daemon_lock(self) -> Path:
         """Held (flock) by the daemon for as long as it lives; its content says who that is."""
         return self.run_dir / "daemon.lock"
@@ -96,7 +104,7 @@ class Home:
         return self.run_dir / f"{run}.lock"
 
     def log_path(self, run: str) -> Path:
-        return self.logs / "lanes" / f"{run}.log"
+        return self.lane_logs / f"{run}.log"
 
     def outbox_of(self, run: str) -> Path:
         return self.outbox / run
@@ -111,7 +119,7 @@ class Home:
         """Make what is missing, readable by its owner alone. Directories that exist keep their permissions."""
         for directory in (
             self.root, self.state, self.logs, self.results, self.champions, self.exports, self.docs, self.cache,
-            self.journal, self.outbox, self.inbox, self.run_dir, self.logs / "lanes",
+            self.journal, self.outbox, self.inbox, self.run_dir, self.lane_logs,
         ):  # fmt: skip
             try:
                 _make_directory(directory)

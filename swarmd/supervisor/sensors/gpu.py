@@ -5,11 +5,12 @@ from pathlib import Path
 from typing import Any
 
 from swarmd.state.records.device import Device, DeviceError, DeviceProcess
+from swarmd.state.records.gauge import Gauge
 from swarmd.state.records.record import Record
 from swarmd.state.units import MINUTE, Millis
 from swarmd.state.view import View
 from swarmd.supervisor.backends.local import RUN_VARIABLE
-from swarmd.supervisor.sensors.nvml import Look, Seen
+from swarmd.supervisor.sensors.gpu_watch import Look, Seen
 
 # News: a fraction by this much, a size by this share of the whole, a temperature by so many degrees.
 _UTIL_STEP, _SIZE_STEP, _TEMP_STEP = 0.10, 0.05, 5
@@ -17,8 +18,16 @@ _RENEW_EVERY: Millis = MINUTE
 _ERRORS_KEPT = 8
 
 
+def count_gpus(view: View, look: Look | None, *, now: Millis) -> list[Record]:
+    """How many devices the driver shows, where that is news."""
+    if look is None:
+        return []
+    count, known = Gauge(id="host.gpu_count", at=now, value=len(look.devices)), view.gauges.get("host.gpu_count")
+    return [count] if known is None or known.value != count.value else []
+
+
 def observe_gpus(view: View, look: Look | None, run_dir: Path, *, now: Millis) -> list[Record]:
-    """What moved on any device; one that is on record and is not seen any more has vanished."""
+    """What moved on any device; one on record that is not seen any more has vanished."""
     if look is None:
         return []
     records: list[Record] = []
@@ -31,8 +40,8 @@ def observe_gpus(view: View, look: Look | None, run_dir: Path, *, now: Millis) -
         records += [device] if _is_news(device, last) else []
     answered = {f"gpu{seen.index}" for seen in look.devices}
     trouble = look.trouble or "the NVIDIA driver shows it no more"
-    for id, known in view.devices.items():
-        records += _vanished(known, trouble, (), now) if id not in answered else []
+    for id, last in view.devices.items():
+        records += _vanished(last, trouble, (), now) if id not in answered else []
     return records
 
 

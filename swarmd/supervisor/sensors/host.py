@@ -1,4 +1,4 @@
-"""How the machine fares: processors, memory, pressure, disk, devices. Recorded when it moved enough to matter."""
+"""How the machine fares: processors, memory, pressure, disk. Recorded when it moved enough to matter."""
 
 import contextlib
 import os
@@ -34,9 +34,6 @@ def observe_host(view: View, home: Home, *, now: Millis) -> list[Record]:
         "host.psi_memory": _pressure("memory"),
         "host.psi_io": _pressure("io"),
     }
-    counted = view.gauges.get("host.gpu_count")
-    if counted is None or (view.session is not None and counted.at < view.session.at):  # once a session
-        readings["host.gpu_count"] = float(_gpu_count())
     sized = view.gauges.get("home.bytes")
     is_limited = view.campaign is not None and view.campaign.settings.limits.budget.disk is not None
     if is_limited and (sized is None or now - sized.at >= _SIZED_EVERY):
@@ -80,15 +77,3 @@ def _pressure(resource: str) -> float:
     except (OSError, IndexError):
         return 0.0
     return float(dict(word.split("=") for word in some.split()[1:])["avg10"]) / 100
-
-
-def _gpu_count() -> int:
-    import pynvml
-
-    try:
-        pynvml.nvmlInit()
-        count = pynvml.nvmlDeviceGetCount()
-        pynvml.nvmlShutdown()
-    except pynvml.NVMLError:
-        return 0
-    return int(count)

@@ -28,22 +28,23 @@ def machine_oom_kills(vmstat: Path = _VMSTAT) -> int | None:
 class OomWatch:
     """Remembers the machine's counter from look to look, and what the kernel's log said since it was opened.
 
-    A rise between two looks is held against every run that ended by SIGKILL in between: without a group of its own
-    nobody can say which of two it was, and the sentence says as much.
+    A rise since the last look is held against every run that ended by SIGKILL since: without a group of its own nobody
+    can say which of two it was, and the sentence says as much.
     """
 
     groups: LaneGroups
     vmstat: Path = _VMSTAT
     kernel_log: "KernelLog | None" = None
     _counted: int | None = None
-    _rose: int = 0
+    _is_asked: bool = True
 
-    def look(self) -> None:
-        """Once at the beginning of each look at the runs, before any is judged."""
-        counted = machine_oom_kills(self.vmstat)
-        is_known = counted is not None and self._counted is not None
-        self._rose = max(0, counted - self._counted) if is_known else 0  # type: ignore[operator]
-        self._counted = counted
+    def look(self, *, is_hasty: bool = False) -> None:
+        """Once after each look at the runs: what is counted from here on befell those that end later.
+
+        The kernel takes a quarter of a millisecond to say it, so in haste only where the counter was asked for.
+        """
+        if self._is_asked or not is_hasty:
+            self._counted, self._is_asked = machine_oom_kills(self.vmstat), False
 
     def told_of(self, run: str, pid: int) -> str:
         """Why the end of this run was the OOM killer's work, with the figure that says so; empty where nothing does.
@@ -56,7 +57,13 @@ class OomWatch:
             return f"oom_kill counter of {self.groups.place(run)} rose by {kills}" if kills else ""
         if self.kernel_log is not None and (line := self.kernel_log.told_of(pid)):
             return f"the kernel's log says: {line} (oom)"
-        return f"the machine's oom_kill counter rose by {self._rose} since the last look" if self._rose else ""
+        rose = self._risen()
+        return f"the machine's oom_kill counter rose by {rose} since the last look" if rose else ""
+
+    def _risen(self) -> int:
+        self._is_asked = True
+        counted = machine_oom_kills(self.vmstat)
+        return 0 if counted is None or self._counted is None else max(0, counted - self._counted)
 
 
 @dataclass(slots=True)

@@ -1,52 +1,20 @@
-"""Asking NVML, in a thread of its own: a driver in trouble may not answer for minutes, and no cycle waits for it.
+"""Asking NVML: the driver's own library, held open from look to look. Nothing here may be called in a cycle.
 
-``GpuWatch`` keeps the last answer, of which ``sensors/gpu`` makes records. A machine without a GPU is an ordinary
-machine: it is asked again at leisure.
+Imported by the thread of ``gpu_watch`` when there is a driver to ask, and by nobody else: the binding takes 70 ms.
 """
 
 import contextlib
 import ctypes
-import threading
-import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pynvml
 
-from swarmd.supervisor.logs import log
+from swarmd.supervisor.sensors.gpu_watch import NO_DRIVER, Look, Seen
 
-_LOOK_EVERY_S = 3.0
-_LOOK_WITHOUT_S = 60.0
-# A question that takes longer has no answer: a driver that hangs holds the thread that asked it.
-_ANSWERS_WITHIN_S = 30.0
 _XIDS_AT_ONCE = 100
 _GONE = frozenset({pynvml.NVML_ERROR_GPU_IS_LOST, pynvml.NVML_ERROR_DRIVER_NOT_LOADED,
                    pynvml.NVML_ERROR_LIBRARY_NOT_FOUND, pynvml.NVML_ERROR_UNINITIALIZED})  # fmt: skip
-
-
-@dataclass(frozen=True, slots=True)
-class Seen:
-    """One device at one look; ``trouble`` where it did not answer. ``xids`` are the error codes new since the last."""
-
-    index: int
-    name: str = ""
-    uuid: str = ""
-    trouble: str = ""
-    util: float | None = None
-    mem_used: int | None = None
-    mem_total: int | None = None
-    temp_c: int | None = None
-    processes: tuple[tuple[int, int | None], ...] = ()
-    xids: tuple[int, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Look:
-    """Everything NVML said at once; ``trouble`` where there is no driver to ask, or it shows no device."""
-
-    devices: tuple[Seen, ...] = ()
-    trouble: str = ""
 
 
 class Nvml:
@@ -149,58 +117,7 @@ def _told(question: Callable[..., Any], *arguments: Any) -> Any:
 
 def said(error: Any) -> str:
     if error.value == pynvml.NVML_ERROR_LIBRARY_NOT_FOUND:
-        return "no NVIDIA driver on this machine (libnvidia-ml is not there)"
+        return NO_DRIVER
     if error.value == pynvml.NVML_ERROR_DRIVER_NOT_LOADED:
         return "the NVIDIA driver is installed and not loaded (see `nvidia-smi`)"
     return f"NVML says: {error}"
-
-
-@dataclass(slots=True)
-class GpuWatch:
-    """Looks in the background and keeps the last answer; ``ask`` is what looks, ``every_s`` how often."""
-
-    ask: Callable[[], Look]
-    every_s: float = _LOOK_EVERY_S
-    within_s: float = _ANSWERS_WITHIN_S
-    _latest: Look | None = None
-    _xids: dict[int, list[int]] = field(default_factory=dict)
-    _asking_since: float | None = None
-    _lock: threading.Lock = field(default_factory=threading.Lock)
-    _stop: threading.Event = field(default_factory=threading.Event)
-
-    def begin(self) -> None:
-        # A daemon thread: one that the driver never lets go of must not keep the process from leaving.
-        threading.Thread(target=self._look_on, name="gpu", daemon=True).start()
-
-    def end(self) -> None:
-        self._stop.set()
-
-    def fresh(self) -> Look | None:
-        """What was not told yet, with the error codes of every look in between; None where nothing is new."""
-        with self._lock:
-            if self._asking_since is not None and time.monotonic() - self._asking_since > self.within_s:
-                return Look(trouble=f"the NVIDIA driver has not answered within {self.within_s:g} s")
-            look, self._latest = self._latest, None
-            if look is None:
-                return None
-            xids, self._xids = self._xids, {}
-        devices = tuple(replace(device, xids=tuple(xids.get(device.index, ()))) for device in look.devices)
-        return Look(devices, look.trouble)
-
-    def _look_on(self) -> None:
-        while not self._stop.is_set():
-            with self._lock:
-                self._asking_since = time.monotonic()
-            look = self._answer()
-            with self._lock:
-                self._latest, self._asking_since = look, None
-                for device in look.devices:
-                    self._xids.setdefault(device.index, []).extend(device.xids)
-            self._stop.wait(self.every_s if look.devices else max(self.every_s, _LOOK_WITHOUT_S))
-
-    def _answer(self) -> Look:
-        try:
-            return self.ask()
-        except Exception as error:  # a driver's library that breaks must not end the watch over it unheard
-            log.exception("the GPUs could not be looked at")
-            return Look(trouble=f"NVML could not be asked: {error}")

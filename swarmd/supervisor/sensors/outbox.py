@@ -62,12 +62,15 @@ def _last(outbox: Path, token: int, word: bytes, shape: type[L]) -> L | None:
     return None
 
 
-def observe_results(view: View, home: Home, *, now: Millis) -> list[Record]:
+def observe_results(view: View, home: Home, *, now: Millis, resultless: dict[str, int]) -> list[Record]:
     """Results not yet in the View, of every run that was launched; of one that has ended, for a while only.
 
-    With a result comes how fast it was made, where the run measured that.
+    With a result comes how fast it was made, where the run measured that. ``resultless`` remembers between looks how
+    many bytes of an outbox held no result, by run: thousands of trials are not read again until there is more.
     """
     seen: list[Record] = []
+    for forgotten in resultless.keys() - view.runs.keys():
+        del resultless[forgotten]
     fastest = dict(view.fastest)
     for run in view.runs.values():
         if isinstance(run, RunOrdered) or run.id in view.results:
@@ -75,8 +78,12 @@ def observe_results(view: View, home: Home, *, now: Millis) -> list[Record]:
         if isinstance(run, RunEnded) and now - run.ended_at > _LISTENED_TO_FOR:
             continue
         outbox = home.outbox_of(run.id)
+        if (size := _size_of(outbox / "events.jsonl")) == resultless.get(run.id, 0):
+            continue
         told = result_line(outbox, run.attempt)
-        if told is not None and run.job in view.jobs:
+        if told is None:
+            resultless[run.id] = size
+        elif run.job in view.jobs:
             seen += _measured(run, outbox, fastest, judged_from=view.policy.throughput_judged_from, now=now)
             seen.append(
                 Result(
@@ -90,6 +97,13 @@ def observe_results(view: View, home: Home, *, now: Millis) -> list[Record]:
                 )
             )
     return seen
+
+
+def _size_of(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except OSError:
+        return 0
 
 
 def _measured(
@@ -112,10 +126,11 @@ def observe_inbox(view: View, home: Home, *, now: Millis) -> tuple[list[Record],
     the file by itself), one older than the hold on the home is taken for such.
     """
     session = view.session
-    holder = lock_holder(home.daemon_lock)
     seen: list[Record] = []
     done_with: list[Path] = []
-    for path in sorted(home.inbox.glob("*.json")):
+    waiting = sorted(home.inbox.glob("*.json"))
+    holder = lock_holder(home.daemon_lock) if waiting else {}
+    for path in waiting:
         done_with.append(path)
         if path.stem in view.requests:
             continue

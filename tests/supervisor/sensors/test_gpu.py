@@ -20,9 +20,9 @@ from swarm_builders import a_home, a_sleeper
 
 from swarmd.state.records.device import Device, DeviceError, DeviceProcess
 from swarmd.state.store.files import Home
-from swarmd.supervisor.backends.local import RUN_VARIABLE
-from swarmd.supervisor.sensors.gpu import observe_gpus
-from swarmd.supervisor.sensors.nvml import GpuWatch, Look, Seen
+from swarmd.state.work_order import RUN_VARIABLE
+from swarmd.supervisor.sensors.gpu import count_gpus, observe_gpus
+from swarmd.supervisor.sensors.gpu_watch import NO_DRIVER, GpuWatch, Look, Seen
 
 SOURCE = Path(__file__).with_name("stand_in_nvml.c")
 GIB = 1 << 30
@@ -235,6 +235,26 @@ def test_a_device_that_came_back_or_was_exchanged_is_there_since_now(home: Home)
 
 def test_a_machine_without_a_gpu_records_nothing(home: Home) -> None:
     assert observe_gpus(a_view(), Look(trouble="no NVIDIA driver on this machine"), home.run_dir, now=1_000) == []
+
+
+def test_how_many_there_are_is_told_once_and_again_when_it_changes(home: Home) -> None:
+    none = Look(trouble="no NVIDIA driver on this machine")
+    [count] = count_gpus(a_view(), none, now=1_000)
+    assert (count.id, count.value) == ("host.gpu_count", 0.0)
+    assert count_gpus(a_view(gauges=[count]), none, now=2_000) == []
+    [count] = count_gpus(a_view(gauges=[count]), seen(), now=3_000)
+    assert count.value == 1.0
+    assert count_gpus(a_view(), None, now=4_000) == [], "nobody has looked yet"
+
+
+def test_where_no_driver_is_installed_its_binding_is_not_imported() -> None:
+    code = (
+        "import sys; from swarmd.supervisor.sensors import gpu_watch;"
+        "gpu_watch._LIBRARY = 'libswarmd-has-no-such.so.1';"
+        "print(gpu_watch.nvml()().trouble, 'pynvml' in sys.modules)"
+    )
+    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert told.strip() == f"{NO_DRIVER} False"
 
 
 # -- whose process it is ----------------------------------------------------------------------------------------------

@@ -51,7 +51,6 @@ def test_a_lane_whose_own_counter_stands_still_is_not_suspected_for_another(worl
     watch = world.watch()
     watch.look()
     world.machine(8)
-    watch.look()
     assert watch.told_of("r1", 100) == ""
     assert watch.told_of("without-a-group", 101) == "the machine's oom_kill counter rose by 1 since the last look"
 
@@ -61,10 +60,19 @@ def test_the_machines_counter_counts_from_look_to_look(world: World) -> None:
     watch.look()  # what was before we looked is nobody's here
     assert watch.told_of("r", 1) == ""
     world.machine(9)
+    told = "the machine's oom_kill counter rose by 2 since the last look"
+    assert watch.told_of("r", 1) == told
+    assert watch.told_of("s", 2) == told, "either may have been the one"
+    watch.look(is_hasty=True)
+    assert watch.told_of("t", 3) == "", "what was held against the first two is not held against a third"
+
+
+def test_a_look_in_haste_leaves_the_counter_alone_where_nobody_asked_for_it(world: World) -> None:
+    watch = world.watch()
     watch.look()
-    assert watch.told_of("r", 1) == "the machine's oom_kill counter rose by 2 since the last look"
-    watch.look()
-    assert watch.told_of("r", 1) == ""
+    world.machine(8)
+    watch.look(is_hasty=True)
+    assert watch.told_of("r", 1) == "the machine's oom_kill counter rose by 1 since the last look"
 
 
 def test_a_machine_that_does_not_count_suspects_nobody(world: World) -> None:
@@ -82,7 +90,6 @@ def test_the_kernels_log_names_whom_it_killed(world: World) -> None:
         "3,1,2,-;Out of memory: Killed process 4711 (python) total-vm:9kB, anon-rss:8kB, UID:0 oom_score_adj:0\n"
     )
     world.machine(8)
-    watch.look()
     assert watch.told_of("other", 4712) == "the machine's oom_kill counter rose by 1 since the last look"
     told = watch.told_of("r", 4711)
     assert told.startswith("the kernel's log says: Out of memory: Killed process 4711 (python) total-vm:9kB")

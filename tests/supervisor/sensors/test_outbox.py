@@ -37,11 +37,21 @@ def a_line(token: int) -> bytes:
 def test_a_reported_result_becomes_a_record_once(home: Home) -> None:
     said(home, SaidLine(token=1, text='about the "result"', wall=1).model_dump_json().encode() + b"\n", a_line(1))
     view = a_view(jobs=[a_job(attempt=1)], runs=[a_run(status="running")])
-    [result] = observe_results(view, home, now=9)
+    [result] = observe_results(view, home, now=9, resultless={})
     assert isinstance(result, Result)
     assert (result.id, result.job, result.attempt, result.summary) == (RUN, JOB, 1, SUMMARY)
     again = a_view(jobs=[a_job(attempt=1)], runs=[a_run(status="running")], results=[result])
-    assert observe_results(again, home, now=10) == []
+    assert observe_results(again, home, now=10, resultless={}) == []
+
+
+def test_an_outbox_without_a_result_is_read_again_once_there_is_more_of_it(home: Home) -> None:
+    view, resultless = a_view(jobs=[a_job(attempt=1)], runs=[a_run(status="running")]), {"a run long gone": 7}
+    said(home, a_line(1)[:-5])
+    assert observe_results(view, home, now=9, resultless=resultless) == []
+    assert resultless == {RUN: len(a_line(1)) - 5}
+    said(home, a_line(1))
+    for now in (10, 11):  # what could not be recorded the first time is seen again
+        assert len(observe_results(view, home, now=now, resultless=resultless)) == 1
 
 
 @pytest.mark.parametrize("cut", [1, 7, 40])
@@ -62,7 +72,7 @@ def test_a_run_that_has_said_nothing_has_no_result(home: Home) -> None:
 def test_a_result_of_an_ordered_run_waits_until_its_process_was_seen(home: Home) -> None:
     said(home, a_line(1))
     view = a_view(jobs=[a_job(attempt=1)], runs=[a_run(status="starting")])
-    assert observe_results(view, home, now=9) == []
+    assert observe_results(view, home, now=9, resultless={}) == []
 
 
 def a_speed_line(token: int, speed: Speed) -> bytes:
@@ -72,13 +82,13 @@ def a_speed_line(token: int, speed: Speed) -> bytes:
 def test_with_a_result_comes_how_fast_it_was_made_beside_the_record_so_far(home: Home) -> None:
     said(home, a_speed_line(1, a_speed(cpu_seconds=14.0)), a_line(1))
     view = a_view(jobs=[a_job(attempt=1)], runs=[a_run()], fastest=[a_fastest()])
-    throughput, result = observe_results(view, home, now=9)
+    throughput, result = observe_results(view, home, now=9, resultless={})
     assert isinstance(throughput, Throughput)
     assert (throughput.id, throughput.against, throughput.mark) == (RUN, a_fastest().id, a_mark())
     assert throughput.caused_by == (RUN, a_fastest().id)
     assert isinstance(result, Result)
     again = a_view(jobs=[a_job(attempt=1)], runs=[a_run()], results=[result], fastest=[a_fastest()])
-    assert observe_results(again, home, now=10) == []
+    assert observe_results(again, home, now=10, resultless={}) == []
 
 
 @pytest.mark.parametrize(
@@ -92,7 +102,7 @@ def test_with_a_result_comes_how_fast_it_was_made_beside_the_record_so_far(home:
 )
 def test_without_a_sound_measure_of_this_run_its_result_stands_alone(home: Home, lines: list[bytes]) -> None:
     said(home, *lines)
-    [result] = observe_results(a_view(jobs=[a_job(attempt=1)], runs=[a_run()]), home, now=9)
+    [result] = observe_results(a_view(jobs=[a_job(attempt=1)], runs=[a_run()]), home, now=9, resultless={})
     assert isinstance(result, Result)
 
 
@@ -101,7 +111,7 @@ def test_of_two_runs_seen_at_once_the_second_is_held_to_what_the_first_achieved(
     said(home, a_speed_line(1, a_speed()), a_line(1))
     said(home, a_speed_line(1, a_speed(symbol="ETHUSDT", cpu_seconds=9.0, wall_seconds=9.0)), a_line(1), run=other.id)
     view = a_view(jobs=[a_job(attempt=1), a_job("ETHUSDT", attempt=1)], runs=[a_run(), other])
-    seen = observe_results(view, home, now=9)
+    seen = observe_results(view, home, now=9, resultless={})
     best = [record for record in seen if isinstance(record, Fastest)]
     assert [record.mark.run for record in best] == [RUN]
     second = [record for record in seen if isinstance(record, Throughput)][1]
@@ -137,15 +147,15 @@ def test_results_of_several_runs_are_told_apart(home: Home) -> None:
     said(home, a_line(1))
     said(home, a_line(2), run=other)
     runs = [a_run(status="lost", ended_at=3, reason="gone"), a_run(JOB, 2, status="running")]
-    seen = observe_results(a_view(jobs=[a_job(attempt=2)], runs=runs, results=[a_result()]), home, now=9)
+    seen = observe_results(a_view(jobs=[a_job(attempt=2)], runs=runs, results=[a_result()]), home, now=9, resultless={})
     assert [(record.id, getattr(record, "attempt", 0)) for record in seen] == [(other, 2)]
 
 
 def test_a_run_that_ended_long_ago_is_not_listened_to_for_ever(home: Home) -> None:
     said(home, a_line(1))
     view = a_view(jobs=[a_job(attempt=1)], runs=[a_run(status="lost", ended_at=1_000)])
-    assert len(observe_results(view, home, now=2_000)) == 1
-    assert observe_results(view, home, now=10_000_000) == []
+    assert len(observe_results(view, home, now=2_000, resultless={})) == 1
+    assert observe_results(view, home, now=10_000_000, resultless={}) == []
 
 
 def test_a_stop_that_a_dead_daemon_never_read_is_older_than_the_session_that_reads_it(home: Home) -> None:

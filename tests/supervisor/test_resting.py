@@ -1,0 +1,103 @@
+"""Between two turns: an event ends it, so does the next look or a glance with news, and what was overslept is told."""
+
+import asyncio
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from builders import a_beat, a_policy, a_run, a_view
+
+from swarmd.state.beats import BeatsPage
+from swarmd.state.view import View
+from swarmd.supervisor.clock import SteadyClock
+from swarmd.supervisor.glances import Glances
+from swarmd.supervisor.resting import rest
+
+CLOCK = SteadyClock(1_000_000)
+NEVER = 10**9
+
+
+@dataclass(frozen=True)
+class Between:
+    page: BeatsPage
+    glances: Glances
+    view: View
+
+    async def rest(self, wake: asyncio.Event, *, began_ago: int = 0, is_still: bool = False) -> int:
+        resting = rest(CLOCK, wake, self.glances, self.view, {}, began=CLOCK.now() - began_ago, is_still=is_still)
+        return await asyncio.wait_for(resting, 60)
+
+
+@pytest.fixture
+def between(tmp_path: Path) -> Iterator[Between]:
+    """One run that works, and a cycle every half second."""
+    patient = {"silent_after": NEVER, "stuck_after": NEVER, "first_result_within": NEVER, "run_timeout": NEVER}
+    policy = a_policy(cycle_every=500, start_within=NEVER, **patient)
+    view = a_view(policy=policy, runs=[a_run(status="running")], beats=[a_beat(is_ready=True)])
+    with BeatsPage(tmp_path / "beats", create=True) as page, Glances(tmp_path / "beats") as glances:
+        glances.look(view.live_runs(), {}, {}, CLOCK.now())
+        yield Between(page, glances, view)
+
+
+def test_without_any_event_it_ends_when_the_next_look_is_due(between: Between) -> None:
+    before = CLOCK.now()
+    assert asyncio.run(between.rest(asyncio.Event())) == 0
+    assert CLOCK.now() - before >= 500
+
+
+def test_an_event_that_is_there_already_or_comes_ends_it(between: Between) -> None:
+    async def woken(*, at_once: bool) -> int:
+        wake = asyncio.Event()
+        if at_once:
+            wake.set()
+        else:
+            asyncio.get_running_loop().call_later(0.01, wake.set)
+        return await between.rest(wake)
+
+    assert asyncio.run(woken(at_once=True)) == 0
+    assert asyncio.run(woken(at_once=False)) == 0
+
+
+def test_a_lane_that_says_ready_ends_it(between: Between) -> None:
+    async def ready() -> None:
+        wake = asyncio.Event()
+        asyncio.get_running_loop().call_later(0.01, between.page.writer(0, 1).ready)
+        await between.rest(wake, is_still=True)
+        assert wake.is_set(), "found by a glance, long before the look that is due when all is still"
+
+    asyncio.run(ready())
+
+
+def test_progress_that_moves_quickens_a_still_pace_and_is_dated(between: Between) -> None:
+    async def moving() -> None:
+        asyncio.get_running_loop().call_later(0.01, between.page.writer(0, 1).advance)
+        before = CLOCK.now()
+        await between.rest(asyncio.Event(), is_still=True)
+        [moved_at] = between.glances.moved_at.values()
+        assert before < moved_at <= CLOCK.now()
+
+    asyncio.run(moving())
+
+
+@pytest.mark.parametrize("is_woken", [True, False])
+def test_what_the_daemon_itself_overslept_is_told_whoever_wakes_it(between: Between, is_woken: bool) -> None:
+    async def held_up() -> int:
+        wake = asyncio.Event()
+
+        def hold_up() -> None:
+            time.sleep(1.5)  # the whole process, as when it is stopped or starved
+            if is_woken:
+                wake.set()
+
+        asyncio.get_running_loop().call_later(0.01, hold_up)
+        return await between.rest(wake, is_still=True)
+
+    assert asyncio.run(held_up()) >= 900, "all of it but the half second in which a look was due"
+
+
+def test_a_turn_that_took_long_was_overslept_too(between: Between) -> None:
+    wake = asyncio.Event()
+    wake.set()
+    assert asyncio.run(between.rest(wake, began_ago=10_000)) >= 9_500
