@@ -8,7 +8,7 @@ import difflib
 import re
 from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any
 
 from swarmd.state.errors import OperatorError
@@ -86,7 +86,7 @@ def chain_of(index: Index, id: str) -> list[dict[str, Any]]:
     told, of a cycle all that it decided. Raises OperatorError for an unknown id, with the nearest ones.
     """
     if id not in index.by_id:
-        raise OperatorError(_unknown(id, index.by_id))
+        raise OperatorError(unknown(id, index.by_id))
     chain: dict[int, Said] = {}
     open_ends = _newest(index.by_id[id])
     open_ends += [line for line in index.by_id[id][:1] if line.kind == "incident"]
@@ -111,10 +111,11 @@ def _repeats(other: Line, line: Line) -> bool:
 
 def _newest(lines: Iterable[Line]) -> list[Line]:
     """The newest line of each kind: one id may name a run, its beat and its result, and a chain shows all three."""
-    return list({line.kind: line for line in lines}.values())
+    return sorted({line.kind: line for line in lines}.values(), key=lambda line: -line.seq)
 
 
-def _unknown(id: str, known: Mapping[str, Any]) -> str:
+def unknown(id: str, known: Collection[str]) -> str:
+    """What to say where nothing is called so, with the nearest names there are."""
     if not known:
         return f"nothing is called {id!r}: the journal is empty; look with `swarmd query`"
     if _CYCLE.match(id):

@@ -16,7 +16,7 @@ from swarmd.state.query import Facts, Picture
 from swarmd.state.store.files import Home, is_locked, lock_holder
 from swarmd.state.store.lines import Damage, Line, put
 from swarmd.state.store.publishers import AGENTS, CONTROL_FILE, state_file
-from swarmd.state.store.raw import history, reaches_back_to, read_journal
+from swarmd.state.store.raw import history, reaches_back_to, read_journal, walk
 from swarmd.state.store.tables import Tables
 from swarmd.state.units import Millis, iso, millis_of_iso
 
@@ -54,31 +54,40 @@ def present(home: Home, *, with_lines: bool) -> Recalled:
     return Recalled(picture, Facts(now=now, is_alive=is_alive, pid=pid, published=published), lines, damages)
 
 
-def past(home: Home, at: Millis) -> Recalled:
-    """Folded from the first line up to what was known then, in the order of the journal.
+def past(home: Home, at: Millis, *, with_lines: bool) -> Recalled:
+    """Folded from the first line up to what was known then, in the order of the journal; none is held but asked for.
 
     A line counts from when it was written: an old date in it (a request of before the start) makes it no older.
     """
-    lines, damages = history(home.journal)
     until = iso(at)
     if until < (begin := reaches_back_to(home.journal)):
         raise OperatorError(f"--at {until}: what was before {begin} was removed by `swarmd clean`; name a later time")
-    now = max(_clock(home, lines), lines[-1].at if lines else "")
-    if until > now:
+    if until > (now := _latest(home)):
         raise OperatorError(f"--at {until} is still to come: it is {now}; leave --at out for the present")
-    count = next((index for index, line in enumerate(lines) if line.at > until), len(lines))
-    known = lines[:count]
-    note = f"it begins at {lines[0].at}; nothing was known at {until}" if lines and not known else ""
-    picture = Picture(_folded(known))
+    damages: list[Damage] = []
+    lines = walk(home.journal, damages)
+    known: list[Line] = []
+    tables: Tables[Line] = Tables()
+    following: Line | None = None
+    n_known = 0
+    for line in lines:
+        if line.at > until:
+            following = line
+            break
+        n_known += 1
+        put(tables, line)
+        if with_lines:
+            known.append(line)
+    note = f"it begins at {following.at}; nothing was known at {until}" if following is not None and not n_known else ""
+    picture = Picture(tables)
     session = picture.session
-    is_alive = session is not None and session["status"] == "open" and _goes_on(session["id"], lines[count:])
+    is_alive = session is not None and session["status"] == "open" and _goes_on(session["id"], following)
     pid = session["pid"] if session is not None and is_alive else None
     return Recalled(picture, Facts(now=at, is_alive=is_alive, pid=pid, is_past=True), known, damages, note)
 
 
-def _goes_on(session: str, later: Iterable[Line]) -> bool:
+def _goes_on(session: str, following: Line | None) -> bool:
     """Whether a daemon that had written the journal so far was still there to write what comes next."""
-    following = next(iter(later), None)
     if following is None or following.kind != "session":
         return following is not None
     return following.id == session and following.status == "closed"
@@ -91,13 +100,18 @@ def _folded(lines: Iterable[Line]) -> Tables[Line]:
     return tables
 
 
-def _clock(home: Home, lines: list[Line]) -> str:
-    """Now, by the clock of the last session where that still counts, else by the wall clock."""
-    sessions = [line for line in lines if line.kind == "session"]
-    last = sessions[-1].said["data"] if sessions else None
-    if last is not None and is_locked(home.daemon_lock) and last["boot_id"] == _boot_id():
-        return iso(_steady(last))
-    return iso(time.time_ns() // 1_000_000)
+def _latest(home: Home) -> str:
+    """Now, or what is on record if that is later: the past ends there.
+
+    By the clock of the last session where that still counts, else by the wall clock.
+    """
+    tables = read_journal(home.journal).folded()
+    newest = max(tables, key=lambda line: line.seq, default=None)
+    session = [None, *tables.table("session").values()][-1]
+    now = time.time_ns() // 1_000_000
+    if session is not None and is_locked(home.daemon_lock) and session.said["data"]["boot_id"] == _boot_id():
+        now = _steady(session.said["data"])
+    return max(iso(now), newest.at if newest is not None else "")
 
 
 def _steady(session: Row) -> Millis:

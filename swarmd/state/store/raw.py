@@ -4,14 +4,15 @@ Used by the one writer (``journal``) and the many readers (``query``, ``explain`
 here. Reading survives whatever lies in the directory and names what it could not use; it changes nothing on disk.
 """
 
-import re
+import contextlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
-from itertools import pairwise
 from pathlib import Path
 
+from swarmd.state.errors import OutsideError
 from swarmd.state.store.lines import Damage, Line, Said, is_torn, line_of, put, sealed
+from swarmd.state.store.segments import LOCK, QUARANTINE, in_order, segments_by_name
 from swarmd.state.store.snapshot import BASE, SNAPSHOT, Reach, read_reach, read_snapshot
 from swarmd.state.store.tables import Tables
 
@@ -22,7 +23,6 @@ __all__ = [
     "QUARANTINE",
     "SNAPSHOT",
     "Damage",
-    "Follower",
     "Line",
     "Reading",
     "Said",
@@ -33,14 +33,11 @@ __all__ = [
     "read_journal",
     "read_segment",
     "sealed",
+    "segment_lines",
     "segments_by_name",
+    "walk",
 ]  # fmt: skip
 
-QUARANTINE = "quarantine"
-LOCK = ".lock"
-
-_SEGMENT = re.compile(r"^\d{6,}\.jsonl$")
-_OWN = frozenset({SNAPSHOT, BASE, QUARANTINE, LOCK})
 # More lines than this after the last snapshot are folded as they are read: a year of them does not fit in memory.
 _FOLDED_FROM = 20_000
 _LOOKS_PAST_CLEANING = 3
@@ -63,7 +60,6 @@ class Reading:
     last_segment: str = ""
     last_length: int = 0
     is_last_sound: bool = True
-    keeps_all: bool = False
 
     def folded(self) -> Tables[Line]:
         """Snapshot and tail as one set of tables."""
@@ -72,11 +68,10 @@ class Reading:
         return self.tables
 
     def take(self, line: Line) -> None:
-        self.seq = line.seq
         self.lines.append(line)
         if (line.kind, line.version) not in self.versions:
             self.versions[line.kind, line.version] = line.seq
-        if len(self.lines) >= _FOLDED_FROM and not self.keeps_all:
+        if len(self.lines) >= _FOLDED_FROM:
             self.folded()
             self.lines.clear()
 
@@ -84,29 +79,24 @@ class Reading:
 # -- a directory --------------------------------------------------------------------------------------------------
 
 
-def read_journal(directory: Path, *, from_start: bool = False) -> Reading:
-    """Snapshot and tail of a journal; with ``from_start`` every segment from its first line, without the snapshot."""
+def read_journal(directory: Path) -> Reading:
+    """Snapshot and tail of a journal; every segment from its first line where there is no sound snapshot."""
     for _ in range(_LOOKS_PAST_CLEANING):
-        try:
-            return _read(directory, from_start)
-        except FileNotFoundError:
-            continue  # listed, and removed by `swarmd clean` before we opened it; its base is there now
-    return _read(directory, from_start)
+        with contextlib.suppress(FileNotFoundError):
+            return _read(directory)
+        # Listed, and removed by `swarmd clean` before we opened it; its base is there now.
+    return _read(directory)
 
 
-def _read(directory: Path, from_start: bool) -> Reading:
-    reading = Reading(keeps_all=from_start)
-    base = read_reach(directory / BASE)
-    paths, order = _segments(directory, base, reading)
-    start = None if from_start else _snapshot(directory, SNAPSHOT, reading)
+def _read(directory: Path) -> Reading:
+    reading = Reading()
+    paths, order = in_order(directory, read_reach(directory / BASE), reading.damages)
+    start = _snapshot(directory, SNAPSHOT, reading)
     position = None if start is None else _position(directory, start)
     if position is not None and position[0] not in {path.name for path in order}:
         position = None
     if start is None and (directory / BASE).exists():
         _snapshot(directory, BASE, reading)
-        if from_start:
-            reading.lines = sorted(reading.tables, key=lambda line: line.seq)
-            reading.tables = Tables()
     for path in order:
         if position is not None and path.name != position[0]:
             continue  # before the snapshot's segment: covered by it
@@ -120,8 +110,25 @@ def _read(directory: Path, from_start: bool) -> Reading:
 
 def history(directory: Path) -> tuple[list[Line], list[Damage]]:
     """Every sound line there is, oldest first. Of the time before ``reaches_back_to`` only the newest of each id."""
-    reading = read_journal(directory, from_start=True)
-    return reading.lines, reading.damages
+    damages: list[Damage] = []
+    return list(walk(directory, damages)), damages
+
+
+def walk(directory: Path, damages: list[Damage]) -> Iterator[Line]:
+    """``history`` line by line, with one segment in memory at a time: a year of them does not fit.
+
+    What could not be used is added to ``damages`` on the way. Raises OutsideError where history is removed meanwhile.
+    """
+    reading = Reading(damages=damages)
+    paths, order = in_order(directory, read_reach(directory / BASE), damages)
+    if (directory / BASE).exists():
+        _snapshot(directory, BASE, reading)
+        yield from sorted(reading.tables, key=lambda line: line.seq)
+    for path in order:
+        try:
+            yield from segment_lines(path, 0, path == paths[-1], reading)
+        except FileNotFoundError:
+            raise OutsideError(f"{path} was removed (by `swarmd clean`?) while history was read; ask again") from None
 
 
 def reaches_back_to(directory: Path) -> str:
@@ -131,54 +138,6 @@ def reaches_back_to(directory: Path) -> str:
     """
     base = read_reach(directory / BASE)
     return "" if base is None else base.at
-
-
-def segments_by_name(directory: Path) -> list[Path]:
-    found = directory.iterdir() if directory.is_dir() else ()
-    return sorted((path for path in found if _SEGMENT.match(path.name) and path.is_file()), key=lambda p: int(p.stem))
-
-
-def _segments(directory: Path, base: Reach | None, reading: Reading) -> tuple[list[Path], list[Path]]:
-    """The segments by name, and in the order of what they contain; strangers, gaps and copies are named."""
-    paths = segments_by_name(directory)
-    known = {path.name for path in paths}
-    for path in sorted(directory.iterdir()) if directory.is_dir() else []:
-        own = path.name in _OWN or path.name in known or path.name.startswith((f".{SNAPSHOT}.", f".{BASE}."))
-        if not own:
-            reading.damages.append(Damage(path.name, 0, "a foreign file; it is left alone and not read"))
-    # What the base stands for is removed, or about to be: a clean that was interrupted left it behind.
-    removed = 0 if base is None else base.number
-    paths = [path for path in paths if int(path.stem) > removed or removed == 0]
-    for before, after in pairwise([removed, *(int(path.stem) for path in paths)]):
-        for missing in range(before + 1, after):
-            reading.damages.append(Damage(f"{missing:06d}.jsonl", 0, "the segment is missing"))
-    firsts: dict[Path, int] = {}
-    own_firsts: dict[Path, int] = {}
-    beginning = 0
-    for path in paths:
-        own_firsts[path] = first.seq if (first := _first(path)) is not None else 0
-        beginning = firsts[path] = own_firsts[path] or beginning
-    order = sorted(paths, key=lambda path: (firsts[path], int(path.stem)))
-    for one, other in pairwise(order):
-        if firsts[one] == firsts[other] > 0 and own_firsts[other]:
-            reading.damages.append(Damage(other.name, 0, f"begins with seq {firsts[other]} as {one.name} does: a copy"))
-        elif int(other.stem) < int(one.stem):
-            why = (
-                f"begins with seq {firsts[other]}, which follows what {one.name} holds: read in the order of its lines"
-            )
-            reading.damages.append(Damage(other.name, 0, why))
-    return paths, order
-
-
-def _first(path: Path) -> Line | None:
-    """The first sound line."""
-    with path.open("rb") as file:
-        for content in file:
-            try:
-                return line_of(content.rstrip(b"\n"))
-            except ValueError:
-                continue
-    return None
 
 
 class _Place:
@@ -202,6 +161,12 @@ class _Place:
 
 def read_segment(path: Path, offset: int, is_last: bool, reading: Reading) -> None:
     """Add a segment's lines from that byte on, and name what is wrong with it."""
+    for line in segment_lines(path, offset, is_last, reading):
+        reading.take(line)
+
+
+def segment_lines(path: Path, offset: int, is_last: bool, reading: Reading) -> Iterator[Line]:
+    """A segment's lines from that byte on that come after what was read; what is wrong with it goes to ``reading``."""
     with path.open("rb") as file:
         file.seek(offset)
         data = file.read()
@@ -223,7 +188,8 @@ def read_segment(path: Path, offset: int, is_last: bool, reading: Reading) -> No
         if line.seq > reading.seq + 1:
             _name_hole(reading, path.name, place.line, line.seq, unplaced)
         unplaced = -1
-        reading.take(line)
+        reading.seq = line.seq
+        yield line
     tail = data[whole:]
     if repeats:
         reading.damages.append(Damage(path.name, 0, f"repeats {repeats} records read before; they count once"))
@@ -282,37 +248,3 @@ def _position(directory: Path, reach: Reach) -> tuple[str, int] | None:
         return (path.name, length) if not following or line_of(following).seq == reach.seq + 1 else None
     except ValueError:
         return None
-
-
-# -- as it grows --------------------------------------------------------------------------------------------------
-
-
-class Follower:
-    """New lines of a journal as they are written, from where it stands now. ``fresh`` returns what came since."""
-
-    def __init__(self, directory: Path) -> None:
-        self._directory = directory
-        self._segment = 0
-        self._length = 0
-        paths = segments_by_name(directory)
-        if paths:
-            # Only whole lines count, and the last one may be half written just now.
-            data = paths[-1].read_bytes()
-            self._segment, self._length = int(paths[-1].stem), data.rfind(b"\n") + 1
-
-    def fresh(self) -> Iterator[Line]:
-        for path in segments_by_name(self._directory):
-            number = int(path.stem)
-            if number < self._segment:
-                continue
-            start = self._length if number == self._segment else 0
-            with path.open("rb") as file:
-                file.seek(start)
-                data = file.read()
-            whole = data.rfind(b"\n") + 1
-            self._segment, self._length = number, start + whole
-            for content in data[:whole].split(b"\n")[:-1]:
-                try:
-                    yield line_of(content)
-                except ValueError:
-                    continue  # named by whoever reads the whole journal

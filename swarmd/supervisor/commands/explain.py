@@ -2,10 +2,13 @@
 
 import click
 
+from swarmd.state.errors import OperatorError
 from swarmd.state.incident_story import incident_story, story_lines
 from swarmd.state.store.files import Home
-from swarmd.state.store.raw import history
-from swarmd.state.story import Index, chain_of
+from swarmd.state.store.lines import Damage, Line
+from swarmd.state.store.walks import backward, ids, mentioning
+from swarmd.state.story import Index, chain_of, unknown
+from swarmd.state.trail import deeds_about, trail
 from swarmd.supervisor.commands.options import home_option, json_option, print_document
 from swarmd.supervisor.commands.query import event_line, require_journal, tell_damages
 
@@ -24,8 +27,8 @@ def explain(id: str, home: Home, as_json: bool) -> None:
     cycle (c123). An incident's story comes first: what was seen, decided, done, expected, and what came of it.
     """
     require_journal(home)
-    lines, damages = history(home.journal)
-    index = Index(lines)
+    damages: list[Damage] = []
+    index = Index(_lines_about(home, id, damages))
     chain = chain_of(index, id)
     story = incident_story(index, id)
     tell_damages(damages)
@@ -36,3 +39,17 @@ def explain(id: str, home: Home, as_json: bool) -> None:
         click.echo("\n".join(story_lines(story)) + "\n")
     for told in chain:
         click.echo(event_line(told))
+
+
+def _lines_about(home: Home, id: str, damages: list[Damage]) -> list[Line]:
+    """Raises OperatorError for an unknown id, with the nearest ones."""
+    lines = trail(backward(home.journal, damages), id)
+    if not any(line.id == id for line in lines):
+        raise OperatorError(unknown(id, ids(home.journal)))
+    if all(line.kind != "incident" for line in lines if line.id == id):
+        return lines
+    known = {line.seq: line for line in lines}
+    about = deeds_about(lines, id).encode()
+    deeds = (line for line in mentioning(home.journal, about) if line.kind == "action")
+    known |= {line.seq: line for line in deeds}
+    return [known[seq] for seq in sorted(known)]

@@ -14,7 +14,7 @@ from swarmd.state.errors import OperatorError
 from swarmd.state.query import TOPICS, head, query_document
 from swarmd.state.store.files import Home
 from swarmd.state.store.lines import Damage
-from swarmd.state.store.raw import Follower
+from swarmd.state.store.walks import Follower
 from swarmd.state.story import NOISE, event, events
 from swarmd.state.units import Millis, millis_of_iso
 from swarmd.supervisor.commands.options import home_option, json_option, print_document
@@ -51,7 +51,8 @@ def query(topic: str | None, follow: bool, at_text: str | None, home: Home, as_j
         _follow(home, as_json)
         return
     at = _instant(at_text)
-    read = present(home, with_lines=topic == "events") if at is None else past(home, at)
+    with_lines = topic == "events"
+    read = present(home, with_lines=with_lines) if at is None else past(home, at, with_lines=with_lines)
     tell_damages(read.damages)
     if read.note:
         click.echo(f"journal: {read.note}", err=True)

@@ -20,7 +20,8 @@ from swarmd.state.projection import Projection
 from swarmd.state.records.record import Record
 from swarmd.state.store.codec import encode
 from swarmd.state.store.journal import Damage, Journal
-from swarmd.state.store.raw import QUARANTINE, SNAPSHOT, Follower, history, read_journal, sealed
+from swarmd.state.store.raw import QUARANTINE, SNAPSHOT, history, read_journal, sealed
+from swarmd.state.store.walks import Follower
 
 FIRST = "000001.jsonl"
 
@@ -39,11 +40,11 @@ def write(directory: Path, *batches: list[Record], segment_bytes: int = 16 << 20
 
 
 def ids(directory: Path) -> list[str]:
-    return [line.said["id"] for line in read_journal(directory, from_start=True).lines]
+    return [line.said["id"] for line in history(directory)[0]]
 
 
 def seqs(directory: Path) -> list[int]:
-    return [line.seq for line in read_journal(directory, from_start=True).lines]
+    return [line.seq for line in history(directory)[0]]
 
 
 def reopened(directory: Path) -> tuple[Damage, ...]:

@@ -211,7 +211,7 @@ def test_an_interrupted_clean_is_taken_up_by_the_next(long_lived: Home) -> None:
     cleaned(long_lived)
     for name, data in kept.items():  # as if it had been killed after the base and before the first removal
         (long_lived.journal / name).write_bytes(data)
-    assert read_journal(long_lived.journal, from_start=True).damages == []
+    assert history(long_lived.journal)[1] == []
     assert folded(long_lived) == state
     assert [line.seq for line in history(long_lived.journal)[0]] == sorted(
         {line.seq for line in history(long_lived.journal)[0]}
@@ -228,7 +228,7 @@ def test_a_damaged_base_is_named_with_what_it_stood_for(long_lived: Home) -> Non
     for place in (5, len(sound) // 2, len(sound) - 2):
         base.write_bytes(sound[:place] + bytes([sound[place] ^ 1]) + sound[place + 1 :])
         assert folded(long_lived) == state, "the snapshot does not need it"
-        reasons = [damage.reason for damage in read_journal(long_lived.journal, from_start=True).damages]
+        reasons = [damage.reason for damage in history(long_lived.journal)[1]]
         assert any("missing" in reason for reason in reasons)
         assert any("the segments are used" in reason for reason in reasons)
 
