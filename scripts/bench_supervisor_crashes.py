@@ -1,0 +1,116 @@
+#!/usr/bin/env python3
+"""Children that die: how soon each supervisor starts them again, how often, and what of theirs is left behind.
+
+Called by scripts/bench_supervisor. Crashes are dealt out in turn to supervisors that run side by side, and to a bare
+`posix_spawn` beside them (the floor), so that a noisy moment falls on all.
+"""
+
+import os
+import random
+import select
+import signal
+import tempfile
+import time
+from contextlib import ExitStack, suppress
+from pathlib import Path
+
+from bench_supervisor_peers import Figures, Ours, Peer, running
+from bench_supervisor_processes import cpu_ns, is_alive, nap, resident_kib, wait_for
+
+MANY = 100
+GRANDCHILDREN = {"gc": "same group", "gcsid": "own session", "gcdf": "double fork"}
+
+
+def crashes(kinds: dict[str, type[Peer]], tools: Path, rounds: int, setting: str, within_s: float) -> Figures:
+    """Kill each one's child in turn, in random order, the bare floor among them."""
+    chance = random.Random(1)
+    took: dict[str, list[float]] = {name: [] for name in [*kinds, "floor"]}
+    missed = dict.fromkeys(kinds, 0)
+    with ExitStack() as stack, tempfile.TemporaryDirectory() as folder:
+        floor = Floor(tools / "child", Path(folder) / "log")
+        stack.callback(floor.close)
+        peers = {name: stack.enter_context(running(kind, tools, setting=setting))[0] for name, kind in kinds.items()}
+        for _ in range(rounds):
+            nap(1.2 if setting == "fast" else 2.6)
+            for name in chance.sample([*took], len(took)):
+                time.sleep(chance.uniform(0.02, 0.15))
+                if name == "floor":
+                    took[name].append(floor.crash())
+                elif missed[name] < 2:
+                    ms = crash(peers[name], within_s)
+                    if ms is None:
+                        missed[name] += 1
+                    else:
+                        took[name].append(ms)
+    return {"crash_ms": took, "missed": missed}
+
+
+def crash(peer: Peer, within_s: float) -> float | None:
+    pid = peer.last().pid
+    at = time.monotonic_ns()
+    with suppress(ProcessLookupError):
+        os.kill(pid, signal.SIGKILL)
+    born = wait_for(lambda: peer.after(at), within_s)
+    return (born.at_ns - at) / 1e6 if born else None
+
+
+class Floor:
+    """What cannot be avoided: kill, wake by epoll on the pidfd, reap, posix_spawn, the child's own first line."""
+
+    def __init__(self, child: Path, log: Path) -> None:
+        self.words, self.log = [str(child), str(log), "x", "sleep"], log
+        self.pid = os.posix_spawn(self.words[0], self.words, os.environ)
+
+    def crash(self) -> float:
+        pidfd = os.pidfd_open(self.pid)
+        looker = select.epoll()
+        looker.register(pidfd, select.EPOLLIN)
+        self.log.unlink(missing_ok=True)
+        at = time.monotonic_ns()
+        os.kill(self.pid, signal.SIGKILL)
+        looker.poll(5)
+        os.waitid(os.P_PIDFD, pidfd, os.WEXITED)
+        self.pid = os.posix_spawn(self.words[0], self.words, os.environ)
+        line = wait_for(lambda: self.log.exists() and self.log.read_text().split(), 5)
+        looker.close()
+        os.close(pidfd)
+        return (int(line[4]) - at) / 1e6 if line else float("nan")
+
+    def close(self) -> None:
+        with suppress(ProcessLookupError):
+            os.kill(self.pid, signal.SIGKILL)
+
+
+def many(kind: type[Peer], tools: Path, seconds: float, *, starts: int) -> Figures:
+    with running(kind, tools, lanes=MANY) as (peer, at):
+        told: Figures = {"up_s": (max(each.at_ns for each in peer.births()) - at) / 1e9}
+        if starts == 0:
+            nap(8)
+            pids = peer.own_pids()
+            before, began = {pid: cpu_ns(pid) for pid in pids}, time.monotonic()
+            nap(seconds)
+            spent = sum(cpu_ns(pid) - was for pid, was in before.items()) / 1e9
+            told["idle_share"] = spent / (time.monotonic() - began)
+            told["rss_mib"] = sum(resident_kib(pid) for pid in pids) / 1024
+            told["processes"] = len(pids)
+    return told
+
+
+def storm(kind: type[Peer], tools: Path) -> Figures:
+    """A child that ends as soon as it begins, default settings, ten seconds."""
+    with running(kind, tools, mode="exit", setting="default") as (peer, _):
+        nap(10)
+        first = peer.births()[0].at_ns
+        return {"starts": sum(each.at_ns - first <= 10e9 for each in peer.births())}
+
+
+def left_behind(kind: type[Peer], tools: Path, mode: str, n: int) -> int:
+    """Grandchildren still there after n kills of their parent, the last one's own aside."""
+    with running(kind, tools, mode=mode) as (peer, _):
+        for _ in range(n):
+            nap(1.1 if kind is not Ours else 0.2)
+            if crash(peer, 10) is None:
+                break
+        nap(1.5)
+        last = wait_for(lambda: peer.births("G"), 5)
+        return sum(is_alive(each.pid) for each in (last or [])[:-1])
