@@ -21,6 +21,7 @@ from swarmd.state.units import Millis
 from swarmd.state.view import View
 from swarmd.supervisor.clock import boot_id, wall_millis
 from swarmd.supervisor.question import digest
+from swarmd.supervisor.rules_digest import rules_digest
 
 
 def check_campaign_unchanged(before: View, campaign: CampaignSettings | None) -> None:
@@ -58,6 +59,7 @@ def policy_of(settings: CampaignSettings | None, cores: int, *, monitors: bool, 
         cpu_util_target=settings.targets.cpu_util,
         max_lanes=max_lanes,
         fill_lanes=max(1, max_lanes // 2),
+        spares=limits.spares,
         monitors=monitors,
     )
 
@@ -163,4 +165,5 @@ def session_record(before: View, anchor: Millis, until_done: bool, now: Millis) 
         code_version=__version__,
         until_done=until_done,
         reason="started",
+        rules=rules_digest(),
     )

@@ -38,6 +38,8 @@ class Report:
     """What came of a replay. ``cycles`` decided something, ``quiet`` ones nothing; ``cut_off`` ones were not finished.
 
     ``unseen`` counts the cycles between two on record that left no trace: quiet ones, and turns that were lost.
+    ``sessions`` has the version that wrote each session, ``rules`` the digest of the rules that decided in it.
+    ``n_expected`` of the differences are in sessions that other rules decided: they tell what a change of them changes.
     """
 
     cycles: int = 0
@@ -49,9 +51,18 @@ class Report:
     differences: list[Found] = field(default_factory=list)
     stretches: list[Stretch] = field(default_factory=list)
     sessions: dict[str, str] = field(default_factory=dict)
+    rules: dict[str, str] = field(default_factory=dict)
+    rules_of_today: str = ""
+    n_expected: int = 0
 
     def add(self, found: Found) -> None:
         """Count it, and keep it among the first thousand."""
         self.n_differences += 1
+        self.n_expected += self.is_by_other_rules(found.session)
         if len(self.differences) < _DIFFERENCES_KEPT:
             self.differences.append(found)
+
+    def is_by_other_rules(self, session: str) -> bool:
+        """False where nobody knows: a journal of before the digest was kept is held against the rules of today."""
+        rules = self.rules.get(session, "")
+        return bool(rules and self.rules_of_today) and rules != self.rules_of_today

@@ -60,7 +60,7 @@ class Replay:
     """``feed`` it the lines in order, then ``finish``. Only cycles of ``session``, or about ``run``, are decided again.
 
     ``damages`` names the damaged places the reader found (``segment:line``): once a session has said that it knows of
-    all of them, it decided from what we have.
+    all of them, it decided from what we have. ``rules`` is the digest of the roster's rules, where it is known.
     """
 
     def __init__(
@@ -71,8 +71,9 @@ class Replay:
         run: str = "",
         snapshots: Sequence[Snapshot] = (),
         damages: frozenset[str] = frozenset(),
+        rules: str = "",
     ) -> None:
-        self.report = Report()
+        self.report = Report(rules_of_today=rules)
         self._roster = roster
         self._wanted_session, self._wanted_run = session, run
         self._snapshots, self._damages = snapshots, damages
@@ -101,7 +102,8 @@ class Replay:
         kind = said["kind"]
         if kind == "session" and said["data"].get("status") == "open":
             self._settle()
-            self._opens(said["id"], str(said["data"].get("code_version", "")))
+            data = said["data"]
+            self._opens(said["id"], str(data.get("code_version", "")), str(data.get("rules", "")))
             self._session_seq, self._last_number, self._is_reopened = line.seq, 0, True
         elif kind == "source" and said["id"].startswith(_JOURNAL):
             self._told_damages.add(said["id"].removeprefix(_JOURNAL).rpartition("@")[0])
@@ -109,9 +111,9 @@ class Replay:
         if kind == "cycle":
             self._cycle(said)
 
-    def _opens(self, session: str, code_version: str) -> None:
+    def _opens(self, session: str, code_version: str, rules: str) -> None:
         self._session, self._code_version = session, code_version
-        self.report.sessions[session] = code_version
+        self.report.sessions[session], self.report.rules[session] = code_version, rules
 
     def finish(self) -> Report:
         self._settle()
@@ -150,7 +152,7 @@ class Replay:
         self._end_doubt(snapshot.seq)
         session = self._projection.view().session
         if session is not None:
-            self._opens(session.id, session.code_version)
+            self._opens(session.id, session.code_version, session.rules)
 
     # -- cycles -------------------------------------------------------------------------------------------------------
 

@@ -24,7 +24,10 @@ SESSION_MOVES = Lifecycle(
 
 
 class Session(Record):
-    """``id`` is the run id ``bt-YYYYMMDD_HHMMSSZ``. ``anchor`` + boot-time clock of ``boot_id`` = steady time."""
+    """``id`` is the run id ``bt-YYYYMMDD_HHMMSSZ``. ``anchor`` + boot-time clock of ``boot_id`` = steady time.
+
+    ``rules`` is the digest of the rules that decide in it; empty in sessions of before it was kept.
+    """
 
     KIND: ClassVar[str] = "session"
 
@@ -37,3 +40,4 @@ class Session(Record):
     code_version: str
     until_done: bool
     reason: str
+    rules: str = ""

@@ -8,6 +8,7 @@ import difflib
 import sys
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +17,7 @@ import click
 from swarmd.state.errors import OperatorError
 from swarmd.state.store.files import Home
 from swarmd.state.store.lines import Damage, Line
-from swarmd.state.store.raw import history, reaches_back_to
+from swarmd.state.store.raw import reaches_back_to, walk
 from swarmd.state.store.snapshot import BASE, SNAPSHOT, read_reach, read_snapshot
 from swarmd.state.units import iso
 from swarmd.supervisor.commands.options import home_option, json_option, print_document
@@ -35,7 +36,7 @@ Row = dict[str, Any]
 
 @click.command(
     epilog="Example: swarmd replay     swarmd replay bt-20260131_093000Z --json     swarmd replay --journal copy/     "
-    "Exit codes: 0 nothing differs, 1 something does, 2 there is no journal, or nothing in it is called that."
+    "Exit codes: 0 nothing differs but what other rules decided, 1 something does, 2 no journal, or no such RUN_ID."
 )
 @click.argument("run_id", metavar="[RUN_ID]", required=False, default="")
 @click.option("--journal", "directory", metavar="DIR", help="The journal to read (default: the one of the home).")
@@ -49,60 +50,89 @@ def replay(run_id: str, directory: str | None, home: Home, as_json: bool) -> Non
     if directory is None:
         require_journal(home)
     folder = home.journal if directory is None else Path(directory)
-    lines, damages, removed = _history(folder)
-    wanted = _wanted(lines, run_id)
-    tell_damages(damages)
+    there = _survey(folder)
+    wanted = _wanted(there, run_id)
+    tell_damages(there.damages)
 
     from swarmd.supervisor.replaying import Replay
     from swarmd.supervisor.roster import ROSTER
+    from swarmd.supervisor.rules_digest import rules_digest
 
     replaying = Replay(
         ROSTER,
-        snapshots=_snapshots(folder) if damages or removed else (),
-        damages=frozenset(f"{damage.segment}:{damage.line}" for damage in damages if damage.segment != SNAPSHOT),
+        snapshots=_snapshots(folder) if there.damages or there.removed else (),
+        damages=frozenset(f"{damage.segment}:{damage.line}" for damage in there.damages if damage.segment != SNAPSHOT),
+        rules=rules_digest(),
         **wanted,
     )
-    for line in _shown(lines):
+    for line in _shown(_lines(folder, there), there.n_lines):
         replaying.feed(line)
     report = replaying.finish()
     if as_json:
-        print_document("replay", _document(folder, run_id, len(lines), report) | {"removed_before": removed or None})
+        document = _document(folder, run_id, there.n_lines, report)
+        print_document("replay", document | {"removed_before": there.removed or None})
     else:
-        if removed:
-            click.echo(f"not replayed: what was before {removed}; `swarmd clean` removed it")
-        _tell(folder, len(lines), report)
-    if report.n_differences:
+        if there.removed:
+            click.echo(f"not replayed: what was before {there.removed}; `swarmd clean` removed it")
+        _tell(folder, there.n_lines, report)
+    if report.n_differences > report.n_expected:
         raise click.exceptions.Exit(1)
 
 
 # -- reading ----------------------------------------------------------------------------------------------------------
 
 
-def _history(folder: Path) -> tuple[list[Line], list[Damage], str]:
-    """Every line that is left, the damages, and the instant before which ``swarmd clean`` removed history."""
+@dataclass(slots=True)
+class _Survey:
+    """What a journal holds, from a first walk through it: the replay must know of every damage before it begins.
+
+    ``begins_after`` is the last line that ``swarmd clean`` removed, ``removed`` its instant; ``known`` has the kind of
+    each id that can be asked for.
+    """
+
+    begins_after: int
+    removed: str
+    n_lines: int = 0
+    last_seq: int = 0
+    known: dict[str, str] = field(default_factory=dict)
+    damages: list[Damage] = field(default_factory=list)
+
+
+def _survey(folder: Path) -> _Survey:
     if not folder.is_dir():
         raise OperatorError(f"there is no journal in {folder}; name the folder that holds 000001.jsonl")
-    lines, damages = history(folder)
-    removed = reaches_back_to(folder)
-    if removed:
-        # What the base stands for comes first, and is a picture and no history.
-        reach = read_reach(folder / BASE)
-        lines = [line for line in lines if reach is None or line.seq > reach.seq]
-    if not lines:
+    # What the base stands for comes first, and is a picture and no history.
+    reach = read_reach(folder / BASE)
+    there = _Survey(0 if reach is None else reach.seq, reaches_back_to(folder))
+    for line in walk(folder, there.damages):
+        if line.seq > there.begins_after:
+            there.n_lines += 1
+            there.last_seq = line.seq
+            if line.kind in ("session", "run"):
+                there.known[line.id] = line.kind
+    if not there.n_lines:
         raise OperatorError(f"the journal {folder} holds no sound line; name the folder that holds 000001.jsonl")
-    return lines, damages, removed
+    return there
 
 
-def _wanted(lines: list[Line], id: str) -> dict[str, str]:
+def _lines(folder: Path, there: _Survey) -> Iterator[Line]:
+    """The lines of the survey, one after the other: a daemon may have written on meanwhile."""
+    for line in walk(folder, []):
+        if line.seq > there.last_seq:
+            return
+        if line.seq > there.begins_after:
+            yield line
+
+
+def _wanted(there: _Survey, id: str) -> dict[str, str]:
     """``session`` or ``run``, as the journal knows the id. Raises OperatorError where it knows none of that name."""
     if not id:
         return {}
-    known = {line.id: line.kind for line in lines if line.kind in ("session", "run")}
-    if id not in known:
-        near = difflib.get_close_matches(id, known, n=3, cutoff=0.4)
+    if id not in there.known:
+        near = difflib.get_close_matches(id, there.known, n=3, cutoff=0.4)
         hint = f"; did you mean {', '.join(near)}?" if near else "; `swarmd query runs` lists the runs"
         raise OperatorError(f"no session and no run of the journal is called {id!r}{hint}")
-    return {known[id]: id}
+    return {there.known[id]: id}
 
 
 def _snapshots(folder: Path) -> "list[Snapshot]":
@@ -117,9 +147,9 @@ def _snapshots(folder: Path) -> "list[Snapshot]":
     return found
 
 
-def _shown(lines: list[Line]) -> Iterator[Line]:
+def _shown(lines: Iterator[Line], n_lines: int) -> Iterator[Line]:
     """The lines, and on a terminal how far they are read, how fast, and how long it will take."""
-    if len(lines) < _LONG or not sys.stderr.isatty():
+    if n_lines < _LONG or not sys.stderr.isatty():
         yield from lines
         return
     from rich.console import Console
@@ -130,7 +160,7 @@ def _shown(lines: list[Line]) -> Iterator[Line]:
         TimeRemainingColumn(),
     )  # fmt: skip
     with Progress(*columns, console=Console(file=sys.stderr), transient=True) as progress:
-        task = progress.add_task("replay", total=len(lines), rate=0.0)
+        task = progress.add_task("replay", total=n_lines, rate=0.0)
         for number, line in enumerate(lines):
             if number % 1_000 == 0:
                 progress.update(task, completed=number, rate=progress.tasks[0].speed or 0.0)
@@ -157,6 +187,9 @@ def _document(folder: Path, run_id: str, n_lines: int, report: "Report") -> Row:
             for each in report.stretches
         ],
         "sessions": report.sessions,
+        "n_expected": report.n_expected,
+        "rules": report.rules,
+        "rules_of_today": report.rules_of_today,
     }
 
 
@@ -219,9 +252,12 @@ def _tell_versions(report: "Report") -> None:
 
     counts = Counter((found.session, found.code_version) for found in report.differences)
     for (session, version), count in counts.items():
-        click.echo(
-            f"  {_counted(count, 'difference')} in {session}, written by swarmd {version}; this is {__version__}"
-        )
+        if report.is_by_other_rules(session):
+            rules = f"{report.rules[session]}, now {report.rules_of_today}"
+            told = f"{session} was decided by other rules ({rules}): {_counted(count, 'difference')} expected"
+        else:
+            told = f"{_counted(count, 'difference')} in {session}, written by swarmd {version}; this is {__version__}"
+        click.echo(f"  {told}")
 
 
 def _counted(count: int, noun: str) -> str:

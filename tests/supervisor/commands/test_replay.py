@@ -14,12 +14,14 @@ from scenarios.recorded import a_turbulent_world
 from swarmd.state.actions import ActionTaken
 from swarmd.state.errors import OperatorError
 from swarmd.state.records.record import Record
+from swarmd.state.records.session import Session
 from swarmd.state.store.codec import decode
 from swarmd.state.store.compaction import compact, removable
 from swarmd.state.store.files import Home
 from swarmd.state.store.journal import Journal
 from swarmd.state.store.raw import reaches_back_to
 from swarmd.supervisor.commands.replay import replay
+from swarmd.supervisor.rules_digest import rules_digest
 
 SEED = 4
 
@@ -75,7 +77,8 @@ def test_the_document_has_every_figure(home: Home, records: list[Record]) -> Non
     told = document(home)
     assert list(told) == [
         "schema", "journal", "run_id", "lines", "cycles", "quiet_cycles", "cut_off_cycles", "unseen_cycles",
-        "decisions", "n_differences", "differences", "not_replayed", "sessions", "removed_before",
+        "decisions", "n_differences", "differences", "not_replayed", "sessions", "n_expected", "rules",
+        "rules_of_today", "removed_before",
     ]  # fmt: skip
     assert (told["schema"], told["lines"], told["n_differences"]) == ("swarmd.replay/1", len(records), 0)
     assert told["cycles"] == sum(record.KIND == "cycle" for record in records)
@@ -106,6 +109,39 @@ def test_a_difference_is_told_with_both_reasons_and_exits_1(tmp_path: Path, reco
         int(cycle), "worker_sentry", "action", "words", ["reason"]
     )  # fmt: skip
     assert row["reason_then"] == "nobody knows"
+
+
+def test_what_other_rules_decided_is_told_and_expected(tmp_path: Path, records: list[Record]) -> None:
+    edited, _ = reworded(records)
+    by_others = [
+        record.model_copy(update={"rules": "0123456789ab"}) if isinstance(record, Session) else record
+        for record in edited
+    ]
+    home = Home(tmp_path)
+    a_journal(home.journal, by_others)
+    told = asked(home)
+    assert told.exit_code == 0, told.output
+    *_, summary, versions = told.stdout.splitlines()
+    assert summary.endswith("decided again: 1 difference")
+    assert versions == (
+        f"  {a_session().id} was decided by other rules (0123456789ab, now {rules_digest()}): 1 difference expected"
+    )
+    read = document(home)
+    assert (read["n_differences"], read["n_expected"]) == (1, 1)
+    assert read["rules"] == {a_session().id: "0123456789ab"}
+
+
+def test_the_same_rules_are_held_to_every_decision(tmp_path: Path, records: list[Record]) -> None:
+    edited, _ = reworded(records)
+    by_us = [
+        record.model_copy(update={"rules": rules_digest()}) if isinstance(record, Session) else record
+        for record in edited
+    ]
+    home = Home(tmp_path)
+    a_journal(home.journal, by_us)
+    told = asked(home)
+    assert told.exit_code == 1
+    assert "other rules" not in told.stdout
 
 
 def test_another_journal_is_read_where_it_lies(home: Home, tmp_path: Path) -> None:
