@@ -201,7 +201,8 @@ class Circus(Peer):
         if self.setting == "watchdog":
             port = free_port()
             self.environment["WD_PORT"] = str(port)
-            lines += ["[plugin:wd]", "use = circus.plugins.watchdog.WatchDog", "loop_rate = 1",
+            # Without the regex it watches itself too, and kills itself for its silence each second.
+            lines += ["[plugin:wd]", "use = circus.plugins.watchdog.WatchDog", "loop_rate = 1", "watchers_regex = [sS]",
                       "max_count = 1", f"port = {port}", "watchers_stop_signal = SIGKILL",
                       "watchers_graceful_timeout = 0.1"]  # fmt: skip
         (self.place / "c").write_text("\n".join(lines) + "\n")
