@@ -18,6 +18,7 @@ from typing import Any, TypeVar
 
 from swarmd.state.store.files import Home
 from swarmd.state.store.raw import history, read_journal
+from swarmd.state.units import millis_of_iso
 from swarmd.supervisor.monitors.tmux import socket_name
 
 T = TypeVar("T")
@@ -83,9 +84,20 @@ class Swarm:
         lines, _ = history(self.home.journal)
         return {line.said["id"]: line.said["data"] for line in lines if line.said["kind"] == "incident"}
 
-    def runs(self) -> dict[str, Row]:
+    def closed_at(self) -> dict[str, int]:
+        """When each incident was closed, on the journal's axis."""
         lines, _ = history(self.home.journal)
-        return {line.said["id"]: line.said["data"] for line in lines if line.said["kind"] == "run"}
+        return {
+            line.said["id"]: millis_of_iso(line.said["at"])
+            for line in reversed(lines)
+            if line.said["kind"] == "incident" and line.said["data"]["status"] == "closed"
+        }
+
+    def crowned(self, campaign: str) -> int:
+        """How many crownings of this campaign the records tell of."""
+        lines, _ = history(self.home.journal)
+        champions = (line.said["data"] for line in lines if line.said["kind"] == "champion")
+        return sum(row.get("campaign") == campaign for row in champions)
 
     def session(self) -> tuple[str, Row] | None:
         """The session of the daemon that runs now, once it is on record."""
@@ -99,15 +111,20 @@ class Swarm:
         boot = time.clock_gettime_ns(time.CLOCK_BOOTTIME) // 1_000_000
         return (anchors[-1] if anchors else time.time_ns() // 1_000_000 - boot) + boot
 
-    def working(self) -> list[tuple[str, Row]]:
-        """Runs that have begun to work and are not near their end, as the journal knows them."""
-        beats = self.table("beat")
+    def at_work(self, share: float = 1.0) -> list[tuple[str, Row]]:
+        """Runs that have begun to work, and have not done more than this share of it, as the journal knows them."""
+        tables = read_journal(self.home.journal).folded()
+        beats = {name: line.said["data"] for name, line in tables.table("beat").items()}
         found = []
-        for name, row in self.table("run").items():
-            beat = beats.get(name)
-            if row["status"] == "running" and beat and beat["is_ready"] and beat["done"] <= 0.7 * beat["total"]:
+        for name, line in tables.table("run").items():
+            row, beat = line.said["data"], beats.get(name)
+            if row["status"] == "running" and beat and beat["is_ready"] and beat["done"] <= share * beat["total"]:
                 found.append((name, row))
         return found
+
+    def working(self) -> list[tuple[str, Row]]:
+        """Those that are not near their end: what is done to them is done to living work."""
+        return self.at_work(0.7)
 
     # -- its screens ------------------------------------------------------------------------------------------------
 

@@ -47,6 +47,7 @@ class Fault:
     expected: tuple[Expected, ...] = ()
     tolerated: tuple[str, ...] = ()
     until: int = 0  # end of a fault that lasts
+    lanes: int = 0  # runs at work when it came
 
 
 @dataclass(slots=True)

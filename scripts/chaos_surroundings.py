@@ -14,6 +14,9 @@ from chaos_world import World
 
 _NOTICED_WITHIN_S = 40.0
 _DAY_S = 86_400
+_LOCK = "state/run/daemon.lock"
+# Below what the campaign asks to be left (disk_free_min, 8 MiB), and still some room.
+_ALMOST_FULL = 4 << 20
 _BURN = "while True: pass"
 _HOG = "import sys, time; held = b'x' * (int(sys.argv[1]) << 20); time.sleep(float(sys.argv[2]))"
 
@@ -55,6 +58,19 @@ def rob_run_folder(world: World) -> Fault | None:
     return world.fault("rob run folder", f"deleted {run}.lock and notify.sock", at=at)
 
 
+def lose_daemon_lock(world: World) -> Fault | None:
+    """Removed under the daemon: nobody else may find the home free, and every command must find the daemon again."""
+    if world.swarm.session() is None:
+        return None
+    at = world.swarm.now()
+    world.swarm.home.daemon_lock.unlink(missing_ok=True)
+    with contextlib.suppress(TimeoutError):
+        wait("it", lambda: world.has_told(at, "state_missing", subject=_LOCK) or world.swarm.is_over, _NOTICED_WITHIN_S)
+    if world.swarm.is_over and not world.has_told(at, "state_missing", subject=_LOCK):
+        return None
+    return world.fault("lose daemon's lock", "deleted daemon.lock", Expected(("state_missing",), _LOCK), at=at)
+
+
 def fill_disk(world: World) -> Fault | None:
     """First below the limit, then to the last byte, then free again."""
     swarm = world.swarm
@@ -63,11 +79,12 @@ def fill_disk(world: World) -> Fault | None:
     at = swarm.now()
     rest = swarm.home.root / "rest"
     try:
-        stat = os.statvfs(swarm.home.root)
         with rest.open("wb", buffering=0) as file:
-            os.posix_fallocate(file.fileno(), 0, max(1, stat.f_bavail * stat.f_frsize - (3 << 20)))
+            # Step by step, for the swarm writes meanwhile: what is free must be asked again and again.
+            with contextlib.suppress(OSError):
+                while _free(swarm.home.root) > _ALMOST_FULL:
+                    file.write(bytes(1 << 20))
             wait("disk_full", lambda: world.has_told(at, "disk_full") or swarm.is_over, _NOTICED_WITHIN_S)
-            file.seek(0, os.SEEK_END)
             with contextlib.suppress(OSError):
                 while file.write(b"x" * 4096):
                     pass
@@ -81,8 +98,14 @@ def fill_disk(world: World) -> Fault | None:
         "filled the home's disk to the last byte, and freed it",
         Expected(("disk_full",), "host"),
         at=at,
-        tolerated=("crash", "state_missing", "journal_damaged"),
+        # Of the host by what is left, and of the journal once it took a line no more: which comes first is chance.
+        tolerated=("crash", "state_missing", "journal_damaged", "disk_full"),
     )
+
+
+def _free(folder: Path) -> int:
+    stat = os.statvfs(folder)
+    return stat.f_bavail * stat.f_frsize
 
 
 # -- screens ----------------------------------------------------------------------------------------------------------
