@@ -2,7 +2,7 @@
 
 ``logs/workflow_events.log`` tells every change in words, ``state/session_state_<RUN_ID>.jsonl`` is the session's
 heartbeat, ``state/session_state_manager_events.jsonl`` what the continuity authority did. All of it could be written
-again from the journal; nobody decides from it.
+again from the journal; nobody decides from it. Each rotates by size, as the daemon's log does.
 """
 
 import os
@@ -18,6 +18,7 @@ from swarmd.state.store.files import Home, write_whole
 from swarmd.state.units import SECOND, Millis, iso
 from swarmd.state.view import View
 from swarmd.supervisor.changes import changes
+from swarmd.supervisor.logs import SEGMENT_BYTES, rotate
 
 _HEARTBEAT_EVERY: Millis = 5 * SECOND
 _AUTHORITY = "session_state_manager"
@@ -77,6 +78,8 @@ def _append(path: Path, data: bytes) -> None:
             except OSError:
                 file.truncate(before)  # half a line would spoil the next one too
                 raise
+        if before + len(data) >= SEGMENT_BYTES:
+            rotate(path)
     except OSError as cause:
         raise OutsideError(f"cannot append to {path}: {cause.strerror}") from cause
 

@@ -1,21 +1,26 @@
-"""The daemon's log: one file that rotates by size, lines in UTC. Never secrets, never data."""
+"""The daemon's log: one file that rotates by size, lines in UTC. Never secrets, never data.
 
+What else the daemon writes on and on (``chronicle``) rotates as it does: a month's account must not fill the disk.
+"""
+
+import contextlib
 import logging
 import logging.handlers
 import time
+from pathlib import Path
 
 from swarmd.state.store.files import Home
 
 log = logging.getLogger("swarmd")
 
-_SEGMENT_BYTES = 8 << 20
+SEGMENT_BYTES = 8 << 20
 _KEPT = 5
 
 
 def open_log(home: Home) -> None:
     """Write ``logs/swarmd.log``; a second call in the same process replaces the first."""
     handler = logging.handlers.RotatingFileHandler(
-        home.logs / "swarmd.log", maxBytes=_SEGMENT_BYTES, backupCount=_KEPT, encoding="utf-8"
+        home.logs / "swarmd.log", maxBytes=SEGMENT_BYTES, backupCount=_KEPT, encoding="utf-8"
     )
     formatter = logging.Formatter("%(asctime)s.%(msecs)03dZ %(levelname)s %(message)s", "%Y-%m-%dT%H:%M:%S")
     formatter.converter = time.gmtime
@@ -25,3 +30,11 @@ def open_log(home: Home) -> None:
     # A full disk must not cover the terminal with tracebacks of the log itself.
     logging.raiseExceptions = False
     log.setLevel(logging.INFO)
+
+
+def rotate(path: Path) -> None:
+    """``NAME`` becomes ``NAME.1``, that ``NAME.2`` and so on; the fifth goes. Raises OSError where the disk refuses."""
+    for number in range(_KEPT, 0, -1):
+        newer = path.with_name(f"{path.name}.{number - 1}") if number > 1 else path
+        with contextlib.suppress(FileNotFoundError):
+            newer.replace(path.with_name(f"{path.name}.{number}"))

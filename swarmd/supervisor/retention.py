@@ -51,10 +51,11 @@ def find(home: Home, view: View, *, older_than: Millis, now: Millis) -> Findings
             kind = "lane logs" if ending == ".log" else "evidence"
             found.weigh(kind, path, why_a_run_stays(home, view, path.name.removesuffix(ending)))
     open_sessions = {session.id for session in view.sessions.values() if session.status is SessionStatus.OPEN}
-    for path in _old(home.state.glob("session_state_bt-*.jsonl"), before):
-        is_open = path.stem.removeprefix("session_state_") in open_sessions
+    for path in _old(home.state.glob("session_state_bt-*.jsonl*"), before):
+        is_open = path.name.partition(".")[0].removeprefix("session_state_") in open_sessions
         found.weigh("session heartbeats", path, "their session is open" if is_open else "")
-    for path in _old(home.logs.glob("swarmd.log.[0-9]*"), before):
+    rotated = (*home.logs.glob("*.log.[0-9]"), *home.state.glob("session_state_manager_events.jsonl.[0-9]"))
+    for path in _old(iter(rotated), before):
         found.weigh("rotated logs", path, "")
     for folder in (home.state, home.run_dir, home.champions, home.docs):
         for path in _old((p for p in folder.glob(".*") if _HALF_WRITTEN.match(p.name)), before):

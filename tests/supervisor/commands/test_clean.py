@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
-from builders import a_champion, a_gauge, a_job, a_run, an_incident
+from builders import a_champion, a_gauge, a_job, a_run, a_session, an_incident
 from click.testing import CliRunner, Result
 from swarm_builders import a_home
 
@@ -125,6 +125,22 @@ def test_only_what_nobody_needs_goes(tmp_path: Path) -> None:
     }
     assert cleaned(home)["paths"] == []
     os.close(held)
+
+
+def test_what_rotated_goes_and_what_is_written_on_stays(tmp_path: Path) -> None:
+    home = a_home(tmp_path)
+    write(home, [a_session(), a_session(id="bt-2", status="closed")])
+    here, gone, events = a_session().id, "bt-2", "session_state_manager_events.jsonl"
+    stays = [home.logs / name for name in ("swarmd.log", "workflow_events.log")]
+    stays += [home.state / name for name in (f"session_state_{here}.jsonl", f"session_state_{here}.jsonl.1", events)]
+    goes = [home.logs / name for name in ("swarmd.log.1", "workflow_events.log.5")]
+    goes += [home.state / name for name in (f"session_state_{gone}.jsonl", f"session_state_{gone}.jsonl.2")]
+    goes.append(home.state / f"{events}.1")
+    for path in (*stays, *goes):
+        path.write_text("said\n")
+        grown_old(path)
+    cleaned(home)
+    assert ([path for path in stays if not path.exists()], [path for path in goes if path.exists()]) == ([], [])
 
 
 def test_it_says_in_words_what_goes_and_what_stays(tmp_path: Path) -> None:
