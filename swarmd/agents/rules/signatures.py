@@ -6,6 +6,7 @@ The first rule that matches wins; a new signature is a new rule here and a membe
 import signal as signals
 from dataclasses import dataclass
 
+from swarmd.agents.rules.device_trouble import fault_of_its_program, trouble_of_its_device
 from swarmd.state.records.beat import Beat
 from swarmd.state.records.incident import Incident, Signature
 from swarmd.state.records.run import RunEnded, RunStatus
@@ -51,8 +52,12 @@ def diagnosis(view: View, run: RunEnded) -> Diagnosis:
     if run.exit_code in _EXIT_SIGNATURES:
         signature, meaning = _EXIT_SIGNATURES[ExitCode(run.exit_code)]
         return Diagnosis(signature, f"exit code {run.exit_code}, {meaning}{told}")
+    if trouble := trouble_of_its_device(view, run):
+        return Diagnosis(Signature.DEVICE_FAILED, f"{trouble}{told}")
     if memory := _memory_death(view, run, beat):
         return Diagnosis(Signature.OUT_OF_MEMORY, f"{memory}{told}")
+    if fault := fault_of_its_program(view, run):
+        told = f"; {fault}{told}"
     if run.signal > 0:
         return Diagnosis(Signature.CRASH, f"ended by {signal_name(run.signal)} (signal {run.signal}){told}")
     if run.exit_code > 0:
