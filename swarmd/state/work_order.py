@@ -16,6 +16,15 @@ from swarmd.state.units import Millis
 
 LOCK_FD_VARIABLE = "SWARMD_LOCK_FD"
 BEATS_VARIABLE = "SWARMD_BEATS"
+# The mark of a run, which every descendant carries: ``<run>@<directory of the locks>``.
+RUN_VARIABLE = "SWARMD_RUN"
+# Where the supervisor puts the locked descriptor.
+LOCK_FD = 3
+
+# A lane that is started before its order is known: the word on its command line, and what the two say to each other.
+SPARE_OPTION = "--spare"
+SPARE_READY, SPARE_TAKEN = b"ready", b"taken"
+SPARE_MESSAGE_BYTES = 1 << 16
 
 AskedEngine = Literal["auto", "cpu", "gpu"]
 
@@ -50,6 +59,14 @@ class WorkOrder(Shape):
     # How much it takes on at a time, as a share of the usual: less after it ran out of memory.
     scale: Ratio = 1.0
     campaign: CampaignSettings
+
+
+class HandOver(Shape):
+    """What makes a run of a spare, sent with two descriptors, the run's lock and its log: the order's path, and what
+    is different in its environment from that of the spare's start."""
+
+    order: str
+    environment: dict[str, str]
 
 
 class ReadyLine(Shape):

@@ -205,6 +205,8 @@ async def _turn(swarm: Swarm, *, late: Millis, is_hasty: bool) -> Turn:
     """One cycle. What goes wrong in it costs that cycle and not the daemon: runs go on, the next turn tries again."""
     try:
         done = await turn(swarm, ROSTER, late=late, is_hasty=is_hasty)
+        if not is_hasty:
+            swarm.backend.keep_spares(done.view)
         swarm.is_losing_turns = False
         return done
     except OutsideError as error:

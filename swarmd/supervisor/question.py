@@ -19,8 +19,9 @@ def resolved(settings: CampaignSettings) -> dict[str, Any]:
 def digest(settings: CampaignSettings) -> str:
     """sha256 of the resolved settings: two files that ask the same question have the same digest.
 
-    Without the budget: how much the answer may cost changes no result, and must be raised without a new question.
+    Without the budget and the spares: how much the answer may cost, and how soon a lost lane is back, change no result.
     """
     question = resolved(settings)
-    del question["limits"]["budget"]
+    for name in ("budget", "spares"):
+        del question["limits"][name]
     return hashlib.sha256(orjson.dumps(question, option=orjson.OPT_SORT_KEYS)).hexdigest()

@@ -1,30 +1,32 @@
 """`python -m swarmd.engine.lane ORDER`: carry out one work order and exit with its code.
 
-Threads are settled here, before anything that numba or BLAS might read them by is imported.
+Threads are settled here, before anything that numba or BLAS might read them by is imported. With `--spare FD` the order
+is not known yet (`spare`).
 """
 
-import os
 import sys
 from pathlib import Path
 
 from pydantic import ValidationError
 
-from swarmd.state.work_order import ExitCode, WorkOrder
-
-_THREAD_VARIABLES = ("NUMBA_NUM_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+from swarmd.engine.lane.order_file import read_order, settle_threads
+from swarmd.state.work_order import SPARE_OPTION, ExitCode
 
 
 def main(arguments: list[str]) -> int:
+    if arguments[:1] == [SPARE_OPTION] and len(arguments) > 1:
+        from swarmd.engine.lane.spare import serve
+
+        return serve(int(arguments[1]))
     if len(arguments) != 1 or arguments[0].startswith("-"):
         print("usage: python -m swarmd.engine.lane ORDER.json", file=sys.stderr)
         return ExitCode.BAD_ORDER
     try:
-        order = WorkOrder.model_validate_json(Path(arguments[0]).read_bytes())
+        order = read_order(Path(arguments[0]))
     except (OSError, ValidationError) as cause:
         print(f"error: {arguments[0]}: no work order: {cause}", file=sys.stderr)
         return ExitCode.BAD_ORDER
-    for variable in _THREAD_VARIABLES:
-        os.environ[variable] = str(max(order.threads, 1))
+    settle_threads(order)
     from swarmd.engine.lane.worker import work
 
     return work(order)

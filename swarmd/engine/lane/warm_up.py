@@ -10,11 +10,13 @@ from swarmd.engine.backtest import evaluate_many, run_backtest, screen_engine
 from swarmd.engine.kernel.costs import Costs
 from swarmd.engine.kernel.gpu import ScreenEngine
 from swarmd.engine.market.bars import Bars, bars_from_arrays
+from swarmd.engine.market.feature_cache import code_digest
 from swarmd.engine.market.timeframes import parse_interval
 from swarmd.engine.search.combos import draw_combinations
+from swarmd.engine.search.provenance import code_version, git_sha
 from swarmd.engine.search.space import Space, search_space
 from swarmd.engine.strategies.contract import BarStrategy
-from swarmd.engine.strategies.registry import strategy_named
+from swarmd.engine.strategies.registry import strategy_file, strategy_named, strategy_names
 from swarmd.state.records.job import Phase
 from swarmd.state.work_order import WorkOrder
 
@@ -33,6 +35,26 @@ def warm_up(order: WorkOrder) -> None:
         if order.phase is Phase.PRESCREEN:
             engine = screen_engine(strategy, order.engine, say=lambda _: None)
             warm_screening(bars, strategy, mode, search_space(strategy.card, mode, settings.space), engine)
+
+
+def warm_up_for_any(like: WorkOrder) -> bool:
+    """For every order of its campaign, as long before as one likes. Whether that was all there is to warm up.
+
+    A strategy in a file of the user's own is loaded with the order and not before, for until then the file may change;
+    what it shares with those of the package is warmed up with them.
+    """
+    settings = like.campaign
+    # Read once in a process, and now: results must bear the digest of the code that was imported.
+    code_version(), git_sha(), code_digest()
+    if strategy_file(settings.strategy.name) is None:
+        warm_up(like.model_copy(update={"phase": Phase.PRESCREEN, "mode": ""}))
+        return True
+    bars = tiny_market(parse_interval(settings.data.interval))
+    for strategy in map(strategy_named, strategy_names()):
+        for mode in strategy.card.modes:
+            warm_single_runs(bars, strategy, mode)
+            warm_screening(bars, strategy, mode, search_space(strategy.card, mode, {}))
+    return False
 
 
 def warm_single_runs(bars: Bars, strategy: BarStrategy, mode: str) -> None:

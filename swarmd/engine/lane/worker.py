@@ -35,8 +35,8 @@ LOST = 1
 _WAIT_FOR_FOLDER_SECONDS = 5.0
 
 
-def work(order: WorkOrder) -> int:
-    """Carry out the order in this process; the exit code."""
+def work(order: WorkOrder, *, is_warm: bool = False) -> int:
+    """Carry out the order in this process; the exit code. ``is_warm``: a spare that has run all of it on tiny bars."""
     logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     stop = _StopRequest()
     stop.listen(is_supervised=LOCK_FD_VARIABLE in os.environ)
@@ -51,12 +51,12 @@ def work(order: WorkOrder) -> int:
         log.error("%s", cause)
         return LOST
     try:
-        return _attempt(lambda: _carry_out(order, home, outbox, stop), outbox)
+        return _attempt(lambda: _carry_out(order, home, outbox, stop, is_warm=is_warm), outbox)
     finally:
         outbox.close()
 
 
-def _carry_out(order: WorkOrder, home: Home, outbox: Outbox, stop: "_StopRequest") -> None:
+def _carry_out(order: WorkOrder, home: Home, outbox: Outbox, stop: "_StopRequest", *, is_warm: bool) -> None:
     address = os.environ.get("NOTIFY_SOCKET")
     folder = home.results_of(order.campaign.name, order.symbol, order.mode)
     alone = alone_in(folder, identity(order), wait_seconds=_WAIT_FOR_FOLDER_SECONDS, should_yield=stop.is_asked)
@@ -84,7 +84,8 @@ def _carry_out(order: WorkOrder, home: Home, outbox: Outbox, stop: "_StopRequest
             should_yield=stop.is_asked,
             measured=outbox.measured,
         )
-        warm_up(order)
+        if not is_warm:
+            warm_up(order)
         desk.safe_point()
         beat.ready()
         outbox.ready()

@@ -164,6 +164,7 @@ class LimitSettings(Shape):
     run_timeout: Duration = 2 * 3_600_000
     max_attempts: Annotated[int, Field(ge=1)] = 5
     backoff: tuple[Duration, Duration] = (1_000, 60_000)
+    spares: Annotated[int, Field(ge=0, le=64)] = 1
     disk_free_min: Size = 1 << 30
     budget: BudgetSettings = BudgetSettings()
 

@@ -40,6 +40,8 @@ class Policy(Record):
     mem_available_min: int = 1 << 30
     disk_free_min: int = 1 << 30
     memory_stall_max: Ratio = 0.20
+    # Lanes that have imported and compiled everything and wait for an order: a crash then costs 0.1 s and not 2.
+    spares: int = 1
     # Judging how fast a prescreen was: shares of this machine's own record, in processor time and by the clock.
     throughput_judged_from: Millis = 2 * SECOND
     throughput_cpu_min: Ratio = 0.50

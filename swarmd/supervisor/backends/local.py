@@ -16,8 +16,10 @@ from swarmd.state.beats import BeatsPage
 from swarmd.state.errors import OutsideError
 from swarmd.state.records.run import RunAlive, RunOrdered
 from swarmd.state.store.files import Home, is_locked, lock_file, lock_holder, write_whole
-from swarmd.state.work_order import BEATS_VARIABLE, LOCK_FD_VARIABLE, WorkOrder
+from swarmd.state.view import View
+from swarmd.state.work_order import BEATS_VARIABLE, LOCK_FD, LOCK_FD_VARIABLE, RUN_VARIABLE, WorkOrder
 from swarmd.supervisor.backends.groups import LaneGroups
+from swarmd.supervisor.backends.spares import Spares, may_start_spare, spares_wanted
 from swarmd.supervisor.processes import (
     Exit,
     Process,
@@ -29,10 +31,8 @@ from swarmd.supervisor.processes import (
 )
 from swarmd.supervisor.sensors.memory import KernelLog, OomWatch
 
-RUN_VARIABLE = "SWARMD_RUN"
 # What a lane runs, the path of its order last. Any program will do that keeps the lock it is born with.
 ENGINE_LANE = (sys.executable, "-P", "-m", "swarmd.engine.lane")
-_LOCK_FD = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,11 +57,15 @@ class LocalBackend:
     groups: LaneGroups = field(default_factory=LaneGroups)
     _processes: dict[str, Process] = field(default_factory=dict)
     oom: OomWatch = field(init=False)
+    spares: Spares = field(init=False)
+    # The last order for a processor: a spare gets ready for more of its kind.
+    _like: WorkOrder | None = None
     _bereft: set[str] = field(default_factory=set)
     _looker: select.poll = field(default_factory=select.poll)
 
     def __post_init__(self) -> None:
         self.oom = OomWatch(self.groups, kernel_log=KernelLog.opened())
+        self.spares = Spares(self.home, self.program)
 
     def launch(self, run: RunOrdered, order: WorkOrder) -> Identity:
         """Start the run's process. Raises OutsideError when the lock is held or the process cannot be made."""
@@ -72,13 +76,16 @@ class LocalBackend:
             raise OutsideError(f"{lock} is held: a process of run {run.id} lives already, so none was started")
         self.groups.make(run.id)
         try:
-            pid = self._spawn(run, order, locked)
-        except OSError as error:
+            pid = self._process_for(run, order, locked)
+        except (OSError, OutsideError) as error:
             self.groups.remove(run.id)
-            raise OutsideError(f"run {run.id} could not be started: {error.strerror}") from error
+            why = error.strerror if isinstance(error, OSError) else error
+            raise OutsideError(f"run {run.id} could not be started: {why}") from error
         finally:
             os.close(locked)  # ours; the child's copy keeps the lock
         self.groups.join(run.id, pid)
+        if order.engine == "cpu":
+            self._like = order
         return self._held(run, pid)
 
     def _write_order(self, run: RunOrdered, order: WorkOrder) -> None:
@@ -93,26 +100,49 @@ class LocalBackend:
         except OSError as cause:
             raise OutsideError(f"cannot write {path}: {cause.strerror}; free space or mend the disk") from cause
 
-    def _spawn(self, run: RunOrdered, order: WorkOrder, locked: int) -> int:
+    def _process_for(self, run: RunOrdered, order: WorkOrder, locked: int) -> int:
+        """A spare that takes the order, or else a process of its own."""
         self.home.outbox_of(run.id).mkdir(mode=0o700, parents=True, exist_ok=True)
         self.page.clear(run.slot)
         log = os.open(self.home.log_path(run.id), os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
         try:
-            return os.posix_spawn(
-                self.program[0],
-                [*self.program, str(self.home.order_path(run.id))],
-                self._environment(run, order),
-                setsid=True,
-                file_actions=[
-                    (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
-                    (os.POSIX_SPAWN_DUP2, log, 1),
-                    (os.POSIX_SPAWN_DUP2, log, 2),
-                    # The lock last: the log's own descriptor may have been number 3.
-                    (os.POSIX_SPAWN_DUP2, locked, _LOCK_FD),
-                ],
-            )
+            pid = self.spares.hand_over(order, self._variables(run), locked, log)
+            return self._spawned(run, order, locked, log) if pid is None else pid
         finally:
             os.close(log)
+
+    def _spawned(self, run: RunOrdered, order: WorkOrder, locked: int, log: int) -> int:
+        return os.posix_spawn(
+            self.program[0],
+            [*self.program, str(self.home.order_path(run.id))],
+            {**self._environment(order.threads), **self._variables(run)},
+            setsid=True,
+            file_actions=[
+                (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
+                (os.POSIX_SPAWN_DUP2, log, 1),
+                (os.POSIX_SPAWN_DUP2, log, 2),
+                # The lock last: the log's own descriptor may have been number 3.
+                (os.POSIX_SPAWN_DUP2, locked, LOCK_FD),
+            ],
+        )
+
+    def keep_spares(self, view: View) -> None:
+        """Once a turn, after its effects. None for a program that is not the engine's: it would not know the word."""
+        if self.program != ENGINE_LANE:
+            return
+        wanted = spares_wanted(view)
+        if wanted and self._like is None:
+            self._like = next(filter(None, map(self._order_of, view.live_runs())), None)
+        threads = 1 if self._like is None else self._like.threads
+        self.spares.keep(wanted, self._like, self._environment(threads), may_start=may_start_spare(view))
+
+    def _order_of(self, run: RunAlive) -> WorkOrder | None:
+        """Of a run that another daemon started."""
+        try:
+            order = WorkOrder.model_validate_json(self.home.order_path(run.id).read_bytes())
+        except (OSError, ValueError):
+            return None
+        return order if order.engine == "cpu" else None
 
     def _held(self, run: RunOrdered, pid: int) -> Identity:
         """Our handle on the new process. One that cannot be held is ended: nothing runs that is not on record."""
@@ -130,15 +160,12 @@ class LocalBackend:
         self._keep(run.id, process)
         return identity
 
-    def _environment(self, run: RunOrdered, order: WorkOrder) -> dict[str, str]:
-        threads = str(order.threads)
+    def _environment(self, threads: int) -> dict[str, str]:
+        """Of any lane with so many threads."""
         environment = {
             **os.environ,
-            LOCK_FD_VARIABLE: str(_LOCK_FD),
-            BEATS_VARIABLE: f"{self.home.beats_path}:{run.slot}",
-            RUN_VARIABLE: self._mark(run.id),
-            "NUMBA_NUM_THREADS": threads,
-            "OMP_NUM_THREADS": threads,
+            "NUMBA_NUM_THREADS": str(threads),
+            "OMP_NUM_THREADS": str(threads),
             # A CPU lane holds no CUDA context, whatever it imports.
             "CUDA_VISIBLE_DEVICES": "",
             "PYTHONUNBUFFERED": "1",
@@ -146,6 +173,14 @@ class LocalBackend:
         if self.notify_socket:
             environment["NOTIFY_SOCKET"] = self.notify_socket
         return environment
+
+    def _variables(self, run: RunOrdered) -> dict[str, str]:
+        """What tells one run's environment from another's."""
+        return {
+            LOCK_FD_VARIABLE: str(LOCK_FD),
+            BEATS_VARIABLE: f"{self.home.beats_path}:{run.slot}",
+            RUN_VARIABLE: self._mark(run.id),
+        }
 
     def _mark(self, run: str) -> str:
         """What every descendant of the run carries. Another home may well have a run of the same id."""
@@ -218,11 +253,16 @@ class LocalBackend:
             self._bereft.clear()
 
     def end_strays_but(self, runs: Collection[str]) -> list[int]:
-        """End whatever carries the mark of a run of this home that is not one of these; gives back the pids."""
-        return kill_strangers(RUN_VARIABLE, f"@{self.home.run_dir}", {self._mark(run) for run in runs})
+        """End whatever carries the mark of a run of this home that is not one of these; gives back the pids.
+
+        A spare of a daemon that died is such a thing, where the kernel has not ended it already.
+        """
+        known = {self._mark(run) for run in runs} | self.spares.marks()
+        return kill_strangers(RUN_VARIABLE, f"@{self.home.run_dir}", known)
 
     def pids(self) -> frozenset[int]:
-        return frozenset(process.pid for process in self._processes.values())
+        """Children that somebody here waits for."""
+        return self.spares.pids() | {process.pid for process in self._processes.values()}
 
     def ended(self) -> frozenset[str]:
         """Runs we hold whose process has ended: one question to the kernel for all of them."""
@@ -244,7 +284,8 @@ class LocalBackend:
         process.close()
 
     def close(self) -> None:
-        """Let go of every handle; the runs go on."""
+        """Let go of every handle; the runs go on, and spares end."""
+        self.spares.close()
         for process in self._processes.values():
             self._let_go(process)
         self._processes.clear()

@@ -9,7 +9,7 @@ from swarmd.state.records.gauge import Gauge
 from swarmd.state.records.record import Record
 from swarmd.state.units import MINUTE, Millis
 from swarmd.state.view import View
-from swarmd.supervisor.backends.local import RUN_VARIABLE
+from swarmd.state.work_order import RUN_VARIABLE
 from swarmd.supervisor.sensors.gpu_watch import Look, Seen
 
 # News: a fraction by this much, a size by this share of the whole, a temperature by so many degrees.

@@ -1,0 +1,81 @@
+"""A spare: a lane that has everything behind it but its order, and waits for one.
+
+``swarmd/supervisor/backends/spares.py`` starts it, tells it over a socket what to get ready for, and may one day tell
+it which run it is. From then on it is that run's process like any other: same descriptors, same environment, same words
+in ``/proc``. Before that it has no lock, no slot and no outbox, uses no processor, and ends with the daemon.
+"""
+
+import ctypes
+import gc
+import os
+import signal
+import socket
+from pathlib import Path
+
+from swarmd.engine.lane.nameplate import show_argument, show_variable
+from swarmd.engine.lane.order_file import read_order, settle_threads
+from swarmd.state.work_order import (
+    LOCK_FD,
+    RUN_VARIABLE,
+    SPARE_MESSAGE_BYTES,
+    SPARE_OPTION,
+    SPARE_READY,
+    SPARE_TAKEN,
+    HandOver,
+    WorkOrder,
+)
+
+_PR_SET_PDEATHSIG = 1
+_STDOUT, _STDERR = 1, 2
+
+
+def serve(descriptor: int) -> int:
+    """Get ready, wait, and carry out the one order that comes; the exit code. 0 when none comes any more."""
+    _end_with_the_daemon(is_wanted=True)
+    with socket.socket(fileno=descriptor) as link:
+        try:
+            like = read_order(Path(link.recv(SPARE_MESSAGE_BYTES).decode()))
+            settle_threads(like)
+            # numba reads its number of threads when it is imported, so not before now.
+            from swarmd.engine.lane.warm_up import warm_up_for_any
+            from swarmd.engine.lane.worker import work
+
+            is_warm = warm_up_for_any(like)
+            # What is there by now stays: the collector need not walk through it once there is work.
+            gc.collect()
+            gc.freeze()
+            link.send(SPARE_READY)
+            order = _taken(link)
+        except (BrokenPipeError, ConnectionResetError):
+            return 0
+    return 0 if order is None else work(order, is_warm=is_warm)
+
+
+def _taken(link: socket.socket) -> WorkOrder | None:
+    """Wait for the order, become its run, and say so; None when nobody is left to send one.
+
+    When it is said, everything that tells a run's process from others is in place: a daemon that dies before has
+    handed over nothing, or finds this process by lock and mark like any lane.
+    """
+    message, descriptors, _, _ = socket.recv_fds(link, SPARE_MESSAGE_BYTES, 2, socket.MSG_CMSG_CLOEXEC)
+    if not message:
+        return None
+    handed = HandOver.model_validate_json(message)
+    order = read_order(Path(handed.order))
+    lock, log = descriptors
+    # The lock's place was kept free by whoever started us: nothing that was opened meanwhile is there.
+    for source, place in ((log, _STDOUT), (log, _STDERR), (lock, LOCK_FD)):
+        os.dup2(source, place)
+    for source in (lock, log):
+        os.close(source)
+    os.environ.update(handed.environment)
+    show_variable(RUN_VARIABLE, handed.environment[RUN_VARIABLE])
+    show_argument(SPARE_OPTION, handed.order)
+    _end_with_the_daemon(is_wanted=False)
+    link.send(SPARE_TAKEN)
+    return order
+
+
+def _end_with_the_daemon(*, is_wanted: bool) -> None:
+    """The kernel ends us with our parent, even while we compile or are stopped and hear nothing of its end."""
+    ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL if is_wanted else 0, 0, 0, 0)

@@ -1,0 +1,264 @@
+"""Spares: lanes that have imported, loaded and compiled everything, and wait for an order.
+
+A Python lane takes one to two seconds of processor time before its first unit of work, the same for every order of a
+campaign. A spare has that behind it. ``LocalBackend`` gives it a run's order, locked descriptor and log over a socket
+that nobody else has, and it is that run's process from then on (``swarmd/engine/lane/spare.py`` is the other end).
+
+A spare is a shortcut and nothing else. Where none is ready, none suits, or one does not answer, a lane is started as
+ever, and at once. It holds no lock, is on no record, and ends with the daemon, whatever way that ends.
+"""
+
+import contextlib
+import os
+import select
+import signal
+import socket
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import swarmd
+from swarmd.agents.rules.capacity import memory_is_ample
+from swarmd.state.errors import OutsideError
+from swarmd.state.records.run import RunAlive
+from swarmd.state.store.files import Home
+from swarmd.state.view import View
+from swarmd.state.work_order import (
+    LOCK_FD,
+    RUN_VARIABLE,
+    SPARE_MESSAGE_BYTES,
+    SPARE_OPTION,
+    SPARE_READY,
+    SPARE_TAKEN,
+    HandOver,
+    WorkOrder,
+)
+from swarmd.supervisor.logs import log
+
+_LINK_FD = 4
+# A spare that waits answers within a millisecond; one that was stopped must not hold up the run.
+_ANSWERS_WITHIN_MS = 50
+_ENDS_WITHIN_MS = 1000
+# Bytes left for the name of a run in the spare's mark, and for the path of its order on its command line.
+_NAME_ROOM = 240
+# So many that ended before they were ready, in a row: what ails them ails the lanes too, and those tell it better.
+_FAILURES_MAX = 3
+_LOG = "spare"
+
+
+def spares_wanted(view: View) -> int:
+    """How many to keep: none where nothing is left to do, or memory is short."""
+    if not view.is_working or not (view.open_runs() or view.queued_jobs()) or not memory_is_ample(view):
+        return 0
+    return min(view.policy.spares, view.policy.max_lanes)
+
+
+def may_start_spare(view: View) -> bool:
+    """Not while lanes begin: they need the processors themselves, and leave compiled what a spare then only loads."""
+    runs, beats = view.open_runs(), view.beats
+    return all(isinstance(run, RunAlive) and run.id in beats and beats[run.id].is_ready for run in runs)
+
+
+@dataclass(slots=True)
+class Spare:
+    """A child that waits, or will. ``like`` is an order of the campaign it made itself ready for."""
+
+    pid: int
+    pidfd: int
+    link: socket.socket
+    mark: str
+    like: WorkOrder
+    sources: int
+    is_ready: bool = False
+
+    def look(self) -> bool:
+        """Hear whether it is ready by now. False when it has ended."""
+        if not self.is_ready:
+            with contextlib.suppress(OSError):
+                self.is_ready = self.link.recv(SPARE_MESSAGE_BYTES, socket.MSG_DONTWAIT) == SPARE_READY
+        return not _has_ended(self.pidfd, 0)
+
+    def suits(self, order: WorkOrder) -> bool:
+        """Threads were settled at its start, and what it has loaded is what its campaign runs on a processor."""
+        like = self.like
+        return (order.threads, order.engine, order.campaign) == (like.threads, like.engine, like.campaign)
+
+    def take(self, handed: HandOver, locked: int, log_fd: int) -> bool:
+        """Whether it has become the run. When it has not, it must be ended: it may still hold the descriptor."""
+        try:
+            socket.send_fds(self.link, [handed.model_dump_json().encode()], [locked, log_fd], socket.MSG_DONTWAIT)
+            answer = select.poll()
+            answer.register(self.link, select.POLLIN)
+            if not answer.poll(_ANSWERS_WITHIN_MS):
+                return False
+            return self.link.recv(SPARE_MESSAGE_BYTES, socket.MSG_DONTWAIT) == SPARE_TAKEN
+        except OSError:
+            return False
+
+    def let_go(self) -> None:
+        self.link.close()
+        os.close(self.pidfd)
+
+    def kill(self) -> None:
+        # Our own child, and not waited for: the number is still its own, and so is its group's.
+        with contextlib.suppress(OSError):
+            os.killpg(self.pid, signal.SIGKILL)
+
+    def collect(self, within_ms: int) -> bool:
+        """Reap it and let go of it, once it has ended."""
+        if not _has_ended(self.pidfd, within_ms):
+            return False
+        with contextlib.suppress(ChildProcessError):
+            os.waitpid(self.pid, os.WNOHANG)
+        self.let_go()
+        return True
+
+
+@dataclass(slots=True)
+class Spares:
+    """The stock of one daemon. ``program`` is the command line of a lane; what is added makes a spare of it."""
+
+    home: Home
+    program: tuple[str, ...]
+    _waiting: list[Spare] = field(default_factory=list)
+    _ending: list[Spare] = field(default_factory=list)
+    _n_started: int = 0
+    _n_failed: int = 0
+
+    def keep(self, wanted: int, like: WorkOrder | None, environment: Mapping[str, str], *, may_start: bool) -> None:
+        """Bring the stock nearer to what is wanted; starts one at most, for others wait for this turn to end."""
+        self._ending = [spare for spare in self._ending if not spare.collect(0)]
+        for spare in list(self._waiting):
+            if not spare.look():
+                self._n_failed = 0 if spare.is_ready else self._n_failed + 1
+                log.warning("spare %d ended by itself%s", spare.pid, "" if spare.is_ready else f"; see {self._log()}")
+                self._end(spare)
+            elif like is None or not spare.suits(like):
+                self._end(spare)
+        for spare in self._waiting[wanted:]:
+            self._end(spare)
+        is_lacking = like is not None and like.engine == "cpu" and len(self._waiting) < wanted
+        if is_lacking and may_start and self._n_failed < _FAILURES_MAX:
+            assert like is not None
+            try:
+                self._waiting.append(self._started(like, environment))
+            except OSError as error:
+                self._n_failed += 1
+                log.warning("no spare could be started: %s", error.strerror)
+
+    def hand_over(self, order: WorkOrder, variables: Mapping[str, str], locked: int, log_fd: int) -> int | None:
+        """The pid of the spare that has become the order's run, or None: start a lane as ever.
+
+        Raises OutsideError where a spare that did not answer cannot be ended either: it may hold the run's lock still.
+        """
+        spare = self._ready_for(order)
+        if spare is None:
+            return None
+        path = str(self.home.order_path(order.run))
+        if spare.take(HandOver(order=path, environment=dict(variables)), locked, log_fd):
+            self._waiting.remove(spare)
+            spare.let_go()
+            log.info("run %s: begun by spare %d", order.run, spare.pid)
+            return spare.pid
+        log.warning("spare %d did not take run %s within %d ms: ended", spare.pid, order.run, _ANSWERS_WITHIN_MS)
+        self._end(spare)
+        if not spare.collect(_ENDS_WITHIN_MS):
+            raise OutsideError(f"spare {spare.pid} was given run {order.run}, does not answer and cannot be ended")
+        self._ending.remove(spare)
+        return None
+
+    def _ready_for(self, order: WorkOrder) -> Spare | None:
+        if len(order.run.encode()) > _NAME_ROOM:
+            return None
+        sources = -1
+        for spare in list(self._waiting):
+            if not spare.look() or not spare.is_ready or not spare.suits(order):
+                continue
+            sources = newest_source() if sources < 0 else sources
+            if spare.sources == sources:
+                return spare
+            log.info("spare %d has imported code that has changed since: ended", spare.pid)
+            self._end(spare)
+        return None
+
+    def _started(self, like: WorkOrder, environment: Mapping[str, str]) -> Spare:
+        self._n_started += 1
+        mark = f"{f'spare-{self._n_started}-':-<{_NAME_ROOM}}@{self.home.run_dir}"
+        room = "-" * (len(os.fsencode(self.home.order_path("-" * _NAME_ROOM))) + 1)
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        with theirs:
+            try:
+                ours.send(os.fsencode(self.home.order_path(like.run)))
+                sources = newest_source()
+                pid = os.posix_spawn(
+                    self.program[0],
+                    [*self.program, SPARE_OPTION, str(_LINK_FD), room],
+                    {**environment, RUN_VARIABLE: mark},
+                    setsid=True,
+                    file_actions=[
+                        (os.POSIX_SPAWN_DUP2, theirs.fileno(), _LINK_FD),
+                        (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
+                        # The last words of one that fails; the log of a run comes with its order.
+                        (os.POSIX_SPAWN_OPEN, 1, self._log(), os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600),
+                        (os.POSIX_SPAWN_DUP2, 1, 2),
+                        # Where the lock will be, nothing else may come to lie.
+                        (os.POSIX_SPAWN_OPEN, LOCK_FD, os.devnull, os.O_RDONLY, 0),
+                    ],
+                )
+                return Spare(pid, _held(pid), ours, mark, like, sources)
+            except OSError:
+                ours.close()
+                raise
+
+    def _log(self) -> Path:
+        return self.home.log_path(_LOG)
+
+    def _end(self, spare: Spare) -> None:
+        self._waiting.remove(spare)
+        self._ending.append(spare)
+        spare.kill()
+
+    def pids(self) -> frozenset[int]:
+        return frozenset(spare.pid for spare in (*self._waiting, *self._ending))
+
+    def marks(self) -> frozenset[str]:
+        return frozenset(spare.mark for spare in (*self._waiting, *self._ending))
+
+    def close(self) -> None:
+        """End them all, and wait for it: nothing of them outlives the daemon."""
+        for spare in list(self._waiting):
+            self._end(spare)
+        self._ending = [spare for spare in self._ending if not spare.collect(_ENDS_WITHIN_MS)]
+
+
+def newest_source() -> int:
+    """When a file that a lane imports was last changed: older imports are not the code that results would name."""
+    package = Path(swarmd.__file__).parent
+    return max(_newest_in(os.fspath(package / part)) for part in ("engine", "state"))
+
+
+def _newest_in(folder: str) -> int:
+    newest = 0
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            if entry.name.endswith(".py"):
+                newest = max(newest, entry.stat().st_mtime_ns)
+            elif entry.name != "__pycache__" and entry.is_dir():
+                newest = max(newest, _newest_in(entry.path))
+    return newest
+
+
+def _held(pid: int) -> int:
+    """A pidfd on the child just made. One that cannot be held is ended: nothing runs that nobody watches."""
+    try:
+        return os.pidfd_open(pid)
+    except OSError:
+        os.kill(pid, signal.SIGKILL)
+        os.waitpid(pid, 0)
+        raise
+
+
+def _has_ended(pidfd: int, within_ms: int) -> bool:
+    looker = select.poll()
+    looker.register(pidfd, select.POLLIN)
+    return bool(looker.poll(within_ms))
