@@ -20,6 +20,7 @@ from builders import (
 
 from swarmd.agents.session_state_manager import decide
 from swarmd.state.actions import Action, CloseIncident, OpenIncident, RebuildSource, Say, SetStep
+from swarmd.state.projection import Projection
 from swarmd.state.records.step import StepStatus
 
 STATE = "state/worker_sentry_state.json"
@@ -182,3 +183,14 @@ def test_an_incident_about_a_loss_is_closed_though_the_session_that_opened_it_wa
     found = wishes(sessions=[LOST, second, a_session(at=55_000)], incidents=[earlier])
     assert [wish.incident for wish in found if isinstance(wish, OpenIncident)] == ["bt-second/daemon_lost"]
     assert [wish.incident for wish in found if isinstance(wish, CloseIncident)] == [earlier.id]
+
+
+def test_a_daemon_lost_with_a_thousand_lanes_is_told_once() -> None:
+    """Each lane's own loss is told and closed after it, and closed incidents are forgotten, the oldest first."""
+    fold = Projection()
+    for record in (LOST, a_session(at=50_001)):
+        fold.apply(record)
+    fold.apply(an_incident("bt-old", "daemon_lost", status="closed", outcome="1024 runs adopted", opened_at=50_001))
+    for number in range(1_024):
+        fold.apply(an_incident(f"r{number}", status="closed", outcome="replaced", opened_at=50_002))
+    assert [wish for wish in decide(fold.view(), 60_000) if isinstance(wish, OpenIncident)] == []

@@ -77,6 +77,7 @@ class RunEnded(RunRecord):
 
     ``high_water_bytes`` is the most memory it held resident, 0 where nobody could tell (it was adopted).
     ``was_launched`` is False where no process ever came of the order: that says nothing about the job.
+    ``was_stopped`` tells that it was asked to stop, or killed, by us: the action that did so is forgotten long before.
     """
 
     status: Literal[RunStatus.DONE, RunStatus.FAILED, RunStatus.LOST]
@@ -85,6 +86,7 @@ class RunEnded(RunRecord):
     signal: int = -1
     reason: str
     was_launched: bool = True
+    was_stopped: bool = False
     high_water_bytes: int = 0
 
 

@@ -202,6 +202,7 @@ def ended(
             "high_water_bytes": exited.high_water_bytes,
             "reason": reason,
             "was_launched": was_launched,
+            "was_stopped": run.status is RunStatus.STOPPING,
         }
     )
 

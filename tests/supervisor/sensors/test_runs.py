@@ -237,3 +237,11 @@ def test_an_adopted_run_that_ends_before_the_next_look_still_tells_how(sight: Si
         [ended] = sight.look(a_view(jobs=[a_job(attempt=1)], runs=[adopted]), now=2_000)
     assert isinstance(ended, RunEnded)
     assert (ended.status, ended.signal) == ("lost", signal.SIGKILL)
+
+
+@pytest.mark.parametrize("status", ["running", "stopping"])
+def test_the_end_of_a_run_says_whether_it_was_told_to_stop(sight: Sight, status: str) -> None:
+    run = a_run(status=status, pid=2**22 - 1)
+    [ended] = sight.look(a_view(jobs=[a_job(attempt=1)], runs=[run]), now=9)
+    assert isinstance(ended, RunEnded)
+    assert ended.was_stopped == (status == "stopping")
