@@ -34,10 +34,13 @@ from swarmd.state.work_order import (
     WorkOrder,
 )
 from swarmd.supervisor.logs import log
+from swarmd.supervisor.processes import state_of
 
 _LINK_FD = 4
-# A spare that waits answers within a millisecond; one that was stopped must not hold up the run.
-_ANSWERS_WITHIN_MS = 50
+# A spare that waits answers within some milliseconds, and one that was stopped must not hold up the run. One that is
+# running is only short of a processor, as a fresh lane would be, and gets more time.
+_LOOKS_FOR_ANSWER_MS = 50
+_LOOKS_MAX = 10
 _ENDS_WITHIN_MS = 1000
 # Bytes left for the name of a run in the spare's mark, and for the path of its order on its command line.
 _NAME_ROOM = 240
@@ -89,8 +92,11 @@ class Spare:
             socket.send_fds(self.link, [handed.model_dump_json().encode()], [locked, log_fd], socket.MSG_DONTWAIT)
             answer = select.poll()
             answer.register(self.link, select.POLLIN)
-            if not answer.poll(_ANSWERS_WITHIN_MS):
-                return False
+            looks = 1
+            while not answer.poll(_LOOKS_FOR_ANSWER_MS):
+                if looks == _LOOKS_MAX or state_of(self.pid) != "R":
+                    return False
+                looks += 1
             return self.link.recv(SPARE_MESSAGE_BYTES, socket.MSG_DONTWAIT) == SPARE_TAKEN
         except OSError:
             return False
@@ -160,7 +166,7 @@ class Spares:
             spare.let_go()
             log.info("run %s: begun by spare %d", order.run, spare.pid)
             return spare.pid
-        log.warning("spare %d did not take run %s within %d ms: ended", spare.pid, order.run, _ANSWERS_WITHIN_MS)
+        log.warning("spare %d (state %s) did not take run %s: ended", spare.pid, state_of(spare.pid), order.run)
         self._end(spare)
         if not spare.collect(_ENDS_WITHIN_MS):
             raise OutsideError(f"spare {spare.pid} was given run {order.run}, does not answer and cannot be ended")
