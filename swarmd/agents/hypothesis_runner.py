@@ -37,16 +37,12 @@ def decide(view: View, now: Millis) -> list[Action]:
 def _stated(view: View, campaign: Campaign) -> list[Action]:
     known = view.hypotheses
     wanted = len(campaign.settings.symbols()) * len(campaign.settings.strategy.modes)
-    if len(known) >= wanted and sum(1 for each in known.values() if each.campaign == campaign.id) >= wanted:
+    if view.n_hypotheses.get(campaign.id, 0) >= wanted:
         return []
     return [
         _claim(campaign, job)
-        for job in view.jobs.values()
-        if job.phase is Phase.PRESCREEN
-        and job.campaign == campaign.id
-        and job.status is JobStatus.QUEUED
-        and job.attempt == 0
-        and _chain(job) not in known
+        for job in view.queued_jobs()
+        if job.phase is Phase.PRESCREEN and job.attempt == 0 and _chain(job) not in known
     ]
 
 
@@ -77,8 +73,8 @@ def _claim(campaign: Campaign, job: Job) -> StateHypothesis:
 def _judged(view: View, campaign: Campaign) -> list[Action]:
     return [
         _verdict(view, each)
-        for each in view.hypotheses.values()
-        if each.status is HypothesisStatus.STATED and each.campaign == campaign.id and _has_ended(view, each)
+        for each in view.stated_hypotheses
+        if each.campaign == campaign.id and _has_ended(view, each)
     ]
 
 

@@ -62,7 +62,7 @@ def _queued(view: View) -> list[Action]:
     campaign = view.campaign
     if campaign is None or campaign.status is not CampaignStatus.ACTIVE:
         return []
-    if len(view.jobs_of_campaign()) >= plan_size(campaign):
+    if view.n_jobs(campaign.id) >= plan_size(campaign):
         return []
     return [
         QueueJob(
@@ -84,7 +84,10 @@ def _queued(view: View) -> list[Action]:
 def _counted(view: View) -> list[Action]:
     """Results that carry the token of the newest attempt, turned into the end of their job."""
     wishes: list[Action] = []
-    for job in view.begun_jobs:
+    reported = {result.job for result in view.loose_results}
+    for job in view.begun_jobs if reported else ():
+        if job.id not in reported:
+            continue
         result = view.results.get(run_id(job.id, job.attempt))
         if result is None or result.attempt != job.attempt:
             continue
@@ -102,6 +105,8 @@ def _counted(view: View) -> list[Action]:
 
 def _skipped(view: View) -> list[Action]:
     """Jobs whose gate will never open, the whole chain at once, with the reason of the gate that closed first."""
+    if not view.shut_jobs:
+        return []
     wishes: list[Action] = []
     closed: dict[str, str] = {}
     for job in view.unsettled_jobs:
@@ -271,9 +276,9 @@ def _done(view: View, now: Millis, *, is_settling: bool) -> list[Action]:
 
 
 def _finished(view: View, campaign: Campaign, now: Millis) -> list[Action]:
-    jobs = view.jobs_of_campaign()
-    if len(jobs) < plan_size(campaign) or any(job.status is JobStatus.QUEUED for job in jobs):
+    if view.queued_jobs() or view.n_jobs(campaign.id) < plan_size(campaign):
         return []
+    jobs = view.jobs_of_campaign()
     own = {job.id for job in jobs}
     if any(job.id not in own for job in planned_jobs(campaign)):
         return []

@@ -9,8 +9,9 @@ from collections.abc import Iterable
 from swarmd.agents.rules.ranking import PHASES
 from swarmd.agents.rules.words import said_no
 from swarmd.state.actions import Action, Say
+from swarmd.state.index import answers
 from swarmd.state.records.campaign import Campaign
-from swarmd.state.records.job import Job, JobStatus, Phase
+from swarmd.state.records.job import Job, JobStatus, Phase, job_id
 from swarmd.state.records.result import Figure
 from swarmd.state.records.run import run_id
 from swarmd.state.units import Millis
@@ -40,7 +41,7 @@ def decide(view: View, now: Millis) -> list[Action]:
     wishes: list[Action] = []
     for symbol in _with_news(view, campaign):
         topic = f"{campaign.id}.{symbol}"
-        jobs = [job for job in view.jobs.values() if _is_answered(job, campaign) and job.symbol == symbol]
+        jobs = _answered(view, campaign, symbol)
         finding = view.findings.get(f"{NAME}/{topic}")
         text = found(view, jobs)
         if text != (finding.text if finding is not None else ""):
@@ -49,19 +50,21 @@ def decide(view: View, now: Millis) -> list[Action]:
 
 
 def _with_news(view: View, campaign: Campaign) -> list[str]:
-    """Assets of which a phase was settled since they were last spoken of; one look at each job, every cycle."""
-    prefix = f"{NAME}/{campaign.id}."
-    said = {name[len(prefix) :]: each.at for name, each in view.findings.items() if name.startswith(prefix)}
-    news: dict[str, None] = {}
-    for job in view.jobs.values():
-        if job.status is not JobStatus.QUEUED and job.at > said.get(job.symbol, -1) and _is_answered(job, campaign):
-            news[job.symbol] = None
-    return list(news)
+    """Assets of which a phase was settled since they were last spoken of."""
+    said = view.findings
+    return [
+        symbol
+        for (name, symbol), answered in view.answered.items()
+        if name == campaign.id
+        and answered >= 0
+        and ((known := said.get(f"{NAME}/{name}.{symbol}")) is None or answered > known.at)
+    ]
 
 
-def _is_answered(job: Job, campaign: Campaign) -> bool:
-    """It tells something of the market: neither a check of data nor what was left out because of an earlier end."""
-    return job.campaign == campaign.id and job.status in _WORDS and job.phase is not Phase.PREFLIGHT
+def _answered(view: View, campaign: Campaign, symbol: str) -> list[Job]:
+    modes = dict.fromkeys(campaign.settings.strategy.modes)
+    planned = (view.jobs.get(job_id(campaign.id, symbol, mode, phase)) for mode in modes for phase in PHASES[1:])
+    return [job for job in planned if job is not None and answers(job)]
 
 
 def found(view: View, jobs: Iterable[Job]) -> str:

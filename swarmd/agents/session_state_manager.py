@@ -4,7 +4,7 @@ A step is judged against its due time, not forgotten; a daemon that died is an i
 adopted or ended; a published file or monitor that is missing is made again, with growing waits between tries.
 """
 
-from collections import Counter
+from collections.abc import Mapping
 
 from swarmd.agents.rules.backoff import backoff
 from swarmd.agents.rules.clock_steps import about_clock_steps
@@ -14,7 +14,7 @@ from swarmd.agents.rules.signatures import incident_id, open_incident_about
 from swarmd.agents.rules.words import several
 from swarmd.state.actions import Action, CloseIncident, OpenIncident, RebuildSource, Say, SetStep
 from swarmd.state.records.incident import IncidentStatus, Signature
-from swarmd.state.records.job import Job, JobStatus, Phase
+from swarmd.state.records.job import JobStatus, Phase
 from swarmd.state.records.run import RunAlive, RunEnded, RunOrdered, RunStatus
 from swarmd.state.records.session import Session, SessionStatus
 from swarmd.state.records.source import Source, SourceStatus
@@ -56,40 +56,40 @@ def _steps(view: View, now: Millis) -> list[Action]:
     wishes: list[Action] = []
     due = now
     known = [phase for phase in PHASES if f"{campaign.id}.{phase.value}" in view.steps]
-    by_phase: dict[Phase, list[Job]] = {phase: [] for phase in PHASES}
-    for job in view.jobs_of_campaign():
-        by_phase[job.phase].append(job)
-    for phase, jobs in by_phase.items():
-        if not jobs:
+    for phase in PHASES:
+        count = {status: view.tally.get((campaign.id, phase, status), 0) for status in JobStatus}
+        if not any(count.values()):
             continue
-        waiting = [job for job in jobs if job.status is JobStatus.QUEUED]
         if len(known) < len(PHASES):  # only a new step asks when it is due
-            due += _typical(view, phase) * -(-len(waiting) // max(1, len(view.lanes)))
-        wishes += _step(view, f"{campaign.id}.{phase.value}", phase, jobs, len(waiting), due, now)
+            due += _typical(view, phase) * -(-count[JobStatus.QUEUED] // max(1, len(view.lanes)))
+        wishes += _step(view, f"{campaign.id}.{phase.value}", phase, count, due, now)
     return wishes
 
 
-def _step(view: View, step: str, phase: Phase, jobs: list[Job], waiting: int, due: Millis, now: Millis) -> list[Action]:
-    known = view.steps.get(step)
+def _step(
+    view: View, step: str, phase: Phase, count: Mapping[JobStatus, int], due: Millis, now: Millis
+) -> list[Action]:
+    known, waiting = view.steps.get(step), count[JobStatus.QUEUED]
     if known is None:
         if not waiting:
             return []
         what = f"{phase.value} of {several(waiting, 'job')}"
-        why = f"{waiting} of {len(jobs)} {phase.value} jobs are to do, due in {due - now} ms"
-        return [_set(step, what, _OUTCOMES[phase], due, StepStatus.PENDING, why, jobs)]
-    count = Counter(job.status for job in jobs)
+        why = f"{waiting} of {sum(count.values())} {phase.value} jobs are to do, due in {due - now} ms"
+        return [_set(view, phase, step, what, _OUTCOMES[phase], due, StepStatus.PENDING, why)]
     told = ", ".join(f"{count[status]} {status.value}" for status in JobStatus if count[status])
     if not waiting and known.status is not StepStatus.MET and not count[JobStatus.QUARANTINED]:
-        return [_set(step, known.what, known.expected_outcome, known.due, StepStatus.MET, told, jobs)]
+        return [_set(view, phase, step, known.what, known.expected_outcome, known.due, StepStatus.MET, told)]
     is_missed = (not waiting and count[JobStatus.QUARANTINED] > 0) or (waiting > 0 and now > known.due)
     if is_missed and known.status is StepStatus.PENDING:
         late = f", {now - known.due} ms over its time" if waiting else ""
-        return [_set(step, known.what, known.expected_outcome, known.due, StepStatus.MISSED, told + late, jobs)]
+        return [_set(view, phase, step, known.what, known.expected_outcome, known.due, StepStatus.MISSED, told + late)]
     return []
 
 
-def _set(step: str, what: str, expected: str, due: Millis, status: StepStatus, why: str, jobs: list[Job]) -> SetStep:
-    causes = tuple(job.id for job in jobs[:5])
+def _set(
+    view: View, phase: Phase, step: str, what: str, expected: str, due: Millis, status: StepStatus, why: str
+) -> SetStep:
+    causes = tuple(job.id for job in [job for job in view.jobs_of_campaign() if job.phase is phase][:5])
     return SetStep(
         step=step, what=what, expected_outcome=expected, due=due, status=status, reason=why, caused_by=causes
     )

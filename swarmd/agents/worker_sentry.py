@@ -42,10 +42,13 @@ def decide(view: View, now: Millis) -> list[Action]:
 
 def _lost_work(view: View, now: Millis) -> list[Action]:
     wishes: list[Action] = []
-    asked = asked_to_stop(view)
-    for job in view.queued_jobs():
+    campaign = view.campaign
+    for job in view.resting_jobs:
         run = newest_run(view, job)
-        if run is None or run.id in asked or awaits_result(view, run, now) or run.id in view.results:
+        if run is None or campaign is None or job.campaign != campaign.id:
+            continue
+        asked = asked_to_stop(view)
+        if run.id in asked or awaits_result(view, run, now) or run.id in view.results:
             continue
         if has_yielded(run):
             wishes += _wait(view, job, run, 1, "stopped at a safe point though nobody here asked it to", now)
@@ -137,7 +140,7 @@ def _poison(view: View, job: Job, losses: list[RunEnded], told: Diagnosis, now: 
 
 def _late_results(view: View, now: Millis) -> list[Action]:
     wishes: list[Action] = []
-    for result in view.results.values():
+    for result in view.loose_results:
         job = view.jobs.get(result.job)
         if job is None or not (why := _why_refused(job, result)):
             continue
@@ -201,7 +204,7 @@ def _dead_zone(view: View, now: Millis) -> list[Action]:
 def _idle_since(view: View, ready: list[Job]) -> Millis:
     """When the present stretch without a run can have begun at the earliest."""
     campaign, session = view.campaign, view.session
-    ends = [run.ended_at for run in view.runs.values() if isinstance(run, RunEnded)]
+    ends = [run.ended_at for run in view.ended_runs[-1:]]
     waits = [job.not_before for job in ready]
     begun = [0 if campaign is None else campaign.at, 0 if session is None else session.at]
     # The shortest wait among the ready jobs: before it was over nobody could have worked.
@@ -243,6 +246,6 @@ def _dead_zone_outcome(view: View, incident: Incident, now: Millis) -> Outcome |
         return Outcome(f"{runs[0].id} is open in {runs[0].lane} after {took} ms")
     if not view.is_working:
         return Outcome(f"nothing is to be started any more after {took} ms: the campaign is not active")
-    if not any(job.status is JobStatus.QUEUED for job in view.jobs_of_campaign()):
+    if not view.queued_jobs():
         return Outcome(f"no job waits any more after {took} ms ({iso(now)})")
     return None

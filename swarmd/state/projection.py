@@ -7,13 +7,13 @@ An illegal move of a status is not applied but told in ``refused_moves``; nothin
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, Self
+from typing import Any, Self, cast
 
 from swarmd.state.errors import InvariantError
-from swarmd.state.records.job import Job, JobStatus
+from swarmd.state.index import Index
+from swarmd.state.records.job import Job
 from swarmd.state.records.policy import Policy
 from swarmd.state.records.record import Record
-from swarmd.state.records.run import RunAlive, RunEnded, RunOrdered
 from swarmd.state.store.codec import decode
 from swarmd.state.store.raw import Line, read_journal
 from swarmd.state.store.tables import Tables
@@ -38,10 +38,8 @@ class Projection:
         self.refused_moves: list[str] = []
         self.unreadable: list[str] = []
         self._tables: Tables[Record] = Tables()
-        self._frozen: dict[str, Mapping[str, Any]] = {}
-        # What agents ask for hundreds of times a cycle, kept as it comes: few among thousands that are over.
-        self._current: Tables[Record] = Tables()
-        self._current.by_kind = {"run": {}, "job": {}}
+        self._lent: dict[str, Mapping[str, Any]] = {}
+        self._index = Index()
 
     @classmethod
     def from_journal(cls, directory: Path) -> Self:
@@ -62,20 +60,16 @@ class Projection:
             self.apply(record)
 
     def apply(self, record: Record) -> None:
-        kind = record.KIND
-        if self._frozen.pop(kind, None) is not None:
-            self._tables.part(kind)
-        refused = self._tables.put(kind, record.id, str(getattr(record, "status", "")), record)
+        kind, tables = record.KIND, self._tables
+        if self._lent.pop(kind, None) is not None:
+            tables.part(kind)
+        before = tables.table(kind).get(record.id)
+        refused = tables.put(kind, record.id, str(getattr(record, "status", "")), record)
         if refused:
             self.refused_moves.append(refused)
             return
         self.last_at = max(self.last_at, record.at)
-        if isinstance(record, Job | RunOrdered | RunAlive | RunEnded):
-            self._current.part(kind)
-            if isinstance(record, RunEnded) or (isinstance(record, Job) and record.status is not JobStatus.QUEUED):
-                self._current.by_kind[kind].pop(record.id, None)
-            else:
-                self._current.by_kind[kind][record.id] = record
+        self._index.follow(record, before, cast(Mapping[str, Job], tables.table("job")), tables.gone)
 
     def take_refused_moves(self) -> list[str]:
         """What was refused since this was last asked; forgotten here, so that it cannot grow for ever."""
@@ -85,23 +79,31 @@ class Projection:
     def view(self) -> View:
         """The picture now. It stays as it is, whatever is applied afterwards; unchanged tables are shared.
 
-        Nothing is copied here: a table that somebody still holds is copied before the next record goes into it.
+        Nothing is copied here: a table that was lent is copied before the next record goes into it.
         """
-        tables: dict[str, Any] = {field: self._table(kind) for kind, field in _TABLES.items()}
+        for kind in _TABLES:
+            if kind not in self._lent:
+                self._lent[kind] = MappingProxyType(self._tables.table(kind))
+        return self._seen({field: self._lent[kind] for kind, field in _TABLES.items()}, for_good=True)
+
+    def glimpse(self) -> View:
+        """The picture until the next record is applied: nothing is copied for its sake.
+
+        For who asks between two records, as for what follows from each action: a thousand runs ordered in one cycle
+        would copy thousands of jobs and runs a thousand times.
+        """
+        return self._seen({field: self._tables.table(kind) for kind, field in _TABLES.items()}, for_good=False)
+
+    def _seen(self, tables: dict[str, Any], *, for_good: bool) -> View:
         view = View(
             policy=self._single("policy") or Policy(at=0),
             scores=self._single("scores"),
             cycle=self._single("cycle"),
             **tables,
         )
-        # Two of its answers are known already; in a View made by hand they are worked out from the tables.
-        vars(view).update(_open_by_id=self._current.by_kind["run"], _unsettled_by_id=self._current.by_kind["job"])
+        # Some of its answers are known already; in a View made by hand they are worked out from the tables.
+        vars(view).update(self._index.lend(for_good=for_good))
         return view
 
     def _single(self, kind: str) -> Any:
         return next(iter(self._tables.table(kind).values()), None)
-
-    def _table(self, kind: str) -> Mapping[str, Any]:
-        if kind not in self._frozen:
-            self._frozen[kind] = MappingProxyType(self._tables.table(kind))
-        return self._frozen[kind]

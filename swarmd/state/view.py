@@ -3,21 +3,23 @@
 Built by ``projection``; no agent changes it, and nothing here looks at the world or the clock.
 """
 
-from collections.abc import Callable, Hashable, Mapping
+from collections import Counter
+from collections.abc import Callable, Hashable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, TypeVar, cast
 
-from swarmd.state.actions import ActionTaken, Refusal
+from swarmd.state.actions import ActionTaken, Refusal, StopRun
+from swarmd.state.index import Gates, answers, gates_of, is_loose
 from swarmd.state.records.beat import Beat
 from swarmd.state.records.campaign import Campaign, CampaignStatus
 from swarmd.state.records.champion import Champion
 from swarmd.state.records.device import Device
 from swarmd.state.records.failure import Failure
 from swarmd.state.records.gauge import Cycle, Document, Finding, Gauge, Scores
-from swarmd.state.records.hypothesis import Hypothesis
+from swarmd.state.records.hypothesis import Hypothesis, HypothesisStatus
 from swarmd.state.records.incident import Incident, IncidentStatus, Signature
-from swarmd.state.records.job import Job, JobStatus
+from swarmd.state.records.job import Job, JobStatus, Phase
 from swarmd.state.records.lane import Lane, LaneStatus
 from swarmd.state.records.policy import Policy
 from swarmd.state.records.request import Request, RequestStatus
@@ -27,6 +29,7 @@ from swarmd.state.records.session import Session, SessionStatus
 from swarmd.state.records.source import Source
 from swarmd.state.records.step import Step
 from swarmd.state.records.throughput import Fastest, Throughput
+from swarmd.state.units import Millis
 
 AnyRun = RunOrdered | RunAlive | RunEnded
 A = TypeVar("A")
@@ -100,7 +103,7 @@ class View:
     @cached_property
     def _of_campaign(self) -> tuple[Job, ...]:
         name = None if self.campaign is None else self.campaign.id
-        return tuple(job for job in self.jobs.values() if job.campaign == name)
+        return tuple([job for job in self.jobs.values() if job.campaign == name])
 
     def queued_jobs(self) -> list[Job]:
         """Those of the campaign that have no end yet."""
@@ -109,7 +112,7 @@ class View:
     @cached_property
     def _queued(self) -> tuple[Job, ...]:
         name = None if self.campaign is None else self.campaign.id
-        return tuple(job for job in self.unsettled_jobs if job.campaign == name)
+        return tuple([job for job in self.unsettled_jobs if job.campaign == name])
 
     @cached_property
     def unsettled_jobs(self) -> tuple[Job, ...]:
@@ -123,19 +126,73 @@ class View:
     @cached_property
     def begun_jobs(self) -> tuple[Job, ...]:
         """Unsettled jobs that a run was ordered for: as many as there are lanes, where thousands wait."""
-        return tuple(job for job in self.unsettled_jobs if job.attempt)
+        return tuple(self.in_order(self._begun_by_id.values()))
+
+    @cached_property
+    def _begun_by_id(self) -> Mapping[str, Job]:
+        return {job.id: job for job in self.unsettled_jobs if job.attempt}
+
+    @cached_property
+    def resting_jobs(self) -> tuple[Job, ...]:
+        """Begun jobs without an open run: the few that are between two attempts, or about to be settled."""
+        busy = self._open_by_job
+        return tuple(self.in_order([job for job in self._begun_by_id.values() if job.id not in busy]))
+
+    @cached_property
+    def begun_assets(self) -> Mapping[tuple[str, str], str]:
+        """Assets by campaign that a run was ever ordered for, each with a job of it."""
+        begun: dict[tuple[str, str], str] = {}
+        for job in self.jobs.values():
+            if job.attempt:
+                begun.setdefault((job.campaign, job.symbol), job.id)
+        return begun
+
+    @cached_property
+    def tally(self) -> Mapping[tuple[str, Phase, JobStatus], int]:
+        """How many jobs of a campaign and phase are in a status."""
+        return Counter((job.campaign, job.phase, job.status) for job in self.jobs.values())
+
+    def n_jobs(self, campaign: str) -> int:
+        return sum(count for (name, _, _), count in self.tally.items() if name == campaign)
+
+    @cached_property
+    def answered(self) -> Mapping[tuple[str, str], Millis]:
+        """By campaign and asset, when last a job of it ended that tells something of the market; -1 where none has."""
+        last: dict[tuple[str, str], Millis] = {}
+        for job in self.jobs.values():
+            asset = job.campaign, job.symbol
+            last[asset] = max(last.get(asset, -1), job.at if answers(job) else -1)
+        return last
+
+    @property
+    def ungated_jobs(self) -> Iterable[Job]:
+        """Unsettled jobs whose predecessors are all done, in no order."""
+        return self._ungated_by_id.values()
+
+    @cached_property
+    def _ungated_by_id(self) -> Mapping[str, Job]:
+        return {job.id: job for job in self.unsettled_jobs if gates_of(job, self.jobs) is Gates.OPEN}
+
+    @property
+    def shut_jobs(self) -> Iterable[Job]:
+        """Unsettled jobs behind one that has ended and is not done: their turn never comes. In no order."""
+        return self._shut_by_id.values()
+
+    @cached_property
+    def _shut_by_id(self) -> Mapping[str, Job]:
+        return {job.id: job for job in self.unsettled_jobs if gates_of(job, self.jobs) is Gates.SHUT}
+
+    def in_order(self, jobs: Iterable[Job]) -> list[Job]:
+        """As they were queued."""
+        return sorted(jobs, key=lambda job: self._places[job.id])
+
+    @cached_property
+    def _places(self) -> Mapping[str, int]:
+        return {job: place for place, job in enumerate(self.jobs)}
 
     def waits_for(self, job: Job) -> list[str]:
         """Ids of the jobs that must be done before this one and are not."""
         return [other for other in job.after if other not in self.jobs or self.jobs[other].status is not JobStatus.DONE]
-
-    def is_gated(self, job: Job) -> bool:
-        """Whether ``waits_for`` would name any: asked of every queued job in every cycle."""
-        for other in job.after:
-            gate = self.jobs.get(other)
-            if gate is None or gate.status is not JobStatus.DONE:
-                return True
-        return False
 
     # -- runs ---------------------------------------------------------------------------------------------------
 
@@ -165,7 +222,24 @@ class View:
 
     @cached_property
     def ended_runs(self) -> tuple[RunEnded, ...]:
-        return tuple(run for run in self.runs.values() if isinstance(run, RunEnded))
+        """In the order in which they ended."""
+        return tuple(self._ended_by_id.values())
+
+    @cached_property
+    def _ended_by_id(self) -> dict[str, RunEnded]:
+        ended = [run for run in self.runs.values() if isinstance(run, RunEnded)]
+        return {run.id: run for run in sorted(ended, key=lambda run: run.ended_at)}
+
+    def ended_since(self, since: Millis) -> list[RunEnded]:
+        """Runs that ended after that instant, the first one first."""
+        late: list[RunEnded] = []
+        ended = self._ended_by_id
+        for id in reversed(ended):
+            run = ended[id]
+            if run.ended_at <= since:
+                break
+            late.append(run)
+        return late[::-1]
 
     def ended_runs_of(self, job: str) -> list[RunEnded]:
         return [run for run in self.runs.values() if isinstance(run, RunEnded) and run.job == job]
@@ -194,7 +268,11 @@ class View:
 
     @cached_property
     def _told_open(self) -> tuple[Incident, ...]:
-        return tuple(incident for incident in self.incidents.values() if incident.status is not IncidentStatus.CLOSED)
+        return tuple(self._told_open_by_id.values())
+
+    @cached_property
+    def _told_open_by_id(self) -> Mapping[str, Incident]:
+        return {each.id: each for each in self.incidents.values() if each.status is not IncidentStatus.CLOSED}
 
     @cached_property
     def told_of(self) -> Mapping[str, Incident]:
@@ -207,7 +285,43 @@ class View:
         return tuple(each for each in self.incidents.values() if each.signature is Signature.FLEET_WIDE)
 
     def pending_requests(self) -> list[Request]:
-        return [request for request in self.requests.values() if request.status is RequestStatus.PENDING]
+        return [*self._pending_by_id.values()]
+
+    @cached_property
+    def _pending_by_id(self) -> Mapping[str, Request]:
+        return {each.id: each for each in self.requests.values() if each.status is RequestStatus.PENDING}
+
+    @cached_property
+    def n_hypotheses(self) -> Mapping[str, int]:
+        """How many were stated of a campaign."""
+        return Counter(each.campaign for each in self.hypotheses.values())
+
+    @property
+    def stated_hypotheses(self) -> Iterable[Hypothesis]:
+        """Those not judged yet."""
+        return self._stated_by_id.values()
+
+    @cached_property
+    def _stated_by_id(self) -> Mapping[str, Hypothesis]:
+        return {each.id: each for each in self.hypotheses.values() if each.status is HypothesisStatus.STATED}
+
+    @property
+    def stopped_runs(self) -> Iterable[str]:
+        """Runs that were told to stop by the actions on record, each as often as it was told."""
+        return self._stops.values()
+
+    @cached_property
+    def _stops(self) -> Mapping[str, str]:
+        return {each.id: each.action.run for each in self.actions.values() if isinstance(each.action, StopRun)}
+
+    @property
+    def loose_results(self) -> Iterable[Result]:
+        """Results that their job has not ended with: to be counted, or too late."""
+        return self._loose_by_id.values()
+
+    @cached_property
+    def _loose_by_id(self) -> Mapping[str, Result]:
+        return {each.id: each for each in self.results.values() if is_loose(each, self.jobs.get(each.job))}
 
     def gauge(self, name: str, default: float = 0.0) -> float:
         return self.gauges[name].value if name in self.gauges else default

@@ -62,7 +62,7 @@ def record_verdict(
         )
         # Each against the picture as the former left it: two runs ordered in one cycle must not get one slot.
         try:
-            follows = consequences(swarm.projection.view(), each, now)
+            follows = consequences(swarm.projection.glimpse(), each, now)
         except (InvariantError, LookupError, ValueError) as error:
             # One action that cannot be carried out must not take the others' turn, cycle after cycle.
             log.exception("what %s of %s means for the records could not be told", action.kind, agent)

@@ -7,7 +7,6 @@ What decides, records and folds is the product's own code; only sensors and effe
 from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from inspect import signature
 from typing import Any, cast
 
 from simulation.laws import Laws
@@ -100,7 +99,7 @@ class Daemon:
     ) -> None:  # fmt: skip
         self.world, self.ledger, self.laws = world, ledger, laws
         self.beats_every, self.began_at = beats_every, now
-        self.kill_in = -1
+        self.kill_in = self.round = -1
         self.quiet = no_quiet()
         self.held: set[str] = set()
         self.unread: set[str] = set()
@@ -171,8 +170,17 @@ class Daemon:
     def _observe(self, now: Millis, late: Millis) -> None:
         record = self.shell.record
         view = self.view()
-        looked = (self._run(run, view.beats, now, late) for run in view.open_runs())
+        # Of the others nothing can be seen but that they went on; every so often all are looked at together.
+        round_now = now // self.beats_every
+        touched = None if late or not self.world.skips or round_now != self.round else self.world.touched
+        looked = (
+            self._run(run, view.beats, now, late)
+            for run in view.open_runs()
+            if touched is None or run.id in touched or isinstance(run, RunOrdered)
+        )
         record([seen for seen in looked if seen is not None])
+        self.round = round_now
+        self.world.touched.clear()
         view = self.view()
         record(self._results(view, now))
         record(self._requests(view, now))
@@ -241,7 +249,7 @@ class Daemon:
 
     def _results(self, view: View, now: Millis) -> list[Record]:
         seen: list[Record] = []
-        for id in sorted(self.unread):
+        for id in sorted(self.unread & self.world.outbox.keys()):
             run = view.runs.get(id)
             if (
                 run is None
@@ -283,7 +291,7 @@ class Daemon:
             if isinstance(each.action, EndSession):
                 ending = each.action.reason
                 continue
-            self._carry_out(each.action, each.id, now)
+            self._carry_out(each, each.action, now)
         stopped = {each.action.run for each in taken if isinstance(each.action, StopRun)}
         for run in self.view().live_runs():
             if run.killed_at and run.id not in stopped:
@@ -293,8 +301,8 @@ class Daemon:
             self.ledger.commit()
         return ending
 
-    def _carry_out(self, action: Action, cause: str, now: Millis) -> None:
-        view = self.view()
+    def _carry_out(self, taken: ActionTaken, action: Action, now: Millis) -> None:
+        view, cause = self.shell.projection.glimpse(), taken.id
         match action:
             case StartRun():
                 run = view.runs[run_id(action.job, action.attempt)]
@@ -316,7 +324,7 @@ class Daemon:
                 self.checkpoint()
                 self.laws.stops(view, action, now, self.world)
                 if action.how == "kill":
-                    self.world.kill(action.run)
+                    self.world.kill(action.run, by_a_person=taken.agent == "main_orchestrator")
                 else:
                     self.world.terminate(action.run)
             case RebuildSource():
@@ -338,5 +346,4 @@ class Daemon:
 
 def _beat(run: RunAlive, last: Beat | None, pulse: Pulse, stat: Any, now: Millis, late: Millis) -> Beat:
     """The sensor's own arithmetic of what is excused; a glance between two looks has seen nothing here."""
-    glanced = [now] if "moved_at" in signature(run_sensor._beat).parameters else []
-    return run_sensor._beat(run, last, pulse, stat, cast(Any, _Boot), now, late, *glanced)
+    return run_sensor._beat(run, last, pulse, stat, cast(Any, _Boot), now, late, now)

@@ -5,10 +5,12 @@ the same seeds with every look and holds both to the same actions.
 """
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 from swarmd.agents.rules.losses import RESULT_GRACE_CYCLES
 from swarmd.agents.rules.pulse import UNKILLABLE_GRACES
 from swarmd.state.actions import RebuildSource, WriteDocuments, WriteHandoff
+from swarmd.state.records.beat import Beat
 from swarmd.state.records.incident import IncidentStatus
 from swarmd.state.records.policy import Policy
 from swarmd.state.records.run import RunAlive, RunEnded, RunOrdered, run_id
@@ -17,18 +19,53 @@ from swarmd.state.records.step import StepStatus
 from swarmd.state.units import Millis
 from swarmd.state.view import View
 
+NEVER: Millis = 1 << 60
 _TRIES_REMEMBERED: Millis = 30 * 60_000
 
 
-def next_deadline(view: View, now: Millis, *, beats_every: Millis) -> Millis:
-    """The first instant after ``now`` at which a rule's figure crosses its limit, or a beat is due."""
-    return min((instant for instant in _instants(view, now, beats_every) if instant > now), default=1 << 60)
+class Deadlines:
+    """Remembers the instants of each run for as long as the run and its beat stay as they are."""
+
+    def __init__(self, beats_every: Millis) -> None:
+        self._beats_every = beats_every
+        self._of_runs: dict[str, _OfRun] = {}
+
+    def next_one(self, view: View, now: Millis) -> Millis:
+        """The first instant after ``now`` at which a rule's figure crosses its limit, or a beat is due."""
+        known, self._of_runs = self._of_runs, {}
+        still: list[Millis] = []
+        soonest = NEVER
+        for run in view.open_runs():
+            beat, of_run = view.beats.get(run.id), known.get(run.id)
+            if of_run is None or of_run.run is not run or of_run.beat is not beat:
+                of_run = _of_run(run, beat, view.policy)
+            self._of_runs[run.id] = of_run
+            if of_run.still_since >= 0:
+                still.append(of_run.still_since)
+            soonest = min(soonest, next((instant for instant in of_run.instants if instant > now), NEVER))
+        if still:
+            soonest = min(soonest, _after(now, max(still) + view.policy.no_worker_after + 1))
+        others = _instants(view, now, self._beats_every)
+        return min(soonest, min((instant for instant in others if instant > now), default=NEVER))
+
+
+@dataclass(frozen=True, slots=True)
+class _OfRun:
+    """``instants`` in their order; ``still_since`` is when it last advanced, -1 where that is not asked of it."""
+
+    run: RunOrdered | RunAlive
+    beat: Beat | None
+    instants: list[Millis]
+    still_since: Millis
+
+
+def _after(now: Millis, instant: Millis) -> Millis:
+    return instant if instant > now else NEVER
 
 
 def _instants(view: View, now: Millis, beats_every: Millis) -> Iterator[Millis]:
     policy, watched = view.policy, view.session.at if view.session else 0
-    runs = view.open_runs()
-    if runs:
+    if view.open_runs():
         yield (now // beats_every + 1) * beats_every
         yield watched + policy.start_within + 1
         yield watched + policy.silent_after + 1
@@ -36,28 +73,26 @@ def _instants(view: View, now: Millis, beats_every: Millis) -> Iterator[Millis]:
         yield watched + policy.first_result_within + 1
         yield watched + policy.stopped_after + 1
         yield watched + policy.term_grace + 1
-    still: list[Millis] = []
-    for run in runs:
-        if isinstance(run, RunOrdered):
-            yield run.ordered_at + policy.start_within + 1
-        elif run.killed_at or run.stop_asked_at:
-            yield run.stop_asked_at + policy.term_grace + 1
-            yield run.killed_at + UNKILLABLE_GRACES * policy.term_grace + 1
-        else:
-            yield from _of_run(view, run, policy, now, still)
-    if still:
-        yield max(still) + policy.no_worker_after + 1
     yield from _of_jobs(view, policy)
     # A storm is over when enough losses have left the window, and the same trouble everywhere is told within it.
     since = now - policy.fleet_window
-    for ended in view.ended_runs:
-        if ended.ended_at > since:
-            yield ended.ended_at + policy.fleet_window
+    for ended in view.ended_since(since)[:1]:
+        yield ended.ended_at + policy.fleet_window
     yield from _of_the_rest(view, policy, now)
 
 
-def _of_run(view: View, run: RunAlive, policy: Policy, now: Millis, still: list[Millis]) -> Iterator[Millis]:
-    beat = view.beats.get(run.id)
+def _of_run(run: RunOrdered | RunAlive, beat: Beat | None, policy: Policy) -> _OfRun:
+    if isinstance(run, RunOrdered):
+        return _OfRun(run, beat, [run.ordered_at + policy.start_within + 1], -1)
+    if run.killed_at or run.stop_asked_at:
+        term, kill = run.stop_asked_at + policy.term_grace, run.killed_at + UNKILLABLE_GRACES * policy.term_grace
+        return _OfRun(run, beat, sorted((term + 1, kill + 1)), -1)
+    is_working = beat is not None and beat.is_ready
+    still_since = beat.progress_at + beat.excused if is_working and beat is not None else -1
+    return _OfRun(run, beat, sorted(_of_working(run, beat, policy)), still_since)
+
+
+def _of_working(run: RunAlive, beat: Beat | None, policy: Policy) -> Iterator[Millis]:
     if beat is None:
         yield run.launched_at + policy.start_within + 1
         return
@@ -67,7 +102,6 @@ def _of_run(view: View, run: RunAlive, policy: Policy, now: Millis, still: list[
     if not beat.is_ready:
         yield run.launched_at + policy.start_within + beat.excused + 1
         return
-    still.append(beat.progress_at + beat.excused)
     yield beat.heartbeat_at + beat.heartbeat_excused + policy.silent_after + 1
     yield beat.progress_at + beat.excused + policy.stuck_after + 1
     if beat.done == 0:
@@ -76,9 +110,7 @@ def _of_run(view: View, run: RunAlive, policy: Policy, now: Millis, still: list[
 
 def _of_jobs(view: View, policy: Policy) -> Iterator[Millis]:
     grace = RESULT_GRACE_CYCLES * policy.cycle_every
-    for job in view.queued_jobs():
-        if job.attempt == 0:
-            continue
+    for job in view.resting_jobs:
         yield job.not_before
         yield job.not_before + policy.no_worker_after + 1
         run = view.runs.get(run_id(job.id, job.attempt))
@@ -105,12 +137,14 @@ def _of_the_rest(view: View, policy: Policy, now: Millis) -> Iterator[Millis]:
             yield source.since + policy.source_stale_after + 1
     for rest in view.rests:
         if rest.status is not IncidentStatus.CLOSED:
-            last = max((run.ended_at for run in view.ended_runs), default=0)
+            last = max((run.ended_at for run in view.ended_runs[-1:]), default=0)
             for began in (rest.opened_at, last):
                 yield from _waits(began, policy.breaker_first, policy.breaker_cap)
     tries = (RebuildSource, WriteHandoff, WriteDocuments)
-    for taken in view.actions.values():
-        if now - taken.at < _TRIES_REMEMBERED and isinstance(taken.action, tries):
+    for taken in reversed(view.actions.values()):
+        if now - taken.at >= _TRIES_REMEMBERED:
+            break
+        if isinstance(taken.action, tries):
             yield from _waits(taken.at + 1, policy.backoff_first, policy.backoff_cap)
             yield taken.at + 600_000
 

@@ -4,13 +4,15 @@ Each law raises ``LawBroken`` with the instant and the figures. ``play`` calls t
 """
 
 from collections import Counter, deque
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from simulation.ledger import Ledger
 from simulation.world import World
 from swarmd.agents.rules.plan import planned_jobs
 from swarmd.state.actions import Action, ActionTaken, SettleJob, StopRun
+from swarmd.state.index import LENT
 from swarmd.state.projection import Projection
 from swarmd.state.records.campaign import CampaignStatus
 from swarmd.state.records.incident import IncidentStatus, Signature
@@ -121,10 +123,14 @@ class Laws:
 
     def _one_each(self, view: View, now: Millis) -> None:
         runs = view.open_runs()
-        for name in ("job", "lane", "slot"):
-            held = [getattr(run, name) for run in runs]
-            if len(set(held)) != len(held):
-                twice = [each for each, count in Counter(held).items() if count > 1]
+        held: list[tuple[str, list[str | int]]] = [
+            ("job", [run.job for run in runs]),
+            ("lane", [run.lane for run in runs]),
+            ("slot", [run.slot for run in runs]),
+        ]
+        for name, all_held in held:
+            if len(set(all_held)) != len(all_held):
+                twice = [each for each, count in Counter(all_held).items() if count > 1]
                 raise broken(now, f"two open runs share a {name}: {twice[:3]}")
 
     def _bounded(self, view: View, world: World, now: Millis) -> None:
@@ -162,11 +168,23 @@ class Laws:
     def reads_the_same(self, running: Projection, ledger: Ledger, now: Millis) -> None:
         """What a new daemon would believe is what the running one believes."""
         mine, read = running.view(), ledger.opened().view()
+        for view in (mine, read):
+            self.knows_its_answers(view, now)
         for name in View.__dataclass_fields__:
             one, other = getattr(mine, name), getattr(read, name)
             if one != other or (hasattr(one, "keys") and [*one] != [*other]):
                 what = _first_difference(one, other) if hasattr(one, "keys") else f"{one} / {other}"
                 raise broken(now, f"the journal tells another story of {name} than the daemon: {what}")
+
+    def knows_its_answers(self, view: View, now: Millis) -> None:
+        """What the running picture was given as known is what its tables say."""
+        plain = View(**{name: getattr(view, name) for name in View.__dataclass_fields__})
+        for name, known in vars(view).items():
+            if name in View.__dataclass_fields__ or name not in LENT:
+                continue
+            one, other = (_as_a_fact(name, each) for each in (known, getattr(plain, name)))
+            if one != other:
+                raise broken(now, f"the picture was given another {name} than its tables hold: {one} / {other}")
 
     def at_the_end(self, view: View, now: Millis) -> None:
         """Every planned job has an end, every done one a result of its own, and no incident is left without one."""
@@ -182,6 +200,11 @@ class Laws:
         for incident in view.open_incidents():
             if incident.status is IncidentStatus.OPEN and now > incident.due and _is_of_work(incident.signature):
                 raise broken(now, f"{incident.id} is still open at the end: {incident.cause}")
+
+
+def _as_a_fact(name: str, answer: Mapping[Any, Any]) -> object:
+    """Counts of nothing say nothing, and any job of an asset stands for it."""
+    return {*answer} if name == "begun_assets" else {key: value for key, value in answer.items() if value}
 
 
 _STANDING = frozenset({Signature.DISK_FULL, Signature.MONITOR_LOST, Signature.STATE_MISSING, Signature.JOURNAL_DAMAGED})

@@ -4,7 +4,7 @@ It fails as the real one does (a full disk refuses a line whole), and after a po
 """
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from random import Random
 
 from swarmd.state.errors import OutsideError
@@ -32,16 +32,20 @@ class Ledger:
         self.history: list[bytes] | None = [] if keeps_history else None
         self._folded: Tables[Line] = Tables()
         self._tail: list[Line] = []
-        self._uncommitted: list[bytes] = []
+        self._uncommitted: list[Line] = []
+        # {seq: the record as its line says it}: read once, for every daemon that opens the ledger
+        self._read: dict[int, Record] = {}
 
     def append(self, records: Sequence[Record]) -> None:
         if self.is_full:
             raise OutsideError("cannot append to the ledger: no space left on device; nothing is lost, free space")
         for number, record in enumerate(records, self.seq + 1):
             content = encode(record, number)
-            if decode(line_of(content[:-1]).said) != record:
+            line = line_of(content[:-1])
+            self._read[number] = decode(line.said)
+            if self._read[number] != record:
                 raise CodecBroken(f"{record.KIND} {record.id} reads differently from its line: {content!r}")
-            self._uncommitted.append(content[:-1])
+            self._uncommitted.append(line)
             self.n_bytes += len(content)
             self.by_kind[record.KIND] += 1
         self.seq += len(records)
@@ -72,16 +76,16 @@ class Ledger:
     def opened(self) -> Projection:
         """The fold a new daemon begins with: the tables as a snapshot would hold them, then the lines behind."""
         projection = Projection()
-        projection.apply_lines(self._folded)
-        projection.apply_lines(self._tail)
+        for line in (*self._folded, *self._tail):
+            projection.apply(self._read[line.seq])
         return projection
 
-    def _keep(self, contents: Iterable[bytes]) -> None:
-        for content in contents:
-            self._tail.append(line_of(content))
-            if self.history is not None:
-                self.history.append(content)
+    def _keep(self, lines: Sequence[Line]) -> None:
+        self._tail += lines
+        if self.history is not None:
+            self.history += [line.content for line in lines]
         if len(self._tail) >= _FOLD_EVERY:
             for line in self._tail:
                 put(self._folded, line)
             self._tail = []
+            self._read = {line.seq: self._read[line.seq] for line in self._folded}

@@ -10,23 +10,25 @@ from dataclasses import dataclass, field
 from random import Random
 
 from simulation.daemon import Daemon, Killed
-from simulation.deadlines import next_deadline
+from simulation.deadlines import Deadlines
 from simulation.faults import Stage, draw
 from simulation.laws import Laws, broken
 from simulation.ledger import Ledger
-from simulation.world import NEVER, World
+from simulation.world import CHAIN, NEVER, World
 from swarmd.state.records.campaign import CampaignSettings, CampaignStatus
 from swarmd.state.records.job import Phase, job_id
 from swarmd.state.records.policy import Policy
 from swarmd.state.store.raw import line_of
 from swarmd.state.units import HOUR, MINUTE, SECOND, Millis
-from swarmd.supervisor.daemon import overslept
+from swarmd.supervisor.pace import overslept
 from swarmd.supervisor.replaying import Replay
 from swarmd.supervisor.roster import ROSTER
 
 _GATHERED: Millis = 20
+# So many lane hours or fewer are played with every process in its own time; of more, what happens shares instants.
+_LARGE = 400
 _RESTLESS_MAX = 30
-_READ_AGAIN_EVERY: Millis = 4 * HOUR
+_READ_AGAIN_EVERY: Millis = 6 * HOUR
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +121,8 @@ def begun(day: Day) -> Play:
         fault_rate=chance.choice((0.02, 0.05, 0.15)) * min(1.0, day.rate),
         faults_until=int(hours * 0.7),
         knows_exits=chance.random() < 0.5,
+        mark=chance.choice((2 * MINUTE, 4 * MINUTE)) if day.lanes * day.hours > _LARGE else 1,
+        skips=day.skips,
     )
     world.sources = {"state/worker_sentry_state.json": "fresh", "state/swarm_control_state.json": "fresh"}
     if chance.random() < 0.5:
@@ -132,16 +136,16 @@ def begun(day: Day) -> Play:
 
 def _policy(chance: Random, day: Day) -> Policy:
     """Limits wide enough for a beat every few minutes: what is judged is the rule, whatever its figures."""
-    silent = chance.choice((4, 6, 9)) * MINUTE
+    silent = chance.choice((20, 30, 40)) * MINUTE
     return Policy(
         at=0,
         max_lanes=day.lanes,
-        start_within=chance.choice((5, 8)) * MINUTE,
+        start_within=chance.choice((6, 9)) * MINUTE,
         silent_after=silent,
         stuck_after=silent + chance.choice((0, 5)) * MINUTE,
-        first_result_within=20 * MINUTE,
+        first_result_within=30 * MINUTE,
         stopped_after=chance.choice((2 * SECOND, MINUTE)),
-        run_timeout=chance.choice((6, 12)) * HOUR,
+        run_timeout=chance.choice((12, 24)) * HOUR,
         term_grace=chance.choice((5, 30)) * SECOND,
         max_attempts=chance.choice((3, 5)),
         backoff_first=chance.choice((1, 5)) * SECOND,
@@ -159,9 +163,8 @@ def _next_campaign(it: Play) -> CampaignSettings:
     chance = it.world.chance(f"campaign/{it.campaign}")
     lane_hours = it.day.lanes * min(it.day.hours, 24.0) * 0.7
     modes = chance.choice((["balanced"], ["balanced", "aggressive"]))
-    it.world.pace = chance.choice((0.5, 1.0)) * min(1.0, it.day.hours / 6)
-    # 70, 105 and 17.5 minutes on average, and half of the screens say no.
-    symbols = max(1, min(1_500, int(lane_hours / (3.2 * it.world.pace * len(modes)))))
+    it.world.pace = chance.choice((1.0, 1.3)) * min(1.0, it.day.hours / 20)
+    symbols = max(1, min(1_500, int(lane_hours * HOUR / (CHAIN * it.world.pace * len(modes)))))
     names = [f"S{number:04d}" for number in range(symbols)]
     first = max(1, symbols // 4)
     settings = CampaignSettings.model_validate(
@@ -187,7 +190,7 @@ def _life(it: Play) -> bool:
     if it.settings is None:
         it.settings = _next_campaign(it)
     it.report.lives += 1
-    stage, beats_every = it.stage, min(it.policy.silent_after, it.policy.stuck_after) // 3
+    stage, beats_every = it.stage, min(it.policy.silent_after, it.policy.stuck_after) // 2
     stage.is_killed, stage.kill_in, stage.blocked_until = False, -1, -1
     it.ledger.is_full = it.world.gauges["host.disk_free_bytes"] <= 0
     if it.ledger.is_full:
@@ -218,6 +221,7 @@ def _dies(it: Play, *, is_power_lost: bool) -> bool:
 
 def _looks(it: Play, daemon: Daemon, now: Millis, beats_every: Millis) -> bool:
     every, n_restless, late = it.policy.cycle_every, 0, 0
+    deadlines = Deadlines(beats_every)
     timed = it.report.cycle_ms
     while True:
         it.ledger.is_full = it.world.gauges["host.disk_free_bytes"] <= 0
@@ -243,7 +247,7 @@ def _looks(it: Play, daemon: Daemon, now: Millis, beats_every: Millis) -> bool:
             if it.day.skips:
                 soonest = it.world.next_event()
                 if not turn.is_lost:  # a full disk makes every turn the same, until the world changes
-                    soonest = min(soonest, next_deadline(view, now, beats_every=beats_every))
+                    soonest = min(soonest, deadlines.next_one(view, now))
                 soonest = min(soonest, now + HOUR)
                 wakes = now + max(1, -(-(soonest - now) // every)) * every
             last, now = wakes - every, wakes
@@ -306,5 +310,5 @@ def _bounded(it: Play, now: Millis) -> None:
 
 def _patience(it: Play, settings: CampaignSettings) -> Millis:
     chains = len(settings.symbols()) * len(settings.strategy.modes)
-    work = 4 * chains * it.world.pace * 66 * MINUTE / it.day.lanes
+    work = chains * it.world.pace * 1.4 * CHAIN / it.day.lanes
     return int(2 * work + 12 * HOUR * max(0.2, it.world.pace) + 4 * HOUR)

@@ -48,4 +48,4 @@ def test_a_swarm_without_one_of_its_agents_breaks_a_law(missing: str, monkeypatc
     rest = tuple(agent for agent in daemon.ROSTER if missing != agent.NAME)
     monkeypatch.setattr(daemon, "ROSTER", rest)
     with pytest.raises(LawBroken):
-        play(Day(4, lanes=4, hours=2, rate=3.0))
+        play(Day(7, lanes=6, hours=3, rate=3.0))

@@ -26,11 +26,13 @@ _UNITS = 1_000
 # How long a phase works, least and most, before the day's pace is applied.
 _WORK = {
     Phase.PREFLIGHT: (5 * SECOND, MINUTE),
-    Phase.PRESCREEN: (20 * MINUTE, 120 * MINUTE),
-    Phase.REFINE: (30 * MINUTE, 180 * MINUTE),
-    Phase.SCREEN: (5 * MINUTE, 30 * MINUTE),
+    Phase.PRESCREEN: (60 * MINUTE, 360 * MINUTE),
+    Phase.REFINE: (90 * MINUTE, 480 * MINUTE),
+    Phase.SCREEN: (15 * MINUTE, 90 * MINUTE),
     Phase.CROWN: (5 * SECOND, MINUTE),
 }
+# One chain of them with its preflight takes so long on average; half of the screens say no, which leaves out a crown.
+CHAIN: Millis = 550 * MINUTE
 # What may befall a run, each with its weight; ``healthy`` runs work to their end.
 FATES = {
     "segv": 3, "exit_1": 3, "out_of_memory": 2, "oom_killed": 1, "device": 1, "never_ready": 1, "dies_early": 2,
@@ -89,6 +91,7 @@ class World:
 
     seed: int
     pace: float = 1.0
+    mark: Millis = 1
     fault_rate: float = 0.1
     faults_until: Millis = NEVER
     knows_exits: bool = True
@@ -109,6 +112,8 @@ class World:
     losses: dict[str, list[str]] = field(default_factory=dict)
     lost_at: list[Millis] = field(default_factory=list)
     is_watched: bool = False
+    skips: bool = True
+    touched: set[str] = field(default_factory=set)
     _live: dict[str, Process] = field(default_factory=dict)
     _by_job: dict[str, Process] = field(default_factory=dict)
     _by_lane: dict[str, Process] = field(default_factory=dict)
@@ -179,6 +184,7 @@ class World:
             process.is_struck = fate == "swept_away"
         self.processes[run.id] = self._live[run.id] = process
         self._by_job[run.job] = self._by_lane[run.lane] = process
+        self.touched.add(run.id)
         self._plan(process)
         return process
 
@@ -207,8 +213,12 @@ class World:
         else:
             return
         if left < NEVER >> 1:
-            due = self.now + max(1, left)
+            due = self._marked(self.now + max(1, left))
             self.at(due, lambda: self._turn(process) if process.plan == plan else None)
+
+    def _marked(self, instant: Millis) -> Millis:
+        """The next whole mark: what processes do by themselves falls on marks, so that many share one look."""
+        return -(-instant // self.mark) * self.mark
 
     def _settle_time(self, process: Process) -> None:
         """Count what was done since the last time, up to now."""
@@ -221,13 +231,14 @@ class World:
         process.since = self.now
 
     def _turn(self, process: Process) -> None:
+        self.touched.add(process.run)
         self._settle_time(process)
         if process.mood == "starting":
             if process.fate in ("dies_early", "swept_away"):
                 self._end(process, Exit(signal=11))
                 return
             process.mood = "barren" if process.fate == "barren" else "healthy"
-            self.at(self.now + SECOND, lambda: None)  # its first unit is worth a look
+            self.at(self._marked(self.now + SECOND), lambda: self.touched.add(process.run))  # its first unit
             self._plan(process)
             return
         if process.worked >= process.work:
@@ -297,6 +308,7 @@ class World:
         if not process.is_alive:
             return
         self._settle_time(process)
+        self.touched.add(process.run)
         process.ended_at, process.exit, process.mood = self.now, how, "gone"
         process.plan += 1
         del self._live[process.run], self._by_job[process.job], self._by_lane[process.lane]
@@ -334,10 +346,12 @@ class World:
         self.kept[process.job] = self.kept.get(process.job, 0) + process.worked
         self._end(process, Exit(code=75))
 
-    def kill(self, run: str) -> None:
+    def kill(self, run: str, *, by_a_person: bool = False) -> None:
         process = self._live.get(run)
         if process is None or process.killed_at >= 0:
             return
+        if by_a_person and process.asked_at < 0:
+            process.asked_at = self.now
         process.killed_at = self.now
         chance = self.chance(f"kill/{run}")
         # In the kernel's hands (state D), a process outlives SIGKILL until its wait is over.
@@ -356,7 +370,7 @@ class World:
         if process.is_starving:
             process.starved += self.now - process.frozen_since
         process.frozen_since, process.since = -1, self.now
-        self.at(self.now + SECOND, lambda: None)
+        self.at(self.now + SECOND, lambda: self.touched.add(process.run))
         self._plan(process)
 
     def strike_dead(self, process: Process, signal: int) -> None:

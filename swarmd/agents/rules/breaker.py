@@ -32,7 +32,10 @@ class Everywhere:
 def everywhere(view: View, now: Millis) -> Everywhere | None:
     """The present streak if it is long and wide enough; broken by any run that did its work or is doing it."""
     policy = view.policy
-    ends = recent_ends(view, now - policy.fleet_window)
+    since = now - policy.fleet_window
+    if sum(is_loss(view, run, now) for run in view.ended_since(since)) < policy.breaker_losses:
+        return None
+    ends = recent_ends(view, since)
     if len(ends) < policy.breaker_losses:
         return None
     signature = signature_of_loss(view, ends[-1])
@@ -68,7 +71,7 @@ def worked_after(view: View, instant: Millis) -> str:
     for run in view.live_runs():
         if run.ordered_at >= instant and has_worked_since(view, run, instant):
             return run.id
-    for ended in view.ended_runs:
+    for ended in view.ended_since(instant):
         if ended.ordered_at >= instant and ended.id in view.results:
             return ended.id
     return ""

@@ -6,7 +6,6 @@ hit the whole swarm: none of them says anything about the job, and neither a dae
 must drive a healthy job into quarantine.
 """
 
-from swarmd.state.actions import StopRun
 from swarmd.state.records.incident import HANGS, IncidentStatus, Signature
 from swarmd.state.records.job import Job
 from swarmd.state.records.run import RunEnded, RunStatus, run_id
@@ -60,9 +59,12 @@ def asked_to_stop(view: View) -> frozenset[str]:
 
 
 def _asked_to_stop(view: View) -> frozenset[str]:
-    blamed = {incident.subject for incident in view.incidents.values() if incident.signature in HANGS}
-    stopped = {taken.action.run for taken in view.actions.values() if isinstance(taken.action, StopRun)}
-    return frozenset(stopped - blamed)
+    # By the actions that still are on record, and by the runs themselves: a thousand lanes stopped at once, or a day of
+    # other actions, push the first ones out of the picture.
+    stopped = {*view.stopped_runs, *(run.id for run in view.ended_runs if run.was_stopped)}
+    if not stopped:
+        return frozenset()
+    return frozenset(stopped - {each.subject for each in view.incidents.values() if each.signature in HANGS})
 
 
 def vanished_with_daemon(view: View, run: RunEnded) -> bool:
@@ -85,9 +87,9 @@ def losses_of(view: View, job: Job, asked: frozenset[str], now: Millis) -> list[
 
 def losses_since(view: View, since: Millis, now: Millis) -> list[RunEnded]:
     """Losses of the whole fleet that ended after ``since``; orders that nothing came of are part of a storm as well."""
-    late = [run for run in view.ended_runs if run.ended_at > since]
-    asked = asked_to_stop(view) if late else frozenset()
-    return [run for run in late if not run.was_launched or _counts(view, run, asked, now)]
+    lost = [run for run in view.ended_since(since) if not run.was_launched or is_loss(view, run, now)]
+    asked = asked_to_stop(view) if lost else frozenset()
+    return [run for run in lost if not run.was_launched or _counts(view, run, asked, now)]
 
 
 def recent_ends(view: View, since: Millis) -> list[RunEnded]:
@@ -95,7 +97,7 @@ def recent_ends(view: View, since: Millis) -> list[RunEnded]:
 
     Left out is what ended because somebody asked, or while nobody looked; in are orders that nothing came of.
     """
-    late = [run for run in view.ended_runs if run.ended_at > since]
+    late = view.ended_since(since)
     asked = asked_to_stop(view) if late else frozenset()
     told = [run for run in late if run.id not in asked and not has_yielded(run) and not vanished_with_daemon(view, run)]
     return sorted(told, key=lambda run: (run.ended_at, run.id))

@@ -59,8 +59,8 @@ def _needs(view: View) -> dict[Phase, int]:
     needs: dict[Phase, int] = {}
     counted: dict[Phase, int] = {}
     for run in reversed(view.ended_runs):
-        job = view.jobs.get(run.job)
-        if job is None or not run.high_water_bytes or counted.get(job.phase, 0) >= _LATEST:
+        job = view.jobs.get(run.job) if run.high_water_bytes else None
+        if job is None or counted.get(job.phase, 0) >= _LATEST:
             continue
         counted[job.phase] = counted.get(job.phase, 0) + 1
         needs[job.phase] = max(needs.get(job.phase, 0), run.high_water_bytes)

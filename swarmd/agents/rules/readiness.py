@@ -24,15 +24,17 @@ def ready_jobs(view: View, now: Millis) -> list[Job]:
 def _ready(view: View, now: Millis) -> tuple[Job, ...]:
     if not view.is_working:
         return ()
-    # The cheapest and most telling question first: of thousands of queued jobs, most wait for another.
-    return tuple(
+    campaign = view.campaign
+    ready = [
         job
-        for job in view.queued_jobs()
-        if not view.is_gated(job)
+        for job in view.ungated_jobs
+        if campaign is not None
+        and job.campaign == campaign.id
         and job.not_before <= now
         and view.open_run_of(job.id) is None
         and (job.attempt == 0 or not _is_awaited(view, job, now))
-    )
+    ]
+    return tuple(view.in_order(ready))
 
 
 def _is_awaited(view: View, job: Job, now: Millis) -> bool:
@@ -60,5 +62,5 @@ def _rests(view: View, job: Job, run: RunEnded, now: Millis) -> bool:
 
 def assets_in_flight(view: View) -> set[str]:
     """Assets that were begun and still have something to do: what ``batch_size`` bounds."""
-    begun = {job.symbol for job in view.jobs_of_campaign() if job.attempt > 0}
-    return {job.symbol for job in view.queued_jobs() if job.symbol in begun}
+    begun = view.begun_assets
+    return {job.symbol for job in view.queued_jobs() if (job.campaign, job.symbol) in begun}

@@ -7,8 +7,6 @@ performance  share of the last 50 ended runs that did not end failed or lost
 efficiency   share of open lanes that are busy while jobs are ready
 """
 
-from operator import attrgetter
-
 from swarmd.agents.rules.readiness import ready_jobs
 from swarmd.state.records.gauge import Scores
 from swarmd.state.records.incident import IncidentStatus
@@ -49,8 +47,7 @@ def _deviation(view: View) -> float:
 
 
 def _performance(view: View) -> float:
-    ended = sorted(view.ended_runs, key=attrgetter("ended_at"))
-    latest = ended[-_LATEST:]
+    latest = view.ended_runs[-_LATEST:]
     return _share(sum(1 for run in latest if run.status is RunStatus.DONE), len(latest))
 
 

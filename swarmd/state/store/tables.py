@@ -5,7 +5,6 @@ must agree on which move of a status counts and on what is forgotten, so that is
 files: ``swarmd query`` starts with this.
 """
 
-import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Generic, TypeVar
@@ -66,7 +65,8 @@ RETENTION: Mapping[str, Keep] = {
     "cycle": Keep(1),
     "document": Keep(200),
     "fastest": Keep(200),
-    "incident": Keep(500, frozenset({"closed"})),
+    # Twice the lanes there can be: all of them lost with the daemon must not push out that this was told already.
+    "incident": Keep(2000, frozenset({"closed"})),
     "refusal": Keep(300),
     "request": Keep(200, frozenset({"answered"})),
     "result": Keep(5000),
@@ -78,15 +78,20 @@ RETENTION: Mapping[str, Keep] = {
 
 
 class Tables(Generic[V]):
-    """{kind: {id: newest}}; the order of a table is that of first appearance. ``put`` never fails."""
+    """{kind: {id: newest}}; the order of a table is that of first appearance. ``put`` never fails.
+
+    ``gone`` is the id that was forgotten for the last one put, or empty.
+    """
 
     def __init__(self) -> None:
         self.by_kind: dict[str, dict[str, V]] = {}
+        self.gone = ""
         self._status: dict[str, dict[str, str]] = {}
         self._n_over: dict[str, int] = {}  # per kind, how many are in a status that may be forgotten
 
     def put(self, kind: str, id: str, status: str, value: V) -> str:
         """Take the newest of a kind and id. Returns why it was not taken, or nothing."""
+        self.gone = ""
         moves = MOVES.get(kind)
         if moves is not None:
             standing = self._status.setdefault(kind, {})
@@ -113,18 +118,14 @@ class Tables(Generic[V]):
         table, standing = self.by_kind[kind], self._status.get(kind, {})
         oldest = next(id for id in table if not keep.only or standing[id] in keep.only)
         del table[oldest]
+        self.gone = oldest
         standing.pop(oldest, None)
         if keep.only:
             self._n_over[kind] -= 1
 
     def part(self, kind: str) -> None:
-        """Go on in a copy of the table where anybody but us holds it; what they hold stays as it is.
-
-        Counting references spares the copy where a picture was looked at and put away, as after each action of a
-        cycle: a thousand runs ordered at once copied thousands of jobs and runs a thousand times.
-        """
-        if kind in self.by_kind and _n_holders(self.by_kind, kind) > _ALONE:
-            self.by_kind[kind] = dict(self.by_kind[kind])
+        """Go on in a copy of the table: what somebody holds of it stays as it is."""
+        self.by_kind[kind] = dict(self.table(kind))
 
     def table(self, kind: str) -> dict[str, V]:
         return self.by_kind.get(kind, {})
@@ -132,11 +133,3 @@ class Tables(Generic[V]):
     def __iter__(self) -> Iterator[V]:
         for table in self.by_kind.values():
             yield from table.values()
-
-
-def _n_holders(tables: Mapping[str, object], kind: str) -> int:
-    table = tables[kind]
-    return sys.getrefcount(table)
-
-
-_ALONE = _n_holders({"": {}}, "")

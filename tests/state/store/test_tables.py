@@ -24,15 +24,22 @@ def test_a_renewed_record_is_counted_once() -> None:
     assert len(tables.table("run")) == last
 
 
-def test_a_table_that_somebody_holds_is_copied_and_one_that_nobody_holds_is_not() -> None:
+def test_a_table_that_was_parted_goes_on_without_what_somebody_holds() -> None:
     tables: Tables[int] = Tables()
     tables.put("gauge", "a", "", 1)
     mine = tables.table("gauge")
     tables.part("gauge")
-    assert tables.table("gauge") is not mine
-    before = id(tables.table("gauge"))
-    tables.part("gauge")
-    assert id(tables.table("gauge")) == before
+    tables.put("gauge", "a", "", 2)
+    assert mine == {"a": 1}
+    assert tables.table("gauge") == {"a": 2}
+
+
+def test_the_last_one_put_says_what_was_forgotten_for_it() -> None:
+    tables, last = Tables[int](), RETENTION["action"].last
+    for number in range(last + 1):
+        assert tables.gone == ""
+        tables.put("action", f"a{number}", "", number)
+    assert tables.gone == "a0"
 
 
 def test_open_runs_and_unsettled_jobs_stay_those_of_their_view() -> None:

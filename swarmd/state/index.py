@@ -1,0 +1,166 @@
+"""What is under way, kept as records come: few things among thousands that are over, asked for in every cycle.
+
+``Projection`` lets each record it applies be followed here and lends the answers to the View, which works the same ones
+out from its tables where nobody lends them. Pure like the fold: no clock, no decision. What was lent stays as it is.
+"""
+
+from collections.abc import Mapping
+from enum import Enum
+from typing import Any
+
+from swarmd.state.actions import ActionTaken, StopRun
+from swarmd.state.records.hypothesis import Hypothesis, HypothesisStatus
+from swarmd.state.records.incident import Incident, IncidentStatus
+from swarmd.state.records.job import Job, JobStatus, Phase
+from swarmd.state.records.record import Record
+from swarmd.state.records.request import Request, RequestStatus
+from swarmd.state.records.result import Result
+from swarmd.state.records.run import RunAlive, RunEnded, RunOrdered, run_id
+
+# What is lent, by the names the View knows it by.
+LENT = (
+    "_open_by_id", "_ended_by_id",
+    "_unsettled_by_id", "_begun_by_id", "_ungated_by_id", "_shut_by_id", "_places", "tally", "answered", "begun_assets",
+    "_loose_by_id", "_told_open_by_id", "_pending_by_id", "_stops", "_stated_by_id", "n_hypotheses",
+)  # fmt: skip
+
+# How a job ends that accepts the result of its newest attempt, or has nothing to do with one.
+_ACCEPTS = frozenset({JobStatus.DONE, JobStatus.FAILED})
+# What of an asset's jobs says something of the market when it ends.
+_ANSWERS = frozenset({JobStatus.DONE, JobStatus.FAILED, JobStatus.QUARANTINED})
+
+
+def is_loose(result: Result, job: Job | None) -> bool:
+    """Whether the job has not (yet) ended with this result: it is to be counted, or came too late."""
+    return job is None or result.attempt != job.attempt or job.status not in _ACCEPTS
+
+
+def answers(job: Job) -> bool:
+    """It tells something of the market: neither a check of data nor what was left out because of an earlier end."""
+    return job.status in _ANSWERS and job.phase is not Phase.PREFLIGHT
+
+
+class Gates(Enum):
+    """What stands before a job: nothing any more, something to be done, or something that ended and is not done."""
+
+    OPEN = "open"
+    CLOSED = "closed"
+    SHUT = "shut"
+
+
+def gates_of(job: Job, jobs: Mapping[str, Job]) -> Gates:
+    found = Gates.OPEN
+    for name in job.after:
+        gate = jobs.get(name)
+        if gate is None or gate.status is JobStatus.QUEUED:
+            found = Gates.CLOSED if found is Gates.OPEN else found
+        elif gate.status is not JobStatus.DONE:
+            found = Gates.SHUT
+    return found
+
+
+class Index:
+    """Each answer by the name the View knows it by; copied before it changes when somebody may hold it."""
+
+    def __init__(self) -> None:
+        self._held: dict[str, dict[Any, Any]] = {name: {} for name in LENT}
+        self._lent: set[str] = set()
+        self._behind: dict[str, list[str]] = {}  # {gate: the jobs that wait for it}
+        self._is_mixed = False  # whether an ended run came after one that had ended later: a snapshot's order
+
+    def lend(self, *, for_good: bool) -> Mapping[str, Mapping[Any, Any]]:
+        """The answers now; for good, or until the next record is followed."""
+        if self._is_mixed:
+            ended = sorted(self._held["_ended_by_id"].items(), key=lambda each: each[1].ended_at)
+            self._held["_ended_by_id"], self._is_mixed = dict(ended), False
+        if for_good:
+            self._lent.update(LENT)
+        return dict(self._held)
+
+    def follow(self, record: Record, before: Any, jobs: Mapping[str, Job], gone: str) -> None:
+        """A record that was taken: ``before`` is what it replaces, ``gone`` the id of what was forgotten for it."""
+        match record:
+            case RunOrdered() | RunAlive():
+                self._own("_open_by_id")[record.id] = record
+            case RunEnded():
+                self._run_ended(record, gone)
+            case Job():
+                self._job(record, before, jobs)
+            case Result():
+                loose = self._own("_loose_by_id")
+                loose.pop(gone, None)
+                if is_loose(record, jobs.get(record.job)):
+                    loose[record.id] = record
+            case ActionTaken():
+                self._action(record, gone)
+            case Incident():
+                self._keep("_told_open_by_id", record, record.status is not IncidentStatus.CLOSED)
+            case Request():
+                self._keep("_pending_by_id", record, record.status is RequestStatus.PENDING)
+            case Hypothesis():
+                self._keep("_stated_by_id", record, record.status is HypothesisStatus.STATED)
+                if before is None:
+                    known = self._own("n_hypotheses")
+                    known[record.campaign] = known.get(record.campaign, 0) + 1
+            case _:
+                pass
+
+    def _run_ended(self, run: RunEnded, gone: str) -> None:
+        self._own("_open_by_id").pop(run.id, None)
+        ended = self._own("_ended_by_id")
+        last = next(reversed(ended.values()), None)
+        self._is_mixed |= last is not None and last.ended_at > run.ended_at
+        ended[run.id] = run
+        ended.pop(gone, None)
+
+    def _action(self, taken: ActionTaken, gone: str) -> None:
+        if gone in self._held["_stops"]:
+            self._own("_stops").pop(gone)
+        if isinstance(taken.action, StopRun):
+            self._own("_stops")[taken.id] = taken.action.run
+
+    def _job(self, job: Job, before: Job | None, jobs: Mapping[str, Job]) -> None:
+        is_queued = job.status is JobStatus.QUEUED
+        self._keep("_unsettled_by_id", job, is_queued)
+        if job.attempt:
+            self._keep("_begun_by_id", job, is_queued)
+            if (job.campaign, job.symbol) not in self._held["begun_assets"]:
+                self._own("begun_assets")[job.campaign, job.symbol] = job.id
+        if before is None:
+            places = self._own("_places")
+            places[job.id] = len(places)
+            for gate in job.after:
+                self._behind.setdefault(gate, []).append(job.id)
+        self._gate(job, jobs)
+        if not is_queued:
+            for waiting in self._behind.pop(job.id, ()):
+                self._gate(jobs[waiting], jobs)
+        if before is None or before.status is not job.status:
+            tally = self._own("tally")
+            if before is not None:
+                tally[before.campaign, before.phase, before.status] -= 1
+            key = job.campaign, job.phase, job.status
+            tally[key] = tally.get(key, 0) + 1
+            answered = self._own("answered")
+            asset = job.campaign, job.symbol
+            answered[asset] = max(answered.get(asset, -1), job.at if answers(job) else -1)
+        if job.status in _ACCEPTS and job.attempt:
+            self._own("_loose_by_id").pop(run_id(job.id, job.attempt), None)
+
+    def _gate(self, job: Job, jobs: Mapping[str, Job]) -> None:
+        """Whether its turn has come, or never will."""
+        is_queued, gates = job.status is JobStatus.QUEUED, gates_of(job, jobs)
+        self._keep("_ungated_by_id", job, is_queued and gates is Gates.OPEN)
+        self._keep("_shut_by_id", job, is_queued and gates is Gates.SHUT)
+
+    def _keep(self, name: str, record: Record, is_under_way: bool) -> None:
+        if is_under_way:
+            self._own(name)[record.id] = record
+        elif record.id in self._held[name]:
+            del self._own(name)[record.id]
+
+    def _own(self, name: str) -> dict[Any, Any]:
+        if name in self._lent:
+            self._lent.discard(name)
+            self._held[name] = dict(self._held[name])
+        return self._held[name]
