@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from swarmd.state.store.lines import Line, Said
-from swarmd.state.story import Index, event, told
+from swarmd.state.story import Index, event
+from swarmd.state.telling import told
 from swarmd.state.units import Millis, iso, millis_of_iso, spoken
 
 Row = dict[str, Any]

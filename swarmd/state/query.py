@@ -12,7 +12,7 @@ from swarmd.state.hypothesis_rows import hypothesis_rows
 from swarmd.state.store.publishers import AGENTS, CONTROL_FILE, state_file
 from swarmd.state.store.raw import Line
 from swarmd.state.store.tables import Tables
-from swarmd.state.story import wish
+from swarmd.state.telling import wish
 from swarmd.state.throughput_rows import throughput_rows
 from swarmd.state.units import SECOND, Millis, iso, millis_of_iso
 
