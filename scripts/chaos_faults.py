@@ -11,7 +11,7 @@ import signal
 import time
 from collections.abc import Callable
 
-from chaos_home import Swarm, signal_run, wait
+from chaos_home import Swarm, signal_run, signal_spare, spares, wait
 from chaos_match import Expected, Fault
 from chaos_surroundings import (
     fill_disk,
@@ -49,6 +49,27 @@ def hold_lane(world: World) -> Fault | None:
             signal_run(run, row, world.swarm.home, signal.SIGCONT)
             return world.fault("hold lane a moment", f"SIGSTOP and SIGCONT of {run}", at=at)
     return None
+
+
+def kill_spare(world: World) -> Fault | None:
+    """A lane that waits for an order has no work to lose: another is made ready, or a run starts without one."""
+    return _harm_spare(world, "kill spare", signal.SIGKILL)
+
+
+def stop_spare(world: World) -> Fault | None:
+    """For good: a run that finds it deaf starts without it."""
+    return _harm_spare(world, "stop spare", signal.SIGSTOP)
+
+
+def _harm_spare(world: World, kind: str, number: signal.Signals) -> Fault | None:
+    at = world.swarm.now()
+    waiting = sorted(spares(world.swarm.home).items())
+    if not waiting:
+        return None
+    pid, mark = world.chance.choice(waiting)
+    if not signal_spare(pid, mark, number):
+        return None
+    return world.fault(kind, f"{number.name} of spare {pid}", at=at)
 
 
 def _harm_lane(world: World, kind: str, number: signal.Signals, signatures: tuple[str, ...]) -> Fault | None:
@@ -200,6 +221,8 @@ KINDS: dict[str, tuple[int, Inject]] = {
     "kill_lane": (8, kill_lane),
     "stop_lane": (4, stop_lane),
     "hold_lane": (2, hold_lane),
+    "kill_spare": (2, kill_spare),
+    "stop_spare": (1, stop_spare),
     "kill_daemon": (6, kill_daemon),
     "tear_journal": (3, tear_journal),
     "cut_power": (2, cut_power),

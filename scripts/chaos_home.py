@@ -25,6 +25,7 @@ T = TypeVar("T")
 Row = dict[str, Any]
 SWARMD = (sys.executable, "-P", "-m", "swarmd")
 
+_MARK = b"SWARMD_RUN="
 _VOLATILE = {"created_at", "run_id", "checksum", "trial_file", "seconds", "git_sha", "git_commit"}
 _KEPT = (
     "champions/*.json",
@@ -202,13 +203,32 @@ def belonging(folder: Path) -> dict[int, str]:
 
 def signal_run(run: str, row: Row, home: Home, number: signal.Signals) -> bool:
     """To exactly the process of this run, by its mark; False when it is gone."""
+    return _signal_marked(row["pid"], f"{run}@{home.run_dir}", number)
+
+
+def spares(home: Home) -> dict[int, str]:
+    """Lanes of this home that wait for an order, with their marks."""
+    found = {}
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit() and (mark := _mark_of(int(entry.name))):
+            name, _, run_dir = mark.rpartition("@")
+            if name.startswith("spare-") and run_dir == str(home.run_dir):
+                found[int(entry.name)] = mark
+    return found
+
+
+def signal_spare(pid: int, mark: str, number: signal.Signals) -> bool:
+    """To a spare that is one still: what has become a run meanwhile bears another mark."""
+    return _signal_marked(pid, mark, number) and _mark_of(pid) in (mark, "")
+
+
+def _signal_marked(pid: int, mark: str, number: signal.Signals) -> bool:
     try:
-        pidfd = os.pidfd_open(row["pid"])
+        pidfd = os.pidfd_open(pid)
     except ProcessLookupError:
         return False
     try:
-        mark = f"SWARMD_RUN={run}@{home.run_dir}".encode()
-        if mark not in Path(f"/proc/{row['pid']}/environ").read_bytes().split(b"\0"):
+        if _mark_of(pid) != mark:
             return False
         signal.pidfd_send_signal(pidfd, number)
     except OSError:
@@ -216,3 +236,11 @@ def signal_run(run: str, row: Row, home: Home, number: signal.Signals) -> bool:
     finally:
         os.close(pidfd)
     return True
+
+
+def _mark_of(pid: int) -> str:
+    try:
+        words = Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
+    except OSError:
+        return ""
+    return next((word[len(_MARK) :].decode(errors="replace") for word in words if word.startswith(_MARK)), "")
