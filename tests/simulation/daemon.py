@@ -176,7 +176,7 @@ class Daemon:
         looked = (
             self._run(run, view.beats, now, late)
             for run in view.open_runs()
-            if touched is None or run.id in touched or isinstance(run, RunOrdered)
+            if touched is None or run.id in touched or not _is_under_way(run, view.beats)
         )
         record([seen for seen in looked if seen is not None])
         self.round = round_now
@@ -229,6 +229,8 @@ class Daemon:
         pulse, stat = self.world.pulse(run), self.world.stat(run)
         if not is_due and last is not None:
             begins = pulse.is_ready != last.is_ready or (pulse.done > 0) != (last.done > 0)
+            # The time to get ready is shorter than a round: what it waited meanwhile must be known when that is over.
+            begins |= not last.is_ready and stat.runqueue_wait != last.runqueue_wait
             if not begins and stat.state == last.process_state:
                 return None
         return _beat(run, last, pulse, stat, now, late)
@@ -342,6 +344,11 @@ class Daemon:
                 )
             case _:
                 pass
+
+
+def _is_under_way(run: RunOrdered | RunAlive, beats: Mapping[str, Beat]) -> bool:
+    """Seen ready: from then on nothing about it changes unless something happens to it."""
+    return isinstance(run, RunAlive) and run.id in beats and beats[run.id].is_ready
 
 
 def _beat(run: RunAlive, last: Beat | None, pulse: Pulse, stat: Any, now: Millis, late: Millis) -> Beat:

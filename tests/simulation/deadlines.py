@@ -7,9 +7,10 @@ the same seeds with every look and holds both to the same actions.
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from swarmd.agents import auto_scheduler, curator
 from swarmd.agents.rules.losses import RESULT_GRACE_CYCLES
 from swarmd.agents.rules.pulse import UNKILLABLE_GRACES
-from swarmd.state.actions import RebuildSource, WriteDocuments, WriteHandoff
+from swarmd.state.actions import ActionTaken, RebuildSource, WriteDocuments, WriteHandoff
 from swarmd.state.records.beat import Beat
 from swarmd.state.records.incident import IncidentStatus
 from swarmd.state.records.policy import Policy
@@ -74,10 +75,11 @@ def _instants(view: View, now: Millis, beats_every: Millis) -> Iterator[Millis]:
         yield watched + policy.stopped_after + 1
         yield watched + policy.term_grace + 1
     yield from _of_jobs(view, policy)
-    # A storm is over when enough losses have left the window, and the same trouble everywhere is told within it.
-    since = now - policy.fleet_window
-    for ended in view.ended_since(since)[:1]:
-        yield ended.ended_at + policy.fleet_window
+    # A storm is over when enough losses have left the window; that runs leave it otherwise lets nobody decide.
+    storm = view.findings.get(f"{auto_scheduler.NAME}/storm")
+    if storm is not None and storm.text:
+        for ended in view.ended_since(now - policy.fleet_window)[:1]:
+            yield ended.ended_at + policy.fleet_window
     yield from _of_the_rest(view, policy, now)
 
 
@@ -144,9 +146,21 @@ def _of_the_rest(view: View, policy: Policy, now: Millis) -> Iterator[Millis]:
     for taken in reversed(view.actions.values()):
         if now - taken.at >= _TRIES_REMEMBERED:
             break
-        if isinstance(taken.action, tries):
+        if isinstance(taken.action, tries) and _is_in_vain(view, taken):
             yield from _waits(taken.at + 1, policy.backoff_first, policy.backoff_cap)
             yield taken.at + 600_000
+
+
+def _is_in_vain(view: View, taken: ActionTaken) -> bool:
+    """Whether what was to be made is not there: only then it is tried again."""
+    match taken.action:
+        case RebuildSource(source=source):
+            return source not in view.sources or view.sources[source].status is not SourceStatus.FRESH
+        case WriteDocuments(names=names):
+            pages = [view.documents.get(f"{curator.FOLDER}/{name}") for name in names]
+            return any(page is None or page.at < taken.at for page in pages)
+        case _:
+            return not any("HANDOFF" in page.id and page.at >= taken.at for page in view.documents.values())
 
 
 def _waits(began: Millis, first: Millis, cap: Millis) -> Iterator[Millis]:

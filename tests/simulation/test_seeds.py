@@ -15,6 +15,8 @@ ONCE_FAILED = {
     "stop_now_is_no_crash": Day(24, lanes=8, hours=4),
     # losses in a time when the same befell everybody are forgiven their jobs
     "fleet_wide_losses": Day(16, lanes=6, hours=4),
+    # a run that waits for a processor before it is ready is given that time, though its beats are far apart
+    "starved_before_ready": Day(2, lanes=12, hours=6),
     # a loss that no daemon saw is not counted
     "loss_unseen": Day(37, lanes=6, hours=4),
 }

@@ -23,6 +23,8 @@ def priority_of(campaign: Campaign, symbol: str) -> int:
 
 def prescreen_score(view: View, job: Job) -> float:
     """Best score the prescreen of this asset and mode found; minus infinity where it has not run or does not say."""
+    if job.phase in (Phase.PREFLIGHT, Phase.PRESCREEN):
+        return float("-inf")
     before = view.jobs.get(job_id(job.campaign, job.symbol, job.mode, Phase.PRESCREEN))
     result = view.results.get(run_id(before.id, before.attempt)) if before is not None else None
     if result is None:
