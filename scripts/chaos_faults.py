@@ -165,7 +165,7 @@ def suspend(world: World) -> Fault | None:
     at = swarm.now()
     pause = world.chance.uniform(2.5, 6.0)
     swarm.daemon.send_signal(signal.SIGSTOP)
-    runs = [each for each in swarm.working() if each[0] not in world.victims]
+    runs = [each for each in swarm.at_work() if each[0] not in world.victims]
     held = [each for each in runs if signal_run(*each, swarm.home, signal.SIGSTOP)]
     time.sleep(pause)
     for run, row in held:
