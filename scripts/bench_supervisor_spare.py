@@ -121,7 +121,7 @@ def one_kill(home: Home, page: BeatsPage, phase: str, daemon: subprocess.Popen[b
     pid, before = wait(f"a lane at its {phase}", at_work)
     # Or else it would be done before a busy machine has its spare ready.
     os.kill(pid, signal.SIGSTOP)
-    spent = wait("a spare that waits", lambda: settled(spare_of(daemon.pid))) if with_spare else 0.0
+    spare, spent = wait("a spare that waits", lambda: settled(spare_of(daemon.pid))) if with_spare else (0, 0.0)
     marks: dict[str, float] = {}
     killed = time.perf_counter()
     os.kill(pid, signal.SIGKILL)
@@ -136,8 +136,12 @@ def one_kill(home: Home, page: BeatsPage, phase: str, daemon: subprocess.Popen[b
         if at > WITHIN_S * 1000:
             raise RuntimeError("no successor came to work")
         time.sleep(0.0005)
-    cpu = cpu_ms(lane_of(home, phase))
-    return {f"{name}_ms": round(at, 1) for name, at in marks.items()} | {"cpu_ms": round(cpu - spent)}
+    successor = lane_of(home, phase)
+    cpu = cpu_ms(successor) - (spent if successor == spare else 0.0)
+    return {f"{name}_ms": round(at, 1) for name, at in marks.items()} | {
+        "cpu_ms": round(cpu),
+        "by_spare": successor == spare,
+    }
 
 
 def lane_of(home: Home, phase: str) -> int:
@@ -157,13 +161,13 @@ def spare_of(daemon: int) -> int:
     return 0
 
 
-def settled(pid: int) -> float | None:
-    """What a process has used of a processor, once it uses no more: a spare is ready then."""
+def settled(pid: int) -> tuple[int, float] | None:
+    """The process and what it has used of a processor, once it uses no more: a spare is ready then."""
     if not pid or (before := cpu_ms(pid)) < 500:
         return None
     time.sleep(1.2)  # more than a turn of the daemon, which then knows it too
     with suppress(OSError):
-        return before if cpu_ms(pid) == before else None
+        return (pid, before) if cpu_ms(pid) == before else None
     return None
 
 
@@ -196,8 +200,9 @@ def end(daemon: subprocess.Popen[bytes]) -> None:
 
 def told(phase: str, spares: int, found: Figures) -> str:
     work = found["work_ms"]
+    how = f"by a spare in {sum(found['by_spare'])} of {len(work)} rounds" if spares else "no spare"
     return (
-        f"{phase}, {'a spare' if spares else 'no spare'}: at work again after {statistics.median(work):.0f} ms median "
+        f"{phase}, {how}: at work again after {statistics.median(work):.0f} ms median "
         f"({min(work):.0f} to {max(work):.0f}), of its own processor time {statistics.median(found['cpu_ms']):.0f} ms; "
         f"process there after {statistics.median(found['began_ms']):.0f} ms, ready after "
         f"{statistics.median(found['ready_ms']):.0f} (load {os.getloadavg()[0]:.1f})"

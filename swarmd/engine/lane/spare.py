@@ -48,7 +48,13 @@ def serve(descriptor: int) -> int:
             order = _taken(link)
         except (BrokenPipeError, ConnectionResetError):
             return 0
-    return 0 if order is None else work(order, is_warm=is_warm)
+    if order is None:
+        return 0
+    import numba
+
+    # There are as many as were settled above; what was asked for may be fewer.
+    numba.set_num_threads(max(order.threads, 1))
+    return work(order, is_warm=is_warm)
 
 
 def _taken(link: socket.socket) -> WorkOrder | None:

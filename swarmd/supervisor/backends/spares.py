@@ -82,9 +82,11 @@ class Spare:
         return not _has_ended(self.pidfd, 0)
 
     def suits(self, order: WorkOrder) -> bool:
-        """Threads were settled at its start, and what it has loaded is what its campaign runs on a processor."""
+        """What it has loaded is what its campaign runs on a processor, with as many threads as it has, or fewer: a run
+        that takes on less at a time, having been lost before, is no stranger to it.
+        """
         like = self.like
-        return (order.threads, order.engine, order.campaign) == (like.threads, like.engine, like.campaign)
+        return order.threads <= like.threads and (order.engine, order.campaign) == (like.engine, like.campaign)
 
     def take(self, handed: HandOver, locked: int, log_fd: int) -> bool:
         """Whether it has become the run. When it has not, it must be ended: it may still hold the descriptor."""
