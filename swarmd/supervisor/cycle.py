@@ -23,6 +23,7 @@ from swarmd.supervisor.failure_memory import write_failure_memory
 from swarmd.supervisor.logs import log
 from swarmd.supervisor.processes import reap, zombies
 from swarmd.supervisor.sensors.gpu import count_gpus, observe_gpus
+from swarmd.supervisor.sensors.home_lock import observe_home_lock
 from swarmd.supervisor.sensors.host import observe_host
 from swarmd.supervisor.sensors.outbox import observe_inbox, observe_results
 from swarmd.supervisor.sensors.runs import observe_runs
@@ -126,6 +127,8 @@ def observe(swarm: Swarm, now: Millis, late: Millis, *, is_hasty: bool = False) 
         swarm.lost = None
     swarm.record(swarm.clocks.observe(now))
     swarm.record(observe_published(view, swarm.home, swarm.published, now=now))
+    if swarm.lock is not None:
+        swarm.record(observe_home_lock(view, swarm.lock, now=now))
     swarm.record(observe_monitors(view, swarm.monitors.latest(), now=now))
     gpus = swarm.gpus.fresh()
     swarm.record([*count_gpus(view, gpus, now=now), *observe_gpus(view, gpus, swarm.home.run_dir, now=now)])

@@ -43,6 +43,7 @@ from swarmd.supervisor.resting import rest
 from swarmd.supervisor.roster import ROSTER
 from swarmd.supervisor.sd_notify import Systemd
 from swarmd.supervisor.sensors.gpu_watch import GpuWatch, nvml
+from swarmd.supervisor.sensors.home_lock import HomeLock
 from swarmd.supervisor.sensors.sources import journal_damages
 from swarmd.supervisor.swarm import Swarm
 from swarmd.supervisor.wakers import Wakers
@@ -82,17 +83,20 @@ def run_daemon(
             f"a daemon already runs on {home.root}: pid {holder.get('pid', '?')}, since {holder.get('since', '?')}; "
             "look with `swarmd status`, end it with `swarmd stop`"
         )
+    held = HomeLock(home, lock)
     # Whatever is made from here on, by this process or by a run, is its owner's alone.
     os.umask(0o077)
     # Before anything is started: a lane gets a socket of ours under the same name.
     systemd = Systemd.taken_from(os.environ)
     try:
         open_log(home)
-        return asyncio.run(_session(home, campaign, campaign_file, until_done, monitors, on_cycle, program, systemd))
+        return asyncio.run(
+            _session(home, campaign, campaign_file, until_done, monitors, on_cycle, program, systemd, held)
+        )
     except asyncio.CancelledError:
         return _LEFT_IN_HASTE
     finally:
-        os.close(lock)
+        held.close()
 
 
 async def _session(
@@ -104,6 +108,7 @@ async def _session(
     on_cycle: OnCycle | None,
     program: tuple[str, ...],
     systemd: Systemd,
+    held: HomeLock,
 ) -> int:
     journal, damages = Journal.open(home.journal)
     try:
@@ -133,6 +138,7 @@ async def _session(
                 backend=backend,
                 monitors=MonitorDesk(home, is_on=monitors),
                 gpus=GpuWatch(nvml()),
+                lock=held,
                 chronicle=Chronicle(home, session.id),
                 threads=max(1, cores // policy.max_lanes),
                 pid=os.getpid(),

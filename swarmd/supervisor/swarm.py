@@ -22,6 +22,7 @@ from swarmd.supervisor.logs import log
 from swarmd.supervisor.monitors.desk import MonitorDesk
 from swarmd.supervisor.sensors.clock import ClockWatch
 from swarmd.supervisor.sensors.gpu_watch import GpuWatch, Look
+from swarmd.supervisor.sensors.home_lock import HomeLock
 from swarmd.supervisor.verdict_records import Quiet, no_quiet
 
 _CYCLES_TIMED = 600
@@ -75,6 +76,7 @@ class Swarm:
     took_ms: deque[float] = field(default_factory=lambda: deque(maxlen=_CYCLES_TIMED))
     quiet: Quiet = field(default_factory=no_quiet)
     clocks: ClockWatch = field(default_factory=ClockWatch)
+    lock: HomeLock | None = None
 
     def lose_turn(self, why: str) -> None:
         before = self.lost

@@ -11,6 +11,8 @@ import orjson
 import pytest
 from faults.swarm import Swarm, campaign_text, outcome, state_of, wait
 
+from swarmd.supervisor.presence import daemon_of
+
 pytestmark = [pytest.mark.xdist_group("daemon"), pytest.mark.timeout(900)]
 
 
@@ -90,6 +92,10 @@ def test_without_the_lock_of_the_daemon_there_is_still_one_daemon_and_it_hears_a
     assert swarm.daemon.poll() is None
     assert state_of(lane)
     assert [row["status"] for row in swarm.records("session").values()] == ["open"]
+    assert swarm.closed("state_missing")["subject"] == "state/run/daemon.lock"
+    found = daemon_of(swarm.home)
+    assert found is not None, "commands must find it again"
+    assert found.pid == swarm.daemon.pid
 
     # Its terminal closes, which is nothing; Ctrl-C drains, and here nobody comes to a safe point; Ctrl-C again ends it.
     swarm.daemon.send_signal(signal.SIGHUP)
@@ -100,4 +106,4 @@ def test_without_the_lock_of_the_daemon_there_is_still_one_daemon_and_it_hears_a
     assert swarm.finish() == 0
     assert not state_of(lane)
     assert swarm.records("campaign")["faults"]["status"] == "stopped"
-    assert swarm.records("incident") == {}
+    assert [row["signature"] for row in swarm.records("incident").values()] == ["state_missing"]
