@@ -161,11 +161,11 @@ def _reopened(view: View, now: Millis) -> list[SetLane]:
     held = [lane for lane in _own_lanes(view) if lane.status is LaneStatus.HELD and not _is_haunted(view, lane, now)]
     if not held or ready <= free or not memory_is_ample(view) or not disk_is_ample(view):
         return []
-    load, target = view.gauge("host.cpu_util"), view.policy.cpu_util_target
-    # Without any open lane the load is not ours, and waiting for it to fall could last for ever.
-    if _open_lanes(view) and (load >= target or resting(view, now)):
+    # What was short is there again. Whoever else loads the processors may do so for ever, and lanes that share them are
+    # slower, not wrong; only after a slow prescreen is it better to wait.
+    if _open_lanes(view) and resting(view, now):
         return []
-    why = f"{ready} jobs ready for {free} free lanes, processor load {load:.2f} (target {target:.2f})"
+    why = f"{ready} jobs ready for {free} free lanes, processor load {view.gauge('host.cpu_util'):.2f}"
     return [SetLane(lane=held[0].id, status=LaneStatus.OPEN, reason=why, caused_by=(held[0].id, "host.cpu_util"))]
 
 
