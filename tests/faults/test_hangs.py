@@ -80,7 +80,9 @@ def test_whatever_a_run_stands_in_it_is_named_looked_into_and_replaced(
         wait("the end of the lane", lambda pid=pids[way]: not state_of(pid))  # type: ignore[misc]
         assert f"{frame} (" in (swarm.home.root / told["evidence"][0]).read_text(), "the stack names the place"
         swarm.reached(f"{way.upper()}.aggressive.prescreen-a2@3.wait")
-    assert len(swarm.records("incident")) == len(ways), "each was told once"
+    # Their successors stand still as well by now, and may have been found out too.
+    told_of = [row["subject"] for row in swarm.records("incident").values() if row["subject"].endswith("-a1")]
+    assert sorted(told_of) == sorted(f"faults.{way.upper()}.aggressive.prescreen-a1" for way in ways), "each once"
     assert swarm.run("stop", "--now").returncode == 0
     assert swarm.finish() == 0
 
