@@ -221,12 +221,15 @@ def _beat(
     progress = pulse.progress if is_ours else 0
     is_ready = is_ours and pulse.is_ready
     heartbeat_at = clock.of_boot(pulse.heartbeat) if is_ours and pulse.heartbeat else run.launched_at
-    heartbeat_excused = 0
     if last is None:
         # Without an earlier beat nobody knows when it last advanced: counting from its launch would condemn a run of
         # hours whose beat was forgotten.
         advanced_at, state_since = now if is_ready else run.launched_at, now
-        excused, overslept, stalled_cpu, rate = 0, 0, 0, 0.0
+        # Launched, and then we slept before the first look, or it waited for a processor: no fault of its either.
+        excused = min(late + stat.runqueue_wait, now - advanced_at)
+        heartbeat_excused = max(0, min(late, now - heartbeat_at))
+        overslept = min(late, now - run.launched_at)
+        stalled_cpu, rate = 0, 0.0
         ready_at, ready_excused = now if is_ready else 0, 0
     else:
         has_advanced = progress != last.progress or is_ready != last.is_ready

@@ -11,6 +11,7 @@ import pytest
 from builders import JOB, RUN, a_beat, a_campaign, a_job, a_policy, a_run, a_view
 from swarm_builders import a_home, a_sleeper
 
+from swarmd.agents.rules.pulse import hang_of
 from swarmd.state.beats import BeatsPage
 from swarmd.state.records.beat import Beat
 from swarmd.state.records.record import Record
@@ -136,6 +137,23 @@ def test_time_overslept_is_excused_and_is_not_time_it_stood_stopped(
     assert beat.overslept == 599_000
     assert beat.excused >= 599_000
     assert beat.state_since == 599_100
+
+
+@pytest.mark.parametrize("is_ready", [True, False])
+def test_a_machine_that_slept_before_the_first_look_at_a_run_holds_nothing_against_it(
+    sight: Sight, sleeper: subprocess.Popen[bytes], is_ready: bool
+) -> None:
+    """Launched, and the lid was closed for two hours in the milliseconds before anybody looked."""
+    hours = 7_200_000
+    writer = sight.page.writer(0, 1)
+    if is_ready:
+        writer.ready()
+    writer.pulse(40)
+    run = running(sleeper)
+    beat = the_beat(sight.look(a_view(runs=[run]), now=hours, late=hours - 50))
+    assert (beat.is_ready, beat.overslept) == (is_ready, hours - 50)
+    policy = a_policy(run_timeout=hours // 2)
+    assert hang_of(run, beat, policy=policy, watched_since=0, now=hours) is None
 
 
 def test_progress_made_just_before_a_freeze_does_not_take_away_the_excuse_for_the_silence_in_it(
