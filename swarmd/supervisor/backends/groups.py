@@ -44,7 +44,7 @@ class LaneGroups:
     _joining: dict[str, threading.Thread] = field(default_factory=dict)
 
     def make(self, run: str, *, limit_bytes: int = 0) -> None:
-        """A new group for a run about to start. With a limit the kernel ends the run there and not its neighbour."""
+        """A new group for a run that just started. With a limit the kernel ends the run there and not its neighbour."""
         if self.parent is None:
             return
         path = self.parent / f"{_PREFIX}{run}"

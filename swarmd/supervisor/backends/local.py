@@ -74,15 +74,14 @@ class LocalBackend:
         locked = lock_file(lock, {"run": run.id, "token": run.attempt})
         if locked is None:
             raise OutsideError(f"{lock} is held: a process of run {run.id} lives already, so none was started")
-        self.groups.make(run.id)
         try:
             pid = self._process_for(run, order, locked)
         except (OSError, OutsideError) as error:
-            self.groups.remove(run.id)
             why = error.strerror if isinstance(error, OSError) else error
             raise OutsideError(f"run {run.id} could not be started: {why}") from error
         finally:
             os.close(locked)  # ours; the child's copy keeps the lock
+        self.groups.make(run.id)
         self.groups.join(run.id, pid)
         if order.engine == "cpu":
             self._like = order
