@@ -17,6 +17,8 @@ ONCE_FAILED = {
     "fleet_wide_losses": Day(16, lanes=6, hours=4),
     # a run that waits for a processor before it is ready is given that time, though its beats are far apart
     "starved_before_ready": Day(2, lanes=12, hours=6),
+    # a machine that slept before the first look at a run wakes up and lets it live
+    "slept_before_the_first_look": Day(162, lanes=41, hours=10),
     # a loss that no daemon saw is not counted
     "loss_unseen": Day(37, lanes=6, hours=4),
 }

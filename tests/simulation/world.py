@@ -213,7 +213,10 @@ class World:
         else:
             return
         if left < NEVER >> 1:
-            due = self._marked(self.now + max(1, left))
+            due = self.now + max(1, left)
+            # Once thawed it gets ready in its own time: two waits for a mark would be longer than any limit for that.
+            if process.mood != "starting" or not process.freezes:
+                due = self._marked(due)
             self.at(due, lambda: self._turn(process) if process.plan == plan else None)
 
     def _marked(self, instant: Millis) -> Millis:
@@ -370,6 +373,7 @@ class World:
         if process.is_starving:
             process.starved += self.now - process.frozen_since
         process.frozen_since, process.since = -1, self.now
+        process.freezes += 1
         self.at(self.now + SECOND, lambda: self.touched.add(process.run))
         self._plan(process)
 
