@@ -121,7 +121,7 @@ async def _session(
         wake = asyncio.Event()
         with BeatsPage(home.beats_path, create=True) as page, Wakers(home, wake) as wakers:
             backend = LocalBackend(
-                home, page, wakers.watch, wakers.unwatch, wakers.notify_socket, program, find_groups()
+                home, page, wakers.watch, wakers.unwatch, wakers.notify_socket, program, find_groups(home.run_dir)
             )
             cores = _usable_cores()
             settings = campaign or (before.campaign.settings if before.campaign else None)

@@ -6,6 +6,7 @@ the runs live as before, and what cannot be written is left alone.
 """
 
 import contextlib
+import hashlib
 import os
 import select
 import signal
@@ -35,11 +36,15 @@ _ENDS_WITHIN_MS = 50
 class LaneGroups:
     """``parent`` is where lanes' groups are made; None where there is no such place. ``version`` is the hierarchy's.
 
+    ``owner`` is part of each group's name: two homes on one machine may have runs of the same names, and what ends one
+    home's group must not end the other's run.
+
     A run that another daemon started is in a group of that daemon's: ``adopt`` finds it by the run's process.
     """
 
     parent: Path | None = None
     version: Version = 2
+    owner: str = ""
     _of_run: dict[str, Path] = field(default_factory=dict)
     _joining: dict[str, threading.Thread] = field(default_factory=dict)
 
@@ -47,7 +52,7 @@ class LaneGroups:
         """A new group for a run that just started. With a limit the kernel ends the run there and not its neighbour."""
         if self.parent is None:
             return
-        path = self.parent / f"{_PREFIX}{run}"
+        path = self.parent / self._name(run)
         try:
             # One of the same name is left from an attempt of the same id that never came to be: empty, or not ours.
             with contextlib.suppress(FileNotFoundError):
@@ -59,6 +64,9 @@ class LaneGroups:
             log.warning("no control group for run %s (%s): its memory is not counted apart", run, error.strerror)
             return
         self._of_run[run] = path
+
+    def _name(self, run: str) -> str:
+        return f"{_PREFIX}{self.owner}{run}"
 
     def join(self, run: str, pid: int) -> None:
         """Move the process that was just started; what it starts from here on is born in the group.
@@ -81,7 +89,7 @@ class LaneGroups:
         """The group of a run that another daemon started, if it is in one."""
         if run not in self._of_run:
             path = group_of(pid, self.version)
-            if path is not None and path.name == f"{_PREFIX}{run}":
+            if path is not None and path.name == self._name(run):
                 self._of_run[run] = path
 
     def place(self, run: str) -> str:
@@ -167,14 +175,18 @@ def _mount_of(version: Version) -> Path | None:
     return None
 
 
-def find_groups() -> LaneGroups:
-    """The place for lanes' groups on this machine, prepared; without one, groups that do nothing."""
+def find_groups(run_dir: Path) -> LaneGroups:
+    """The place for lanes' groups on this machine, prepared; without one, groups that do nothing.
+
+    ``run_dir`` is that of the home whose lanes they are.
+    """
+    owner = hashlib.blake2b(os.fsencode(run_dir), digest_size=4).hexdigest() + "-"
     own = group_of(os.getpid(), 2)
     if own is not None and (parent := _prepared(own)) is not None and _can_hold_groups(parent):
-        return LaneGroups(parent, 2)
+        return LaneGroups(parent, 2, owner)
     own = group_of(os.getpid(), 1)
     if own is not None and _can_hold_groups(own):
-        return LaneGroups(own, 1)
+        return LaneGroups(own, 1, owner)
     return LaneGroups()
 
 

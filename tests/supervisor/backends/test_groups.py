@@ -16,14 +16,14 @@ MIB = 1 << 20
 
 
 @pytest.fixture
-def groups() -> Iterator[LaneGroups]:
+def groups(tmp_path: Path) -> Iterator[LaneGroups]:
     """In a process group of our own making: this test's process stays where it is."""
     own = group_of(os.getpid(), 1)
-    found = LaneGroups() if own is None else find_groups()
+    found = LaneGroups() if own is None else find_groups(tmp_path)
     if found.parent is None:
         pytest.skip("no version 1 memory controller may be written here")
     yield found
-    assert not list(found.parent.glob(f"swarmd-run-test-{os.getpid()}-*"))
+    assert not list(found.parent.glob(f"swarmd-run-*test-{os.getpid()}-*"))
 
 
 def name(test: str) -> str:
@@ -59,7 +59,7 @@ def test_a_run_killed_for_want_of_memory_is_counted_in_its_own_group_alone(group
         assert [process.wait(30) for process in processes] == [-signal.SIGKILL, 0]
         assert (groups.oom_kills(hungry), groups.oom_kills(modest)) == (1, 0)
         assert 32 * MIB < groups.high_water(hungry) <= 64 * MIB
-        assert groups.place(hungry).endswith(f"/swarmd-run-{hungry}")
+        assert groups.place(hungry).endswith(f"/swarmd-run-{groups.owner}{hungry}")
     finally:
         for run, process in zip((hungry, modest), processes, strict=True):
             groups.remove(run)
@@ -92,6 +92,26 @@ def test_what_moved_to_a_session_of_its_own_and_emptied_its_environment_dies_wit
         os.close(pidfd)
 
 
+def test_two_homes_whose_runs_have_the_same_name_do_not_end_each_others(groups: LaneGroups, tmp_path: Path) -> None:
+    ours, theirs, run = groups, find_groups(tmp_path / "another"), name("same")
+    processes = [started("input()"), started("input()")]
+    try:
+        for each, process in zip((ours, theirs), processes, strict=True):
+            each.make(run)
+            each.join(run, process.pid)
+        for each in (ours, theirs):
+            each.settle(run)
+        assert ours.place(run) != theirs.place(run)
+        theirs.remove(run)
+        assert processes[1].wait(30) == -signal.SIGKILL
+        assert processes[0].poll() is None
+    finally:
+        for process in processes:
+            process.kill()
+            process.communicate()
+        ours.remove(run)
+
+
 def test_a_new_daemon_finds_the_group_of_a_run_by_its_process(groups: LaneGroups) -> None:
     run = name("adopted")
     process = started("pass")
@@ -99,7 +119,7 @@ def test_a_new_daemon_finds_the_group_of_a_run_by_its_process(groups: LaneGroups
         groups.make(run)
         groups.join(run, process.pid)
         groups.settle(run)
-        successor = LaneGroups(groups.parent, groups.version)
+        successor = LaneGroups(groups.parent, groups.version, groups.owner)
         assert successor.oom_kills(run) is None
         successor.adopt("another-a1", process.pid)
         assert successor.oom_kills("another-a1") is None

@@ -20,7 +20,7 @@ HOG = "import time; time.sleep(0.5); a = bytearray(400 << 20)"
 
 
 def test_the_end_of_a_run_killed_for_want_of_memory_names_the_counter_and_its_high_water(tmp_path: Path) -> None:
-    groups = find_groups()
+    groups = find_groups(tmp_path)
     if groups.parent is None:
         pytest.skip("no control group may be made here")
     home = a_home(tmp_path)
@@ -41,7 +41,7 @@ def test_the_end_of_a_run_killed_for_want_of_memory_names_the_counter_and_its_hi
         (ended,) = observe_runs(
             a_view(runs=[alive]), backend, page, SteadyClock(0), boot_id(), now=1_000, late=0
         )  # fmt: skip
-        place = str(groups.parent / f"swarmd-run-{ordered.id}")
+        place = str(groups.parent / f"swarmd-run-{groups.owner}{ordered.id}")
         assert isinstance(ended, RunEnded)
         assert ended.reason == f"killed by SIGKILL: oom_kill counter of {place} rose by 1"
         assert ended.high_water_bytes > 32 << 20
