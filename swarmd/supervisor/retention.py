@@ -44,7 +44,7 @@ def find(home: Home, view: View, *, older_than: Millis, now: Millis) -> Findings
     before = now - older_than
     for path in _old(home.outbox.iterdir() if home.outbox.is_dir() else (), before):
         found.weigh("outboxes", path, why_a_run_stays(home, view, path.name))
-    lanes = home.logs / "lanes"
+    lanes = home.lane_logs
     for path in _old(lanes.iterdir() if lanes.is_dir() else (), before):
         ending = next((ending for ending in _LOG_ENDINGS if path.name.endswith(ending)), "")
         if ending:

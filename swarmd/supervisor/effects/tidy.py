@@ -27,7 +27,7 @@ _AT_ONCE = 500
 
 def tidy(view: View, home: Home, now: Millis) -> int:
     """Remove them and give back how many. A lock that is held stays, whatever the records say of its run."""
-    cut_logs(home, (path.stem for path in (home.logs / "lanes").glob("*.log")), now)
+    cut_logs(home, (path.stem for path in home.lane_logs.glob("*.log")), now)
     removed = 0
     for path in home.run_dir.iterdir() if home.run_dir.is_dir() else ():
         ending = next((ending for ending in _ENDINGS if path.name.endswith(ending)), "")

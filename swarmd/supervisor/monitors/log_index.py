@@ -45,7 +45,7 @@ def read(home: Home) -> LogReading:
     """Newest first. Files that vanish while being looked at are left out."""
     found = []
     now = time.time()
-    for path in (*home.logs.glob("*.log"), *(home.logs / "lanes").glob("*.log")):
+    for path in (*home.logs.glob("*.log"), *home.lane_logs.glob("*.log")):
         try:
             status = path.stat()
             lines = _tail(path)
