@@ -120,11 +120,11 @@ class Process:
         except (ProcessLookupError, PermissionError):
             self.send(signal.SIGKILL)
 
-    def has_ended(self) -> bool:
+    def has_ended(self, within_ms: int = 0) -> bool:
         """Asked of the pidfd, which turns readable at the end: a number may be a stranger's by now."""
         looker = select.poll()
         looker.register(self.pidfd, select.POLLIN)
-        return bool(looker.poll(0))
+        return bool(looker.poll(within_ms))
 
     def collect(self) -> Exit:
         """Reap it and say how it ended; only after ``has_ended``."""
@@ -193,6 +193,19 @@ def hold(pid: int, start_ticks: int, *, is_child: bool) -> Process | None:
         os.close(pidfd)
         return None
     return Process(pid, pidfd, is_child)
+
+
+def hold_child(pid: int) -> Process | None:
+    """A pidfd on a child just made. None where it could not be held: it is ended then, for nothing runs unwatched."""
+    try:
+        process = hold(pid, 0, is_child=True)
+    except OutsideError:
+        process = None
+    if process is None:
+        # Our own child, and not waited for: the number is still its own.
+        os.kill(pid, signal.SIGKILL)
+        os.waitpid(pid, 0)
+    return process
 
 
 def processes_with(variable: str, value: str) -> list[int]:

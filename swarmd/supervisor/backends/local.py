@@ -24,6 +24,7 @@ from swarmd.supervisor.processes import (
     Exit,
     Process,
     hold,
+    hold_child,
     kill_stragglers,
     kill_strangers,
     processes_with,
@@ -147,14 +148,8 @@ class LocalBackend:
         """Our handle on the new process. One that cannot be held is ended: nothing runs that is not on record."""
         stat = read_stat(pid)
         identity = Identity(pid, stat.start_ticks if stat else 0)
-        try:
-            process = hold(pid, identity.start_ticks, is_child=True)
-        except OutsideError:
-            process = None
+        process = hold_child(pid)
         if process is None:
-            # Our own child, and not waited for: the number is still its own.
-            os.kill(pid, signal.SIGKILL)
-            os.waitpid(pid, 0)
             raise OutsideError(f"run {run.id} (pid {pid}) could not be held by a pidfd, and was ended at once")
         self._keep(run.id, process)
         return identity

@@ -11,7 +11,6 @@ ever, and at once. It holds no lock, is on no record, and ends with the daemon, 
 import contextlib
 import os
 import select
-import signal
 import socket
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -34,7 +33,7 @@ from swarmd.state.work_order import (
     WorkOrder,
 )
 from swarmd.supervisor.logs import log
-from swarmd.supervisor.processes import state_of
+from swarmd.supervisor.processes import Process, hold_child, state_of
 
 _LINK_FD = 4
 # A spare that waits answers within some milliseconds, and one that was stopped must not hold up the run. One that is
@@ -66,20 +65,23 @@ def may_start_spare(view: View) -> bool:
 class Spare:
     """A child that waits, or will. ``like`` is an order of the campaign it made itself ready for."""
 
-    pid: int
-    pidfd: int
+    process: Process
     link: socket.socket
     mark: str
     like: WorkOrder
     sources: int
     is_ready: bool = False
 
+    @property
+    def pid(self) -> int:
+        return self.process.pid
+
     def look(self) -> bool:
         """Hear whether it is ready by now. False when it has ended."""
         if not self.is_ready:
             with contextlib.suppress(OSError):
                 self.is_ready = self.link.recv(SPARE_MESSAGE_BYTES, socket.MSG_DONTWAIT) == SPARE_READY
-        return not _has_ended(self.pidfd, 0)
+        return not self.process.has_ended()
 
     def suits(self, order: WorkOrder) -> bool:
         """What it has loaded is what its campaign runs on a processor, with as many threads as it has, or fewer: a run
@@ -105,19 +107,13 @@ class Spare:
 
     def let_go(self) -> None:
         self.link.close()
-        os.close(self.pidfd)
-
-    def kill(self) -> None:
-        # Our own child, and not waited for: the number is still its own, and so is its group's.
-        with contextlib.suppress(OSError):
-            os.killpg(self.pid, signal.SIGKILL)
+        self.process.close()
 
     def collect(self, within_ms: int) -> bool:
         """Reap it and let go of it, once it has ended."""
-        if not _has_ended(self.pidfd, within_ms):
+        if not self.process.has_ended(within_ms):
             return False
-        with contextlib.suppress(ChildProcessError):
-            os.waitpid(self.pid, os.WNOHANG)
+        self.process.collect()
         self.let_go()
         return True
 
@@ -150,9 +146,9 @@ class Spares:
             assert like is not None
             try:
                 self._waiting.append(self._started(like, environment))
-            except OSError as error:
+            except (OSError, OutsideError) as error:
                 self._n_failed += 1
-                log.warning("no spare could be started: %s", error.strerror)
+                log.warning("no spare could be started: %s", error)
 
     def hand_over(self, order: WorkOrder, variables: Mapping[str, str], locked: int, log_fd: int) -> int | None:
         """The pid of the spare that has become the order's run, or None: start a lane as ever.
@@ -213,8 +209,11 @@ class Spares:
                         (os.POSIX_SPAWN_OPEN, LOCK_FD, os.devnull, os.O_RDONLY, 0),
                     ],
                 )
-                return Spare(pid, _held(pid), ours, mark, like, sources)
-            except OSError:
+                process = hold_child(pid)
+                if process is None:
+                    raise OutsideError(f"pid {pid} could not be held by a pidfd, and was ended at once")
+                return Spare(process, ours, mark, like, sources)
+            except (OSError, OutsideError):
                 ours.close()
                 raise
 
@@ -224,7 +223,7 @@ class Spares:
     def _end(self, spare: Spare) -> None:
         self._waiting.remove(spare)
         self._ending.append(spare)
-        spare.kill()
+        spare.process.kill_group()
 
     def pids(self) -> frozenset[int]:
         return frozenset(spare.pid for spare in (*self._waiting, *self._ending))
@@ -254,19 +253,3 @@ def _newest_in(folder: str) -> int:
             elif entry.name != "__pycache__" and entry.is_dir():
                 newest = max(newest, _newest_in(entry.path))
     return newest
-
-
-def _held(pid: int) -> int:
-    """A pidfd on the child just made. One that cannot be held is ended: nothing runs that nobody watches."""
-    try:
-        return os.pidfd_open(pid)
-    except OSError:
-        os.kill(pid, signal.SIGKILL)
-        os.waitpid(pid, 0)
-        raise
-
-
-def _has_ended(pidfd: int, within_ms: int) -> bool:
-    looker = select.poll()
-    looker.register(pidfd, select.POLLIN)
-    return bool(looker.poll(within_ms))
