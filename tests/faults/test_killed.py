@@ -91,7 +91,8 @@ def test_what_is_killed_stopped_and_damaged_makes_no_difference_to_the_result(
     assert (lost["status"], lost["signal"]) == ("lost", signal.SIGKILL)
     assert swarm.incident("crash")["subject"].endswith("refine-a1")
 
-    # A stopped one is noticed, looked into, killed and replaced.
+    # A stopped one is noticed, looked into, killed and replaced; its successor waits, lest all be over too soon.
+    third = swarm.order("refine-a3@6.wait")
     os.kill(second, signal.SIGSTOP)
     incident = swarm.incident("stopped")
     assert incident["subject"].endswith("refine-a2")
@@ -103,10 +104,12 @@ def test_what_is_killed_stopped_and_damaged_makes_no_difference_to_the_result(
     assert "events (" in told or "_obey (" in told, "the stack names where it stood"
 
     # Published files are views: deleted or damaged, they come back and it is told.
+    swarm.reached(third.name)
     gone, damaged = (swarm.home.state / f"{name}_state.json" for name in ("worker_sentry", "main_orchestrator"))
     _disturb(swarm, gone, lambda: gone.unlink(missing_ok=True))
     _disturb(swarm, damaged, lambda: damaged.write_bytes(b'{"schema": "swar'))
     wait("both to be closed", lambda: all(i["status"] == "closed" for i in swarm.incidents("state_missing").values()))
+    third.unlink()
     assert json.loads(gone.read_text())["agent"] == "worker_sentry"
     assert json.loads(damaged.read_text())["agent"] == "main_orchestrator"
 
