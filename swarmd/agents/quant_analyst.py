@@ -51,13 +51,13 @@ def decide(view: View, now: Millis) -> list[Action]:
 
 def _with_news(view: View, campaign: Campaign) -> list[str]:
     """Assets of which a phase was settled since they were last spoken of."""
-    said = view.findings
+    said, topic = view.findings, f"{NAME}/{campaign.id}."
     return [
         symbol
         for (name, symbol), answered in view.answered.items()
-        if name == campaign.id
-        and answered >= 0
-        and ((known := said.get(f"{NAME}/{name}.{symbol}")) is None or answered > known.at)
+        if answered >= 0
+        and name == campaign.id
+        and ((known := said.get(topic + symbol)) is None or answered > known.at)
     ]
 
 

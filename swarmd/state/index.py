@@ -4,7 +4,7 @@
 out from its tables where nobody lends them. Pure like the fold: no clock, no decision. What was lent stays as it is.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from enum import Enum
 from typing import Any
 
@@ -16,13 +16,20 @@ from swarmd.state.records.record import Record
 from swarmd.state.records.request import Request, RequestStatus
 from swarmd.state.records.result import Result
 from swarmd.state.records.run import RunAlive, RunEnded, RunOrdered, run_id
+from swarmd.state.units import Millis
 
 # What is lent, by the names the View knows it by.
 LENT = (
-    "_open_by_id", "_ended_by_id",
+    "_open_by_id", "_ended_by_id", "_told_to_stop_by_id",
     "_unsettled_by_id", "_begun_by_id", "_ungated_by_id", "_shut_by_id", "_places", "tally", "answered", "begun_assets",
-    "_loose_by_id", "_told_open_by_id", "_pending_by_id", "_stops", "_stated_by_id", "n_hypotheses",
+    "_loose_by_id", "_told_open_by_id", "_closed_by_id", "_pending_by_id", "_stops", "_stated_by_id", "n_hypotheses",
 )  # fmt: skip
+
+# What is kept in the order of an instant.
+_IN_ORDER_OF: Mapping[str, Callable[[Any], Millis]] = {
+    "_ended_by_id": lambda run: run.ended_at,
+    "_closed_by_id": lambda incident: incident.at,
+}
 
 # How a job ends that accepts the result of its newest attempt, or has nothing to do with one.
 _ACCEPTS = frozenset({JobStatus.DONE, JobStatus.FAILED})
@@ -66,13 +73,13 @@ class Index:
         self._held: dict[str, dict[Any, Any]] = {name: {} for name in LENT}
         self._lent: set[str] = set()
         self._behind: dict[str, list[str]] = {}  # {gate: the jobs that wait for it}
-        self._is_mixed = False  # whether an ended run came after one that had ended later: a snapshot's order
+        self._mixed: set[str] = set()  # what was met out of the order of its instants: a snapshot's order
 
     def lend(self, *, for_good: bool) -> Mapping[str, Mapping[Any, Any]]:
         """The answers now; for good, or until the next record is followed."""
-        if self._is_mixed:
-            ended = sorted(self._held["_ended_by_id"].items(), key=lambda each: each[1].ended_at)
-            self._held["_ended_by_id"], self._is_mixed = dict(ended), False
+        for name in self._mixed:
+            self._held[name] = dict(sorted(self._held[name].items(), key=lambda each: _IN_ORDER_OF[name](each[1])))
+        self._mixed.clear()
         if for_good:
             self._lent.update(LENT)
         return dict(self._held)
@@ -95,6 +102,8 @@ class Index:
                 self._action(record, gone)
             case Incident():
                 self._keep("_told_open_by_id", record, record.status is not IncidentStatus.CLOSED)
+                if record.status is IncidentStatus.CLOSED:
+                    self._come_to_an_end("_closed_by_id", record, gone)
             case Request():
                 self._keep("_pending_by_id", record, record.status is RequestStatus.PENDING)
             case Hypothesis():
@@ -107,10 +116,19 @@ class Index:
 
     def _run_ended(self, run: RunEnded, gone: str) -> None:
         self._own("_open_by_id").pop(run.id, None)
-        ended = self._own("_ended_by_id")
+        self._come_to_an_end("_ended_by_id", run, gone)
+        if gone in self._held["_told_to_stop_by_id"]:
+            self._own("_told_to_stop_by_id").pop(gone)
+        if run.was_stopped:
+            self._own("_told_to_stop_by_id")[run.id] = run
+
+    def _come_to_an_end(self, name: str, record: Record, gone: str) -> None:
+        """Kept in the order of their ends."""
+        ended, instant = self._own(name), _IN_ORDER_OF[name]
         last = next(reversed(ended.values()), None)
-        self._is_mixed |= last is not None and last.ended_at > run.ended_at
-        ended[run.id] = run
+        if last is not None and instant(last) > instant(record):
+            self._mixed.add(name)
+        ended[record.id] = record
         ended.pop(gone, None)
 
     def _action(self, taken: ActionTaken, gone: str) -> None:

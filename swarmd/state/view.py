@@ -112,12 +112,20 @@ class View:
     @cached_property
     def _queued(self) -> tuple[Job, ...]:
         name = None if self.campaign is None else self.campaign.id
+        n_queued = sum(self.tally.get((name, phase, JobStatus.QUEUED), 0) for phase in Phase) if name else 0
+        if n_queued == len(self.unsettled_jobs):
+            return self.unsettled_jobs
         return tuple([job for job in self.unsettled_jobs if job.campaign == name])
 
     @cached_property
     def unsettled_jobs(self) -> tuple[Job, ...]:
         """Jobs of any campaign without an end: few, where a long life has settled thousands."""
         return tuple(self._unsettled_by_id.values())
+
+    @property
+    def unsettled(self) -> Mapping[str, Job]:
+        """The same by id."""
+        return self._unsettled_by_id
 
     @cached_property
     def _unsettled_by_id(self) -> Mapping[str, Job]:
@@ -230,6 +238,15 @@ class View:
         ended = [run for run in self.runs.values() if isinstance(run, RunEnded)]
         return {run.id: run for run in sorted(ended, key=lambda run: run.ended_at)}
 
+    @property
+    def runs_told_to_stop(self) -> Iterable[str]:
+        """Ended runs that were told to stop, as they themselves say."""
+        return self._told_to_stop_by_id
+
+    @cached_property
+    def _told_to_stop_by_id(self) -> Mapping[str, RunEnded]:
+        return {run.id: run for run in self.ended_runs if run.was_stopped}
+
     def ended_since(self, since: Millis) -> list[RunEnded]:
         """Runs that ended after that instant, the first one first."""
         late: list[RunEnded] = []
@@ -273,6 +290,20 @@ class View:
     @cached_property
     def _told_open_by_id(self) -> Mapping[str, Incident]:
         return {each.id: each for each in self.incidents.values() if each.status is not IncidentStatus.CLOSED}
+
+    def last_closed(self, count: int) -> list[Incident]:
+        """So many incidents that were closed last, and those closed at the same instant as the first of them."""
+        found: list[Incident] = []
+        for each in reversed(self._closed_by_id.values()):
+            if len(found) >= count and each.at < found[-1].at:
+                break
+            found.append(each)
+        return found
+
+    @cached_property
+    def _closed_by_id(self) -> dict[str, Incident]:
+        closed = [each for each in self.incidents.values() if each.status is IncidentStatus.CLOSED]
+        return {each.id: each for each in sorted(closed, key=lambda each: each.at)}
 
     @cached_property
     def told_of(self) -> Mapping[str, Incident]:

@@ -79,9 +79,9 @@ def worked_after(view: View, instant: Millis) -> str:
 
 def may_probe(view: View, rest: Incident, now: Millis) -> bool:
     """Whether one lane may try: after a wait that doubles with each probe that was lost."""
-    probes = [run for run in view.runs.values() if run.ordered_at >= rest.opened_at]
-    if any(not isinstance(run, RunEnded) for run in probes):
+    if any(run.ordered_at >= rest.opened_at for run in view.open_runs()):
         return False
-    last = max((run.ended_at for run in probes if isinstance(run, RunEnded)), default=rest.opened_at)
+    probes = [run for run in view.ended_since(rest.opened_at - 1) if run.ordered_at >= rest.opened_at]
+    last = max((run.ended_at for run in probes), default=rest.opened_at)
     policy = view.policy
     return now >= last + backoff(len(probes) + 1, first=policy.breaker_first, cap=policy.breaker_cap)

@@ -61,7 +61,7 @@ def asked_to_stop(view: View) -> frozenset[str]:
 def _asked_to_stop(view: View) -> frozenset[str]:
     # By the actions that still are on record, and by the runs themselves: a thousand lanes stopped at once, or a day of
     # other actions, push the first ones out of the picture.
-    stopped = {*view.stopped_runs, *(run.id for run in view.ended_runs if run.was_stopped)}
+    stopped = {*view.stopped_runs, *view.runs_told_to_stop}
     if not stopped:
         return frozenset()
     return frozenset(stopped - {each.subject for each in view.incidents.values() if each.signature in HANGS})

@@ -9,7 +9,6 @@ efficiency   share of open lanes that are busy while jobs are ready
 
 from swarmd.agents.rules.readiness import ready_jobs
 from swarmd.state.records.gauge import Scores
-from swarmd.state.records.incident import IncidentStatus
 from swarmd.state.records.lane import LaneStatus
 from swarmd.state.records.run import RunStatus
 from swarmd.state.records.step import StepStatus
@@ -35,8 +34,7 @@ def _share(part: int, whole: int, nothing: float = 1.0) -> float:
 
 
 def _efficacy(view: View, now: Millis) -> float:
-    closed = [i for i in view.incidents.values() if i.status is IncidentStatus.CLOSED]
-    latest = sorted(closed, key=lambda incident: incident.at)[-_LATEST:]
+    latest = view.last_closed(_LATEST)
     overdue = sum(1 for incident in view.open_incidents() if now > incident.due)
     return _share(sum(1 for incident in latest if incident.at <= incident.due), len(latest) + overdue)
 
