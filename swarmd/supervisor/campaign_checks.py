@@ -11,9 +11,10 @@ from typing import Any
 
 from swarmd.state.errors import OutsideError
 from swarmd.state.records.campaign import SpaceRange
-from swarmd.supervisor.campaign_file import CampaignFile, CampaignFileError, nearest
+from swarmd.state.settings_file import nearest
+from swarmd.state.yaml_places import Problem
+from swarmd.supervisor.campaign_file import CampaignFile, CampaignFileError
 from swarmd.supervisor.engine_answers import engine_document
-from swarmd.supervisor.yaml_places import Problem
 
 BARS_SUFFIXES = (".parquet", ".csv", ".feather")
 

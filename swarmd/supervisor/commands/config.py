@@ -19,8 +19,9 @@ def config() -> None:
 @json_option
 def check(file: Path, file_only: bool, as_json: bool) -> None:
     """Tell every mistake of a campaign file at once, with line, column and field."""
+    from swarmd.state.settings_file import told
     from swarmd.supervisor.campaign_checks import check_campaign
-    from swarmd.supervisor.campaign_file import CampaignFileError, read_campaign, told
+    from swarmd.supervisor.campaign_file import CampaignFileError, read_campaign
     from swarmd.supervisor.question import digest, resolved
 
     try:

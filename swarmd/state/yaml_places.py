@@ -1,7 +1,8 @@
 """YAML read twice at once: what it says, and where each thing is said.
 
-The campaign file is read through it. PyYAML forgets positions and accepts a key twice; here every key and value keeps
-its line and column, and what cannot be meant (a doubled key, a key that is no text) is a finding, not an exception.
+Campaign and experiment files are read through it. PyYAML forgets positions and accepts a key twice; here every key and
+value keeps its line and column, and what cannot be meant (a doubled key, a key that is no text) is a finding, not an
+exception.
 """
 
 from collections.abc import Mapping
