@@ -14,14 +14,15 @@ from numpy.typing import NDArray
 from swarmd.engine.arrays import FloatArray
 from swarmd.engine.kernel.costs import Costs
 from swarmd.engine.kernel.cpu import simulate
+from swarmd.engine.kernel.events import Events
 from swarmd.engine.kernel.fold import SCREEN_METRICS
 from swarmd.engine.kernel.gpu import AskedEngine, ScreenEngine, engine_for
-from swarmd.engine.kernel.plan import Direction
+from swarmd.engine.kernel.plan import Direction, ExitPlan
 from swarmd.engine.kernel.prices import PriceArrays, day_end_bars
 from swarmd.engine.kernel.reference import simulate_reference
 from swarmd.engine.kernel.sparse import sparse_metrics
-from swarmd.engine.kernel.sparse_tables import sparse_tables
-from swarmd.engine.kernel.trades import Trades
+from swarmd.engine.kernel.sparse_tables import SparseTables, sparse_tables
+from swarmd.engine.kernel.trades import Outcome, Trades
 from swarmd.engine.market.bars import Bars
 from swarmd.engine.metrics.summary import Metrics, summarize
 from swarmd.engine.strategies.contract import BarStrategy, BatchStrategy, Params, checked_params
@@ -138,12 +139,23 @@ def evaluate_many(
         for row in np.flatnonzero(~covered).tolist():
             params = {name: column[row].item() for name, column in given.items()}
             events, plan = strategy.events(bars, params), strategy.plan(params)
-            metrics = sparse_metrics(tables, events, plan=plan, direction=direction, costs=costs)
+            metrics = _screened(bars, tables, events, plan, direction=direction, costs=costs)
             for name in SCREEN_METRICS:
                 table[name][row] = metrics[name]
             if progress is not None:
                 progress(1)
     return table
+
+
+def _screened(
+    bars: Bars, tables: SparseTables, events: Events, plan: ExitPlan, *, direction: Direction, costs: Costs
+) -> Mapping[str, float | int]:
+    """By skipping bars where the plan allows it, else by a scan of them."""
+    if events.is_plain and plan.is_plain:
+        return sparse_metrics(tables, events, plan=plan, direction=direction, costs=costs)
+    outcome = simulate(price_arrays(bars), events, plan=plan, direction=direction, costs=costs)
+    metrics = _summary(bars, outcome)
+    return {name: getattr(metrics, name) for name in SCREEN_METRICS}
 
 
 def price_arrays(bars: Bars) -> PriceArrays:
@@ -164,10 +176,14 @@ def _simulation(
             outcome = simulate_reference(prices, events, plan=plan, direction=direction, costs=costs)
         case _:
             assert_never(engine)
+    return Simulation(outcome.trades, outcome.equity, _summary(bars, outcome))
+
+
+def _summary(bars: Bars, outcome: Outcome) -> Metrics:
     trades = outcome.trades
-    metrics = summarize(
+    return summarize(
         outcome.equity,
-        day_ends=prices.day_ends,
+        day_ends=day_end_bars(bars.open_time),
         interval_minutes=bars.interval_minutes,
         trade_pnl=trades.pnl,
         trade_return=trades.return_,
@@ -175,7 +191,6 @@ def _simulation(
         exit_bar=trades.exit_bar,
         left_at_open=trades.left_at_open,
     )
-    return Simulation(trades, outcome.equity, metrics)
 
 
 def _confirm(bars: Bars, strategy: BarStrategy, params: Params, metrics: Metrics, *, mode: str, costs: Costs) -> None:

@@ -23,7 +23,7 @@ def simulate(prices: PriceArrays, events: Events, *, plan: ExitPlan, direction: 
     equity = np.empty(prices.n_bars)
     # An event opens at most one trade.
     whole = np.empty((len(settled), 4), np.int64)
-    real = np.empty((len(settled), 5))
+    real = np.empty((len(settled), scan.N_REAL))
     n_trades = scan.scan_bars(
         prices.open,
         prices.high,
@@ -32,6 +32,8 @@ def simulate(prices: PriceArrays, events: Events, *, plan: ExitPlan, direction: 
         prices.synthetic,
         settled.bar,
         settled.side,
+        np.full(len(settled), math.nan) if settled.unit is None else settled.unit,
+        np.full(len(settled), -1, np.int64) if settled.chance is None else settled.chance,
         math.inf if plan.stop is None else plan.stop,
         np.array([leg.share for leg in legs], np.float64),
         np.array([leg.target for leg in legs], np.float64),
@@ -40,17 +42,19 @@ def simulate(prices: PriceArrays, events: Events, *, plan: ExitPlan, direction: 
         math.inf if plan.trailing is None else plan.trailing,
         plan.time_stop_bars or 0,
         plan.size,
+        math.nan if plan.risk is None else plan.risk,
+        plan.is_held_through_signals,
         direction is Direction.LONG_SHORT,
         costs.factors(),
         equity,
         whole,
         real,
     )
-    trades = recorded_trades(whole[:n_trades], real[:n_trades], size=plan.size, costs=costs)
+    trades = recorded_trades(whole[:n_trades], real[:n_trades], costs=costs)
     return Outcome(trades, equity)
 
 
-def recorded_trades(whole: IntArray, real: FloatArray, *, size: float, costs: Costs) -> Trades:
+def recorded_trades(whole: IntArray, real: FloatArray, *, costs: Costs) -> Trades:
     """The trades that a kernel wrote down in the columns `scan` names, one row each."""
     return round_trips(
         entry_bar=whole[:, scan.ENTRY_BAR].copy(),
@@ -62,6 +66,6 @@ def recorded_trades(whole: IntArray, real: FloatArray, *, size: float, costs: Co
         equity_after=real[:, scan.EQUITY_AFTER].copy(),
         growth=real[:, scan.GROWTH].copy(),
         reason=whole[:, scan.REASON].copy(),
-        size=size,
+        size=real[:, scan.SIZE].copy(),
         costs=costs,
     )

@@ -8,18 +8,39 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from swarmd.engine.arrays import BoolArray, IntArray
+from swarmd.engine.arrays import BoolArray, FloatArray, IntArray
 
 
 @dataclass(frozen=True, slots=True)
 class Events:
-    """`bar` int64 strictly ascending, each in [1, n_bars); `side` int64, +1 (cross up) or -1 (cross down)."""
+    """`bar` int64 strictly ascending, each in [1, n_bars); `side` int64, +1 (cross up) or -1 (cross down).
+
+    `unit` is the price distance by which the exit plan's numbers count for a position of this event (an average true
+    range, say); without it they are fractions of the entry price. Events of the same `chance` open one position
+    between them: once one has, the others are no orders. Chances are numbered in the order of the bars.
+    """
 
     bar: IntArray
     side: IntArray
+    unit: FloatArray | None = None
+    chance: IntArray | None = None
 
     def __len__(self) -> int:
         return int(self.bar.size)
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether there is nothing to an event but its bar and its side."""
+        return self.unit is None and self.chance is None
+
+    def at(self, bar: IntArray, kept: BoolArray) -> "Events":
+        """Those that are kept, each at the bar given for it."""
+        return Events(
+            bar[kept],
+            self.side[kept],
+            None if self.unit is None else self.unit[kept],
+            None if self.chance is None else self.chance[kept],
+        )
 
     def checked(self, n_bars: int) -> "Events":
         """These events, or a ValueError that names the first one out of order, off the data or without a side."""
@@ -36,7 +57,33 @@ class Events:
                 f"events: number {at} is (bar {self.bar[at]}, side {self.side[at]}); bars must rise strictly within "
                 f"1..{n_bars - 1} and sides be +1 or -1 (a signal at the close of the last bar is no event)"
             )
+        if self.unit is not None:
+            self._check_units(self.unit)
+        if self.chance is not None:
+            self._check_chances(self.chance)
         return self
+
+    def _check_units(self, unit: FloatArray) -> None:
+        if unit.shape != self.bar.shape or unit.dtype != np.float64:
+            raise ValueError(f"events: {unit.shape} units of {unit.dtype}; give one float64 per event")
+        wrong = ~(np.isfinite(unit) & (unit > 0.0))
+        if wrong.any():
+            at = int(np.argmax(wrong))
+            raise ValueError(
+                f"events: the unit of number {at} (bar {self.bar[at]}) is {unit[at]}; give a price distance above 0"
+            )
+
+    def _check_chances(self, chance: IntArray) -> None:
+        if chance.shape != self.bar.shape or chance.dtype != np.int64:
+            raise ValueError(f"events: {chance.shape} chances of {chance.dtype}; give one int64 per event")
+        wrong = chance < 0
+        wrong[1:] |= chance[1:] < chance[:-1]
+        if wrong.any():
+            at = int(np.argmax(wrong))
+            raise ValueError(
+                f"events: the chance of number {at} (bar {self.bar[at]}) is {chance[at]}; chances count from 0 up and "
+                "never fall"
+            )
 
 
 def no_events() -> Events:
@@ -62,4 +109,4 @@ def on_real_bars(events: Events, synthetic: BoolArray) -> Events:
         return events
     bar = next_real_bar(synthetic)[events.bar]
     stands = np.append(bar[1:] != bar[:-1], True) & (bar < synthetic.size)
-    return Events(bar[stands], events.side[stands])
+    return events.at(bar, stands)

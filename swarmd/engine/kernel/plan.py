@@ -1,6 +1,7 @@
 """How a position is left: stop, target, partial targets, trailing stop, time stop, and how much equity it takes.
 
-Distances are fractions of the entry price before costs. The kernels and every strategy meet here; no prices, no bars.
+Distances are fractions of the entry price before costs, or multiples of the unit that the event of the entry brings
+with it (`events`). The kernels and every strategy meet here; no prices, no bars.
 
 Rules that the execution semantics leave open, decided here and held by the reference:
 
@@ -10,6 +11,9 @@ Rules that the execution semantics leave open, decided here and held by the refe
 * **Trailing**: the level is the best high since entry (short: lowest low) of *earlier* bars, entry price included,
   less the fraction. The tighter of trailing and fixed stop rules; an exit is called `trailing` only where trailing is
   strictly tighter.
+* **Risk**: the position is as large as makes the distance to its stop cost that fraction of equity, costs left aside,
+  and never larger than `size`.
+* **Held through signals**: events during a position are no orders; it is left by its stops and targets alone.
 * **Time stop** of n bars: the position leaves at the open n bars after its entry bar, before that bar's stop. A signal
   exit at the same open goes by the name of `signal`.
 """
@@ -42,7 +46,10 @@ class Leg:
 
 @dataclass(frozen=True, slots=True)
 class ExitPlan:
-    """One plan for all trades of a run. `size` is the fraction of equity committed at entry; the rest stays in cash."""
+    """One plan for all trades of a run. `size` is the fraction of equity committed at entry; the rest stays in cash.
+
+    With `risk` it is the most that may be committed, and each position takes what its stop allows.
+    """
 
     stop: float | None
     target: float | None
@@ -50,6 +57,8 @@ class ExitPlan:
     trailing: float | None = None
     time_stop_bars: int | None = None
     size: float = 1.0
+    risk: float | None = None
+    is_held_through_signals: bool = False
 
     def __post_init__(self) -> None:
         for name, value in (("stop", self.stop), ("target", self.target), ("trailing", self.trailing)):
@@ -61,6 +70,11 @@ class ExitPlan:
             raise ValueError(f"exit plan: size is {self.size}; give a fraction of equity in (0, 1]")
         if self.time_stop_bars is not None and self.time_stop_bars < 1:
             raise ValueError(f"exit plan: time_stop_bars is {self.time_stop_bars}; give at least 1, or None")
+        if self.risk is not None and not (0.0 < self.risk < 1.0 and self.stop is not None):
+            raise ValueError(
+                f"exit plan: risk is {self.risk} with a stop of {self.stop}; give a fraction of equity in (0, 1) and a "
+                "stop that it is lost at"
+            )
         if self.legs:
             self._check_legs()
 
@@ -73,6 +87,11 @@ class ExitPlan:
         targets = [leg.target for leg in self.legs]
         if targets[0] <= 0.0 or any(near >= far for near, far in itertools.pairwise(targets)):
             raise ValueError(f"exit plan: leg targets {targets}; they must rise strictly from above 0")
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether every position takes the same share of equity and an opposite event ends it."""
+        return self.risk is None and not self.is_held_through_signals
 
     @property
     def last_leg_closes_all(self) -> bool:

@@ -10,6 +10,9 @@ rules here and speed does not. Within a bar things happen in this order:
    worse of open and stop; a target when the high is at or above it, at the better of open and target. Shorts mirror.
 3. **Close**: at the last bar an open position closes at the close, with costs (`end_of_data`). Then equity is marked.
 
+Where events bring a unit with them, the plan's distances count in it: a long's stop is `entry - stop * unit`. An event
+whose chance an earlier one has taken is no order; nor is any event during a position that is held through signals.
+
 Nothing fills on a synthetic bar: events move to the next real open (`events.on_real_bars`), stops and targets are not
 looked at, a due time stop waits. Only the end of the data does not wait: there is no later bar.
 
@@ -30,8 +33,11 @@ from swarmd.engine.kernel.plan import Direction, ExitPlan, Leg
 from swarmd.engine.kernel.prices import PriceArrays
 from swarmd.engine.kernel.trades import Outcome, round_trips
 
-# Entry bar, exit bar, side, entry price, exit price, equity before and after, growth, reason.
-_Row = tuple[int, int, int, float, float, float, float, float, int]
+# Entry bar, exit bar, side, entry price, exit price, equity before and after, growth, reason, size.
+_Row = tuple[int, int, int, float, float, float, float, float, int, float]
+# What an event says besides its bar: side, unit and chance.
+_Order = tuple[int, float | None, int | None]
+_NO_ORDER: _Order = (0, None, None)
 
 
 @dataclass(slots=True)
@@ -42,6 +48,8 @@ class _Position:
     stop: float | None
     best: float  # best price of earlier bars, for the trailing stop
     legs: list[Leg]
+    size: float  # share of equity it took
+    unit: float | None = None  # price distance of one in the plan's numbers; None where they are fractions of the entry
     rest: float = 1.0  # share of the entry quantity still open
     growth: float = 0.0  # what the closed shares made of their part of the committed equity
     paid: float = 0.0  # share-weighted sum of exit prices
@@ -52,10 +60,10 @@ class _Account:
     """Equity, the position, and the books. `grown` is what a unit of equity becomes at a price, exit costs included."""
 
     costs: Costs
-    size: float
     equity: float = 1.0
     position: _Position | None = None
     ruined: bool = False
+    chance_taken: int | None = None
     rows: list[_Row] = field(default_factory=list)
 
     def grown(self, position: _Position, price: float) -> float:
@@ -73,7 +81,8 @@ class _Account:
             open_part = price / (position.entry * self.costs.long_in)
         else:
             open_part = self.costs.short_base - price / (position.entry * self.costs.short_quantity)
-        return self.equity * ((1.0 - self.size) + self.size * (position.growth + position.rest * open_part))
+        size = position.size
+        return self.equity * ((1.0 - size) + size * (position.growth + position.rest * open_part))
 
     def close_share(self, share: float, price: float) -> None:
         position = self.position
@@ -93,13 +102,14 @@ class _Account:
         position = self.position
         assert position is not None
         before = self.equity
-        after = before * ((1.0 - self.size) + self.size * position.growth)
+        after = before * ((1.0 - position.size) + position.size * position.growth)
         if reason == kinds.RUIN or not after > 0.0:
             after, reason, self.ruined = 0.0, kinds.RUIN, True
         self.equity, self.position = after, None
         self.rows.append(
-            (position.bar, bar, position.side, position.entry, position.paid, before, after, position.growth, reason)
-        )
+            (position.bar, bar, position.side, position.entry, position.paid, before, after, position.growth, reason,
+             position.size)
+        )  # fmt: skip
 
 
 def simulate_reference(
@@ -107,29 +117,37 @@ def simulate_reference(
 ) -> Outcome:
     """Every trade of one run and the equity at every bar close; see the module for the rules."""
     settled = on_real_bars(events.checked(prices.n_bars), prices.synthetic)
-    due = dict(zip(settled.bar.tolist(), settled.side.tolist(), strict=True))
+    due = dict(zip(settled.bar.tolist(), _orders(settled), strict=True))
     opens, highs, lows, closes = (column.tolist() for column in (prices.open, prices.high, prices.low, prices.close))
     synthetic = prices.synthetic.tolist()
     last = prices.n_bars - 1
-    account = _Account(costs, plan.size)
+    account = _Account(costs)
     equity: list[float] = []
     for bar in range(prices.n_bars):
         if not synthetic[bar]:
-            at_open(account, bar, opens[bar], due.get(bar, 0), plan, direction)
+            at_open(account, bar, opens[bar], due.get(bar, _NO_ORDER), plan, direction)
             in_range(account, bar, opens[bar], highs[bar], lows[bar], plan)
         if account.position is not None and bar == last:
             account.close_rest(bar, closes[bar], kinds.END_OF_DATA)
         if account.position is not None and not account.marked(closes[bar]) > 0.0:
             account.close_rest(bar, closes[bar], kinds.RUIN)
         equity.append(account.marked(closes[bar]))
-    return Outcome(_trades(account.rows, plan.size, costs), np.array(equity))
+    return Outcome(_trades(account.rows, costs), np.array(equity))
 
 
-def at_open(account: _Account, bar: int, price: float, event: int, plan: ExitPlan, direction: Direction) -> None:
+def _orders(events: Events) -> list[_Order]:
+    nothing = [None] * len(events)
+    units = nothing if events.unit is None else events.unit.tolist()
+    chances = nothing if events.chance is None else events.chance.tolist()
+    return list(zip(events.side.tolist(), units, chances, strict=True))
+
+
+def at_open(account: _Account, bar: int, price: float, order: _Order, plan: ExitPlan, direction: Direction) -> None:
     """Orders decided at the last close, and the time stop."""
+    event, unit, chance = order
     held = account.position
     if held is not None:
-        if event == -held.side:
+        if event == -held.side and not plan.is_held_through_signals:
             account.close_rest(bar, price, kinds.SIGNAL)
         elif plan.time_stop_bars is not None and bar >= held.bar + plan.time_stop_bars:
             account.close_rest(bar, price, kinds.TIME)
@@ -137,9 +155,24 @@ def at_open(account: _Account, bar: int, price: float, event: int, plan: ExitPla
             return
     if event == 0 or account.position is not None or account.ruined or (event < 0 and direction is Direction.LONG):
         return
-    stop = None if plan.stop is None else price * (1.0 - plan.stop if event > 0 else 1.0 + plan.stop)
+    if chance is not None and chance == account.chance_taken:
+        return
+    account.chance_taken = chance
+    stop = None if plan.stop is None else away(price, -event * plan.stop, unit)
     legs = list(plan.legs) if plan.target is None else [Leg(1.0, plan.target)]
-    account.position = _Position(event, bar, price, stop, price, legs)
+    account.position = _Position(event, bar, price, stop, price, legs, size_of(price, unit, plan), unit)
+
+
+def away(price: float, distance: float, unit: float | None) -> float:
+    """The price that lies so far above (below, for a negative distance)."""
+    return price * (1.0 + distance) if unit is None else price + distance * unit
+
+
+def size_of(entry: float, unit: float | None, plan: ExitPlan) -> float:
+    """The share of equity a position takes."""
+    if plan.risk is None or plan.stop is None:
+        return plan.size
+    return min(plan.size, plan.risk * entry / (plan.stop * (entry if unit is None else unit)))
 
 
 def in_range(account: _Account, bar: int, open_: float, high: float, low: float, plan: ExitPlan) -> None:
@@ -152,7 +185,7 @@ def in_range(account: _Account, bar: int, open_: float, high: float, low: float,
         account.close_rest(bar, min(open_, level) if position.side > 0 else max(open_, level), reason)
         return
     for leg in list(position.legs):
-        target = position.entry * (1.0 + leg.target if position.side > 0 else 1.0 - leg.target)
+        target = away(position.entry, position.side * leg.target, position.unit)
         if not (high >= target if position.side > 0 else low <= target):
             break
         position.legs.remove(leg)
@@ -163,7 +196,7 @@ def in_range(account: _Account, bar: int, open_: float, high: float, low: float,
             account.settle(bar, kinds.TARGET)
             return
         if leg.stop_to is not None:
-            moved = position.entry * (1.0 + leg.stop_to if position.side > 0 else 1.0 - leg.stop_to)
+            moved = away(position.entry, position.side * leg.stop_to, position.unit)
             position.stop = tighter(position.side, position.stop, moved)
     position.best = max(position.best, high) if position.side > 0 else min(position.best, low)
 
@@ -172,7 +205,7 @@ def stop_level(position: _Position, plan: ExitPlan) -> tuple[float | None, int]:
     """The stop in force in this bar and its name; None where there is none."""
     if plan.trailing is None:
         return position.stop, kinds.STOP
-    trail = position.best * (1.0 - plan.trailing if position.side > 0 else 1.0 + plan.trailing)
+    trail = away(position.best, -position.side * plan.trailing, position.unit)
     if position.stop is None or (trail > position.stop if position.side > 0 else trail < position.stop):
         return trail, kinds.TRAILING
     return position.stop, kinds.STOP
@@ -185,7 +218,7 @@ def tighter(side: int, stop: float | None, moved: float) -> float:
     return max(stop, moved) if side > 0 else min(stop, moved)
 
 
-def _trades(rows: Iterable[_Row], size: float, costs: Costs) -> kinds.Trades:
+def _trades(rows: Iterable[_Row], costs: Costs) -> kinds.Trades:
     table = list(rows)
 
     def whole(at: int) -> IntArray:
@@ -204,6 +237,6 @@ def _trades(rows: Iterable[_Row], size: float, costs: Costs) -> kinds.Trades:
         equity_after=real(6),
         growth=real(7),
         reason=whole(8),
-        size=size,
+        size=real(9),
         costs=costs,
     )

@@ -12,7 +12,8 @@ from swarmd.engine.kernel.trades import END_OF_DATA, RUIN, SIGNAL, STOP, TARGET,
 
 # Columns of the trade records `scan_bars` writes.
 ENTRY_BAR, EXIT_BAR, SIDE, REASON = range(4)
-ENTRY_PRICE, EXIT_PRICE, EQUITY_BEFORE, EQUITY_AFTER, GROWTH = range(5)
+ENTRY_PRICE, EXIT_PRICE, EQUITY_BEFORE, EQUITY_AFTER, GROWTH, SIZE = range(6)
+N_REAL = 6
 
 
 @njit(cache=True, inline="always")
@@ -21,6 +22,12 @@ def _grown(side: int, entry: float, price: float, factors: tuple[float, float, f
     if side > 0:
         return (price * long_out) / (entry * long_in)
     return short_base - (price * short_out) / (entry * short_quantity)
+
+
+@njit(cache=True, inline="always")
+def _away(price: float, distance: float, unit: float) -> float:
+    """The price that lies so far above, in units or, where there is none, in fractions of the price."""
+    return price * (1.0 + distance) if np.isnan(unit) else price + distance * unit
 
 
 @njit(cache=True)
@@ -32,6 +39,8 @@ def scan_bars(
     synthetic: BoolArray,
     event_bar: IntArray,
     event_side: IntArray,
+    event_unit: FloatArray,
+    event_chance: IntArray,
     stop: float,
     leg_share: FloatArray,
     leg_target: FloatArray,
@@ -39,23 +48,26 @@ def scan_bars(
     last_leg_closes_all: bool,
     trailing: float,
     time_stop_bars: int,
-    size: float,
+    largest_size: float,
+    risk: float,
+    is_held_through_signals: bool,
     shorts: bool,
     factors: tuple[float, float, float, float, float],
     equity_out: FloatArray,
     whole: IntArray,
     real: FloatArray,
 ) -> int:
-    """Walks every bar; returns the number of trades written to `whole` (n, 4) and `real` (n, 5).
+    """Walks every bar; returns the number of trades written to `whole` (n, 4) and `real` (n, 6).
 
     Infinity stands for no stop and no trailing stop, NaN in `leg_stop_to` for a leg that moves no stop, 0 for no time
-    stop. Events are already on real bars.
+    stop, NaN in `event_unit` for distances that are fractions, -1 in `event_chance` for an event with a chance of its
+    own, NaN for no `risk`. Events are already on real bars.
     """
     long_in, _, short_quantity, _, short_base = factors
     n_bars = close.size
     n_events = event_bar.size
     n_legs = leg_share.size
-    cash = 1.0 - size
+    size, cash = largest_size, 1.0 - largest_size
     equity = 1.0
     ruined = False
     n_trades = 0
@@ -63,6 +75,9 @@ def scan_bars(
     side = 0
     entry_bar = 0
     leg = 0
+    chance_taken = -1
+    chance = -1
+    unit = np.nan
     entry = level = best = growth = paid = 0.0
     rest = 1.0
     for t in range(n_bars):
@@ -72,10 +87,11 @@ def scan_bars(
             event = 0
             if next_event < n_events and event_bar[next_event] == t:
                 event = event_side[next_event]
+                chance = event_chance[next_event]
                 next_event += 1
             held = side
             if side != 0:
-                if event == -side:
+                if event == -side and not is_held_through_signals:
                     reason = SIGNAL
                 elif time_stop_bars > 0 and t >= entry_bar + time_stop_bars:
                     reason = TIME
@@ -92,33 +108,39 @@ def scan_bars(
                     whole[n_trades, SIDE], whole[n_trades, REASON] = side, reason
                     real[n_trades, ENTRY_PRICE], real[n_trades, EXIT_PRICE] = entry, paid
                     real[n_trades, EQUITY_BEFORE], real[n_trades, EQUITY_AFTER] = before, equity
-                    real[n_trades, GROWTH] = growth
+                    real[n_trades, GROWTH], real[n_trades, SIZE] = growth, size
                     n_trades += 1
                     side = 0
                     reason = -1
-            if event != 0 and event != held and side == 0 and not ruined and (event > 0 or shorts):
+            is_order = event != 0 and event != held and side == 0 and not ruined and (event > 0 or shorts)
+            if is_order and (chance < 0 or chance != chance_taken):
                 side = event
+                chance_taken = chance
+                unit = event_unit[next_event - 1]
                 entry_bar = t
                 entry = best = open_[t]
-                level = entry * (1.0 - stop) if side > 0 else entry * (1.0 + stop)
+                level = _away(entry, -side * stop, unit)
+                if not np.isnan(risk):
+                    size = min(largest_size, risk * entry / (stop * (entry if np.isnan(unit) else unit)))
+                    cash = 1.0 - size
                 leg = 0
                 rest = 1.0
                 growth = paid = 0.0
             if side > 0:
-                trail = best * (1.0 - trailing)
+                trail = _away(best, -trailing, unit)
                 in_force = max(level, trail)
                 if low[t] <= in_force:
                     price = min(open_[t], in_force)
                     reason = TRAILING if trail > level else STOP
             elif side < 0:
-                trail = best * (1.0 + trailing)
+                trail = _away(best, trailing, unit)
                 in_force = min(level, trail)
                 if high[t] >= in_force:
                     price = max(open_[t], in_force)
                     reason = TRAILING if trail < level else STOP
             if side != 0 and reason < 0:
                 while leg < n_legs:
-                    target = entry * (1.0 + leg_target[leg]) if side > 0 else entry * (1.0 - leg_target[leg])
+                    target = _away(entry, side * leg_target[leg], unit)
                     if side > 0:
                         if not high[t] >= target:
                             break
@@ -138,9 +160,9 @@ def scan_bars(
                     rest -= share
                     if not np.isnan(moved_to):
                         if side > 0:
-                            level = max(level, entry * (1.0 + moved_to))
+                            level = max(level, _away(entry, moved_to, unit))
                         else:
-                            level = min(level, entry * (1.0 - moved_to))
+                            level = min(level, _away(entry, -moved_to, unit))
                 best = max(best, high[t]) if side > 0 else min(best, low[t])
         if side != 0 and reason < 0 and t == n_bars - 1:
             price = close[t]
@@ -165,7 +187,7 @@ def scan_bars(
             whole[n_trades, SIDE], whole[n_trades, REASON] = side, reason
             real[n_trades, ENTRY_PRICE], real[n_trades, EXIT_PRICE] = entry, paid
             real[n_trades, EQUITY_BEFORE], real[n_trades, EQUITY_AFTER] = before, equity
-            real[n_trades, GROWTH] = growth
+            real[n_trades, GROWTH], real[n_trades, SIZE] = growth, size
             n_trades += 1
             side = 0
             mark = equity

@@ -18,6 +18,7 @@ from swarmd.engine.kernel.cpu import recorded_trades
 from swarmd.engine.kernel.events import Events, on_real_bars
 from swarmd.engine.kernel.fold import SCREEN_METRICS, Factors
 from swarmd.engine.kernel.plan import Direction, ExitPlan, Leg
+from swarmd.engine.kernel.scan import N_REAL
 from swarmd.engine.kernel.sparse_marks import new_curve
 from swarmd.engine.kernel.sparse_run import Plans, TradeRows, run_parts, run_rows
 from swarmd.engine.kernel.sparse_tables import SparseTables
@@ -42,11 +43,11 @@ def sparse_trades(
     """Every trade of one run, equal to those of `simulate_reference`."""
     bar, side = _settled(tables, events)
     # An event opens at most one trade.
-    rows = TradeRows(np.empty((bar.size, 4), np.int64), np.empty((bar.size, 5)))
+    rows = TradeRows(np.empty((bar.size, 4), np.int64), np.empty((bar.size, N_REAL)))
     out, curve = np.empty((1, len(SCREEN_METRICS))), new_curve(tables.day_ends.size)
     run_rows(tables, bar, side, plans_of([plan]), *_market(direction, costs), 0, 1, curve, rows, out)
     n_trades = int(out[0, 0])
-    return recorded_trades(rows.whole[:n_trades], rows.real[:n_trades], size=plan.size, costs=costs)
+    return recorded_trades(rows.whole[:n_trades], rows.real[:n_trades], costs=costs)
 
 
 def screen_events(
@@ -62,7 +63,9 @@ def screen_events(
 
 
 def plans_of(plans: Sequence[ExitPlan]) -> Plans:
-    """Exit plans as the kernel takes them."""
+    """Exit plans as the kernel takes them; only plain ones."""
+    if not all(plan.is_plain for plan in plans):
+        raise ValueError("plans with a risk or held through signals need a scan of the bars; use `simulate`")
     legs = [plan.legs if plan.target is None else (Leg(1.0, plan.target),) for plan in plans]
     flat = [leg for row in legs for leg in row]
     return Plans(
@@ -79,6 +82,8 @@ def plans_of(plans: Sequence[ExitPlan]) -> Plans:
 
 
 def _settled(tables: SparseTables, events: Events) -> tuple[IntArray, IntArray]:
+    if not events.is_plain:
+        raise ValueError("events with units or chances need a scan of the bars; use `simulate`")
     settled = on_real_bars(events.checked(tables.bars.shape[0]), tables.synthetic)
     return settled.bar, settled.side
 
@@ -88,4 +93,4 @@ def _market(direction: Direction, costs: Costs) -> tuple[bool, Factors]:
 
 
 def _no_rows() -> TradeRows:
-    return TradeRows(np.empty((0, 4), np.int64), np.empty((0, 5)))
+    return TradeRows(np.empty((0, 4), np.int64), np.empty((0, N_REAL)))

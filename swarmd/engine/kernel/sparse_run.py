@@ -208,7 +208,7 @@ def _run(
             whole[n, scan.SIDE], whole[n, scan.REASON] = sign, reason
             real[n, scan.ENTRY_PRICE], real[n, scan.EXIT_PRICE] = tables.bars[entry_bar, OPEN], mean_exit
             real[n, scan.EQUITY_BEFORE], real[n, scan.EQUITY_AFTER] = before, equity
-            real[n, scan.GROWTH] = growth
+            real[n, scan.GROWTH], real[n, scan.SIZE] = growth, size
         n += 1
         if equity == 0.0:
             break

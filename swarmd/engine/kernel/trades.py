@@ -69,12 +69,13 @@ def round_trips(
     equity_after: FloatArray,
     growth: FloatArray,
     reason: IntArray,
-    size: float,
+    size: FloatArray,
     costs: Costs,
 ) -> Trades:
     """Trades with the columns that follow from what a simulator records: quantity, profit, fees, return.
 
-    `growth` is what one unit of committed equity became; equities are those of the whole account around the trade.
+    `size` is the share of equity each took, `growth` what one unit of committed equity became; equities are those of
+    the whole account around the trade.
     """
     is_long = side > 0
     qty = size * equity_before / (entry_price * np.where(is_long, costs.long_in, costs.short_quantity))

@@ -74,8 +74,7 @@ class WarmedUp:
         events = self.strategy.events(self.history, params)
         bar = events.bar - self.start
         # Bar 0 is left out too: its event was decided at a close that belongs to the development data.
-        is_within = bar >= 1
-        return Events(bar[is_within], events.side[is_within])
+        return events.at(bar, bar >= 1)
 
     def plan(self, params: Params) -> ExitPlan:
         return self.strategy.plan(params)
