@@ -25,7 +25,7 @@ from swarmd.engine.kernel.sparse_tables import SparseTables, sparse_tables
 from swarmd.engine.kernel.trades import Outcome, Trades
 from swarmd.engine.market.bars import Bars
 from swarmd.engine.metrics.summary import Metrics, summarize
-from swarmd.engine.strategies.contract import BarStrategy, BatchStrategy, Params, checked_params
+from swarmd.engine.strategies.contract import BarStrategy, BatchStrategy, Params, checked_params, in_mode
 
 HostEngine = Literal["cpu", "reference"]
 Engine = Literal["cpu", "reference", "gpu"]
@@ -60,7 +60,7 @@ def run_backtest(
         For an unknown mode or parameter (names the nearest), a value outside the card's limits, no GPU to ask, or one
         that says otherwise.
     """
-    direction = strategy.card.mode(mode).direction
+    direction, strategy = strategy.card.mode(mode).direction, in_mode(strategy, mode)
     given = checked_params(strategy, params)
     if engine == "gpu":
         engine_for("gpu", say=lambda _: None)
@@ -114,7 +114,7 @@ def evaluate_many(
     ValueError
         For a missing or unknown column, columns of different lengths, or a value outside the card's limits.
     """
-    direction = strategy.card.mode(mode).direction
+    direction, strategy = strategy.card.mode(mode).direction, in_mode(strategy, mode)
     given = _checked_columns(strategy, columns)
     n_combos = len(next(iter(given.values())))
     covered = np.zeros(n_combos, np.bool_)

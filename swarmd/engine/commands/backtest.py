@@ -6,6 +6,7 @@ document are public; their columns and fields change only with an entry in the c
 
 import io
 import json
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,8 +20,10 @@ if TYPE_CHECKING:  # numpy, numba and pyarrow come in only when a command runs
     from swarmd.engine.backtest import Engine, Simulation
     from swarmd.engine.kernel.costs import Costs
     from swarmd.engine.market.bars import Bars
+    from swarmd.engine.strategies.contract import BarStrategy, Params
 
 SEMANTICS = "next_open"
+OF_THE_SOURCE = "source_final_trigger"
 
 
 @click.command(
@@ -28,7 +31,7 @@ SEMANTICS = "next_open"
     ' --params \'{"tf_fast": 15, "L_fast": 20, "tf_slow": 240, "L_slow": 50, "sl": 0.02, "tp": 0.06}\''
     " --known-gap 2023-12-31 --trades trades.csv"
 )
-@click.option("--data", required=True, type=click.Path(path_type=Path), help="Bars: a Parquet, CSV or Feather file.")
+@click.option("--data", required=True, type=click.Path(path_type=Path), help="Bars: a Parquet, CSV or Feather file. Or ticks: Parquet.")
 @click.option(
     "--strategy", "strategy_name", required=True, help="A name of `strategies list`, or path/to/file.py:Name."
 )
@@ -46,7 +49,11 @@ SEMANTICS = "next_open"
     help="The fast kernel, the slow obvious loop it is held against, or the kernel with a GPU's word that it is right.",
 )
 @click.option(
-    "--semantics", type=click.Choice([SEMANTICS]), default=SEMANTICS, show_default=True, help="How orders fill."
+    "--semantics",
+    type=click.Choice([SEMANTICS, OF_THE_SOURCE]),
+    default=SEMANTICS,
+    show_default=True,
+    help="How orders fill and books are kept; source_final_trigger compares final_trigger with published figures.",
 )
 @click.option("--symbol", help="Name of the asset; the file's own name when absent.")
 @click.option("--interval", help="Interval of the bars, such as 5m; told from the open times when absent.")
@@ -56,6 +63,27 @@ SEMANTICS = "next_open"
     "--known-gap", "known_gaps", multiple=True, metavar="DAY", help="Accept the gap that begins on this UTC day."
 )
 @click.option("--allow-gaps", default=0, show_default=True, help="Accept this many missing bars in all.")
+@click.option(
+    "--quotes",
+    type=click.Path(path_type=Path),
+    help="Ticks alone: the quotes beside the trades of --data, to fill and to sign them against.",
+)
+@click.option(
+    "--crossed",
+    type=click.Choice(["refuse", "drop"]),
+    default="refuse",
+    show_default=True,
+    help="Ticks alone: what becomes of a quote whose bid is above its ask; dropped ones are counted.",
+)
+@click.option(
+    "--params-file",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Ticks alone: a JSON array of parameter objects, all run in one pass.",
+)
+@click.option(
+    "--batch-rows", default=100_000, show_default=True, help="Ticks alone: rows read at a time; changes no result."
+)
 @click.option(
     "--trades", "trades_path", type=click.Path(dir_okay=False, path_type=Path), metavar="OUT.csv",
     help="Write every trade.",
@@ -83,16 +111,26 @@ def backtest(
     trades_path: Path | None,
     equity_path: Path | None,
     as_json: bool,
+    **_of_ticks: object,
 ) -> None:
     """Run one strategy once.
 
     A signal decided at a bar's close fills at the next open; money is in units of the initial equity, prices are those
-    of the market before slippage.
+    of the market before slippage. On quotes or trades it fills at once, at the ask where it buys, at the bid where it
+    sells; see docs/ticks.md.
     """
+    from swarmd.engine.commands.backtest_ticks import backtest_ticks, holds_ticks, refuse_tick_flags
+
+    if holds_ticks(data, strategy_name):
+        backtest_ticks(click.get_current_context())
+        return
+    refuse_tick_flags(click.get_current_context())
     from swarmd.engine.backtest import run_backtest
+    from swarmd.engine.commands.source_books import tell_parts
     from swarmd.engine.kernel.costs import Costs
     from swarmd.engine.market.bars import load_bars
     from swarmd.engine.phases.trade_table import trades_csv
+    from swarmd.engine.source_final_trigger import run_source_final_trigger
     from swarmd.engine.strategies.contract import checked_params
     from swarmd.engine.strategies.registry import strategy_named
 
@@ -109,23 +147,25 @@ def backtest(
             start_ms=instant_of(start, flag="--start"),
             end_ms=instant_of(end, flag="--end"),
             known_gaps=known_gaps,
-            allow_gaps=allow_gaps,
+            # The source's rows follow each other whatever is missing between them.
+            allow_gaps=sys.maxsize if semantics == OF_THE_SOURCE else allow_gaps,
         )
+        if semantics == OF_THE_SOURCE:
+            if engine != "cpu" or equity_path is not None:
+                raise ValueError(f"--semantics {OF_THE_SOURCE} has its own books; leave --engine and --equity out")
+            parts = run_source_final_trigger(bars, strategy, given, mode=chosen_mode, costs=costs)
+            tell_parts(
+                parts, _head(strategy, given, chosen_mode, engine, semantics, costs, _data_document(data, bars)),
+                trades_path=trades_path, as_json=as_json,
+            )  # fmt: skip
+            return
         # Timeframes that the bars cannot make are refused by the run itself.
         run = run_backtest(bars, strategy, given, mode=chosen_mode, costs=costs, engine=engine)
     if trades_path is not None:
         atomic_write(trades_path.absolute(), trades_csv(run.trades, bars))
     if equity_path is not None:
         atomic_write(equity_path.absolute(), _equity_parquet(bars, run))
-    document = {
-        "schema": "swarmd.backtest/1",
-        "strategy": strategy.card.name,
-        "params": given,
-        "mode": chosen_mode,
-        "engine": engine,
-        "semantics": semantics,
-        "data": _data_document(data, bars),
-        "costs": _costs_document(costs),
+    document = _head(strategy, given, chosen_mode, engine, semantics, costs, _data_document(data, bars)) | {
         "metrics": run.metrics.as_json(),
         "trades_path": None if trades_path is None else str(trades_path),
     }
@@ -136,6 +176,27 @@ def backtest(
     for written in (trades_path, equity_path):
         if written is not None:
             click.echo(f"written  {written}")
+
+
+def _head(
+    strategy: "BarStrategy",
+    params: "Params",
+    mode: str,
+    engine: "Engine",
+    semantics: str,
+    costs: "Costs",
+    data: dict[str, Any],
+) -> dict[str, Any]:
+    return {
+        "schema": "swarmd.backtest/1",
+        "strategy": strategy.card.name,
+        "params": dict(params),
+        "mode": mode,
+        "engine": engine,
+        "semantics": semantics,
+        "data": data,
+        "costs": {"fee_bps": costs.fee_bps, "slippage_bps": costs.slippage_bps},
+    }
 
 
 def _equity_parquet(bars: "Bars", run: "Simulation") -> bytes:
@@ -181,11 +242,15 @@ def _gaps(bars: "Bars") -> list[dict[str, Any]]:
     ]
 
 
-def _costs_document(costs: "Costs") -> dict[str, float]:
-    return {"fee_bps": costs.fee_bps, "slippage_bps": costs.slippage_bps}
-
-
 def _print_run(document: dict[str, Any]) -> None:
+    print_head(document)
+    for name, value in document["metrics"].items():
+        shown = "none lost" if value is None else f"{value:d}" if isinstance(value, int) else f"{value:.6g}"
+        click.echo(f"  {name:<20} {shown}")
+
+
+def print_head(document: dict[str, Any]) -> None:
+    """What was run on what, for a person."""
     data, costs = document["data"], document["costs"]
     params = ", ".join(f"{name} {value}" for name, value in document["params"].items())
     click.echo(f"{document['strategy']} {document['mode']} on {data['symbol']} {data['interval']}: {params}")
@@ -193,9 +258,6 @@ def _print_run(document: dict[str, Any]) -> None:
     filled = f", {missing} of them flat bars in accepted gaps" if missing else ""
     click.echo(f"{data['bars']} bars from {data['first']} to {data['last']}{filled}")
     click.echo(f"fee {costs['fee_bps']:g} bps, slippage {costs['slippage_bps']:g} bps per side\n")
-    for name, value in document["metrics"].items():
-        shown = "none lost" if value is None else f"{value:d}" if isinstance(value, int) else f"{value:.6g}"
-        click.echo(f"  {name:<20} {shown}")
 
 
 def _params(text: str) -> dict[str, Any]:

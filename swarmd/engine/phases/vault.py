@@ -14,7 +14,7 @@ from swarmd.engine.kernel.events import Events
 from swarmd.engine.kernel.plan import ExitPlan
 from swarmd.engine.market.bars import Bars
 from swarmd.engine.phases.desk import json_bytes
-from swarmd.engine.strategies.contract import BarStrategy, Columns, Params, StrategyCard
+from swarmd.engine.strategies.contract import BarStrategy, Columns, Params, StrategyCard, in_mode
 from swarmd.state.errors import OperatorError, OutsideError
 from swarmd.state.store.files import atomic_write
 
@@ -67,6 +67,9 @@ class WarmedUp:
         self.strategy = strategy
         self.history = history
         self.start = start
+
+    def in_mode(self, mode: str) -> "WarmedUp":
+        return WarmedUp(in_mode(self.strategy, mode), self.history, self.start)
 
     def events(self, bars: Bars, params: Params) -> Events:
         if self.start + bars.n_bars != self.history.n_bars or bars.open_time[0] != self.history.open_time[self.start]:

@@ -127,6 +127,21 @@ class BarStrategy(Protocol):
 
 
 @runtime_checkable
+class ModalStrategy(Protocol):
+    """A strategy that decides otherwise in another mode, not only on other sides or in another space."""
+
+    def in_mode(self, mode: str) -> BarStrategy:
+        """The strategy as it decides in this mode of its card."""
+        ...
+
+
+def in_mode(strategy: BarStrategy, mode: str) -> BarStrategy:
+    """The strategy whose events are those of this mode; an unknown mode is refused with the nearest that exists."""
+    strategy.card.mode(mode)
+    return strategy.in_mode(mode) if isinstance(strategy, ModalStrategy) else strategy
+
+
+@runtime_checkable
 class BatchStrategy(Protocol):
     """A strategy whose parameter vectors share work, and which says how."""
 
