@@ -142,7 +142,7 @@ class WriteHandoff(Wish):
 
 
 class WriteDocuments(Wish):
-    """Pages of ``docs/reference`` to be written anew from the records, by their file names."""
+    """Pages for people, by their file names, to be written anew from the records."""
 
     kind: Literal["write_documents"] = "write_documents"
     names: tuple[str, ...]

@@ -14,6 +14,7 @@ from swarmd.state.store.raw import Line
 from swarmd.state.store.tables import Tables
 from swarmd.state.telling import wish
 from swarmd.state.throughput_rows import throughput_rows
+from swarmd.state.tracker_topic import tracker_topic
 from swarmd.state.units import SECOND, Millis, iso, millis_of_iso
 
 Row = dict[str, Any]
@@ -337,4 +338,5 @@ TOPICS: Mapping[str, Callable[[Picture, Facts], list[Row]]] = {
     "agents": agent_rows,
     "throughput": throughput_rows,
     "hypotheses": hypothesis_rows,
+    "tracker": tracker_topic,
 }

@@ -1,15 +1,15 @@
 from typing import Any
 
-from builders import SESSION, a_campaign, a_document, a_session, a_step, a_view, an_action, an_action_wished
+from builders import SESSION, a_campaign, a_document, a_job, a_session, a_step, a_view, an_action, an_action_wished
 
-from swarmd.agents.curator import FOLDER, OF_PHASES, OF_SESSIONS, decide
+from swarmd.agents.curator import OF_ASSETS, OF_PHASES, OF_SESSIONS, decide, page_id
 from swarmd.state.actions import Action, WriteDocuments
 
-NAMES = sorted({*OF_PHASES, *OF_SESSIONS})
+NAMES = sorted({*OF_ASSETS, *OF_PHASES, *OF_SESSIONS})
 
 
 def written(at: int, *names: str) -> list[Any]:
-    return [a_document(id=f"{FOLDER}/{name}", at=at) for name in names or NAMES]
+    return [a_document(id=page_id("majors", name), at=at) for name in names or NAMES]
 
 
 def wishes(now: int, **tables: Any) -> list[Action]:
@@ -59,3 +59,17 @@ def test_a_page_that_cannot_be_written_is_tried_again_with_growing_waits_and_giv
 def test_without_a_session_or_a_campaign_there_is_nothing_to_tell() -> None:
     assert wishes(1_000, sessions=[]) == []
     assert wishes(1_000, campaigns=[]) == []
+
+
+def test_the_tracker_follows_the_answers_about_assets_once_a_minute_and_the_end_of_the_campaign() -> None:
+    answered = [a_job("BTCUSDT", "prescreen", status="done", at=50_000)]
+    known = [*written(0, *(name for name in NAMES if name not in OF_ASSETS)), *written(0, *OF_ASSETS)]
+    assert wishes(59_999, jobs=answered, documents=known) == []
+    (wish,) = wishes(60_000, jobs=answered, documents=known)
+    assert isinstance(wish, WriteDocuments)
+    assert wish.names == OF_ASSETS
+    fresh = [*known, *written(60_000, *OF_ASSETS)]
+    assert wishes(500_000, jobs=answered, documents=fresh) == []
+    (last,) = wishes(70_000, jobs=answered, documents=fresh, campaigns=[a_campaign(at=65_000, status="done")])
+    assert isinstance(last, WriteDocuments)
+    assert set(OF_ASSETS) <= set(last.names)

@@ -12,7 +12,7 @@ from typing import Any, cast
 from simulation.laws import Laws
 from simulation.ledger import Ledger
 from simulation.world import World
-from swarmd.agents.curator import FOLDER
+from swarmd.agents.curator import page_id
 from swarmd.agents.orchestration_consensus import arbitrate
 from swarmd.state.actions import (
     Action,
@@ -337,7 +337,8 @@ class Daemon:
                 title, path = "Handoff", f"docs/reference/HANDOFF_SWARM_RUN_{now}.md"
                 self.shell.record([Document(id=path, at=now, caused_by=(cause,), title=title, reason=action.reason)])
             case WriteDocuments():
-                pages = [f"{FOLDER}/{name}" for name in action.names]
+                campaign = "" if view.campaign is None else view.campaign.id
+                pages = [page_id(campaign, name) for name in action.names]
                 why = action.reason
                 self.shell.record(
                     [Document(id=page, at=now, caused_by=(cause,), title="Page", reason=why) for page in pages]

@@ -132,6 +132,9 @@ def _of_the_rest(view: View, policy: Policy, now: Millis) -> Iterator[Millis]:
             yield step.due + 1
     if (campaign := view.campaign) is not None:
         yield campaign.at + policy.no_worker_after + 1
+        for name in curator.OF_ASSETS:
+            if (page := view.documents.get(curator.page_id(campaign.id, name))) is not None:
+                yield page.at + curator.TRACKER_EVERY
     if (session := view.session) is not None:
         yield session.at + policy.no_worker_after + 1
     for source in view.sources.values():
@@ -157,7 +160,8 @@ def _is_in_vain(view: View, taken: ActionTaken) -> bool:
         case RebuildSource(source=source):
             return source not in view.sources or view.sources[source].status is not SourceStatus.FRESH
         case WriteDocuments(names=names):
-            pages = [view.documents.get(f"{curator.FOLDER}/{name}") for name in names]
+            campaign = "" if view.campaign is None else view.campaign.id
+            pages = [view.documents.get(curator.page_id(campaign, name)) for name in names]
             return any(page is None or page.at < taken.at for page in pages)
         case _:
             return not any("HANDOFF" in page.id and page.at >= taken.at for page in view.documents.values())

@@ -7,9 +7,11 @@ from pathlib import Path
 
 import orjson
 
+from swarmd.agents.curator import OF_ASSETS, page_id
 from swarmd.agents.pages.expected_outcomes import expected_outcomes
 from swarmd.agents.pages.handoff import CommandOutput, handoff
 from swarmd.agents.pages.knowledge import knowledge
+from swarmd.agents.pages.tracker import shortlist, tracker
 from swarmd.agents.pages.workflow_notes import with_notes
 from swarmd.state.actions import WriteDocuments
 from swarmd.state.errors import InvariantError, OutsideError
@@ -68,6 +70,8 @@ WRITERS: Mapping[str, Writer] = {
     "BACKTEST_OPTIMIZE.md": with_notes,
     "KNOWLEDGE_BASE_BACKTEST.md": lambda page, view, now: knowledge(view, now),
     "WORKFLOW_EXPECTED_OUTCOMES_STATEFUL.md": lambda page, view, now: expected_outcomes(view, now),
+    "phase2_candidates.txt": lambda page, view, now: shortlist(view),
+    "pipeline_tracker.csv": lambda page, view, now: tracker(view),
 }
 
 
@@ -79,12 +83,15 @@ async def write_documents(view: View, home: Home, action: WriteDocuments, cause:
     for name in action.names:
         if name not in WRITERS:
             raise InvariantError(f"{cause} asks for the page {name!r}; those kept are {', '.join(WRITERS)}")
-        path = home.docs / name
+        campaign = view.campaign.id if view.campaign is not None else ""
+        path = home.results_of(campaign) / name if name in OF_ASSETS else home.docs / name
         # In a thread: the registry parses our own sources, and no cycle waits for that longer than it must.
         text = await asyncio.to_thread(WRITERS[name], _standing(path), view, now)
         atomic_write(path, text.encode(errors="surrogateescape"))
-        title = name.removesuffix(".md").replace("_", " ").capitalize()
-        written.append(Document(id=home.relative(path), at=now, caused_by=(cause,), title=title, reason=action.reason))
+        title = name.partition(".")[0].replace("_", " ").capitalize()
+        written.append(
+            Document(id=page_id(campaign, name), at=now, caused_by=(cause,), title=title, reason=action.reason)
+        )
     return written
 
 

@@ -6,13 +6,13 @@ import pytest
 from builders import a_gauge, a_view
 from swarm_builders import a_home
 
-from swarmd.agents.curator import OF_PHASES, OF_SESSIONS
+from swarmd.agents.curator import OF_ASSETS, OF_PHASES, OF_SESSIONS, page_id
 from swarmd.agents.pages.workflow_notes import END, START
 from swarmd.state.actions import WriteDocuments
 from swarmd.state.errors import InvariantError, OutsideError
 from swarmd.supervisor.effects.documents import WRITERS, write_documents
 
-NAMES = tuple(sorted({*OF_PHASES, *OF_SESSIONS}))
+NAMES = tuple(sorted({*OF_ASSETS, *OF_PHASES, *OF_SESSIONS}))
 
 
 def wish(*names: str) -> WriteDocuments:
@@ -26,7 +26,7 @@ def test_the_curator_wishes_for_nothing_that_nobody_writes() -> None:
 async def test_each_page_is_written_and_on_record(tmp_path: Path) -> None:
     home = a_home(tmp_path)
     records = await write_documents(a_view(gauges=[a_gauge()]), home, wish(), "a7-0", now=5)
-    assert [(each.id, each.caused_by) for each in records] == [(f"docs/reference/{n}", ("a7-0",)) for n in NAMES]
+    assert [(each.id, each.caused_by) for each in records] == [(page_id("majors", n), ("a7-0",)) for n in NAMES]
     assert "## budget_guard" in (home.docs / "AGENT_REGISTRY.md").read_text()
     assert "campaign `majors` is active" in (home.docs / "WORKFLOW_EXPECTED_OUTCOMES_STATEFUL.md").read_text()
     assert "## majors" in (home.docs / "KNOWLEDGE_BASE_BACKTEST.md").read_text()

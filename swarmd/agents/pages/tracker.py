@@ -1,0 +1,29 @@
+"""`pipeline_tracker.csv` and `phase2_candidates.txt`: where each asset stands, and which go on to validation."""
+
+from swarmd.state.records.run import run_id
+from swarmd.state.tracker import Seen, candidates, tracker_csv, tracker_rows
+from swarmd.state.view import View
+
+Rows = list[dict[str, str | float | None]]
+
+
+def rows_of(view: View) -> Rows:
+    campaign = view.campaign
+    if campaign is None:
+        return []
+    jobs = {}
+    for job in view.jobs_of_campaign():
+        result = view.results.get(run_id(job.id, job.attempt))
+        figures = result.summary.figures if result is not None else {}
+        is_running = view.open_run_of(job.id) is not None
+        jobs[job.symbol, job.mode, job.phase.value] = Seen(job.status.value, job.reason, is_running, figures)
+    return tracker_rows(campaign.settings.assets.tiers, campaign.settings.strategy.modes, jobs)
+
+
+def tracker(view: View) -> str:
+    return tracker_csv(rows_of(view))
+
+
+def shortlist(view: View) -> str:
+    """One asset a line; empty where none has passed yet."""
+    return "".join(f"{asset}\n" for asset in candidates(rows_of(view)))

@@ -1,0 +1,28 @@
+"""``swarmd query tracker``: where each asset stands, as plain rows.
+
+A topic of ``query``, in a file of its own; like all of that it reads dictionaries, so that the command starts fast.
+"""
+
+from typing import TYPE_CHECKING, Any
+
+from swarmd.state.tracker import Seen, tracker_rows
+
+if TYPE_CHECKING:
+    from swarmd.state.query import Facts, Picture
+
+
+def tracker_topic(picture: "Picture", facts: "Facts") -> list[dict[str, Any]]:
+    """One row an asset and mode of the newest campaign, in the order of its tiers."""
+    campaign = picture.campaign
+    if campaign is None:
+        return []
+    busy = {run["job"] for run in picture.open_runs()}
+    results = {(row["job"], row["attempt"]): row["summary"]["figures"] for row in picture.rows("result")}
+    jobs = {
+        (job["symbol"], job["mode"], job["phase"]): Seen(
+            job["status"], job["reason"], job["id"] in busy, results.get((job["id"], job["attempt"]), {})
+        )
+        for job in picture.jobs()
+    }
+    settings = campaign["settings"]
+    return tracker_rows(settings["assets"]["tiers"], settings["strategy"]["modes"], jobs)
