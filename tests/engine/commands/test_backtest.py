@@ -1,4 +1,4 @@
-"""`swarmd backtest` and `swarmd strategies`: the public columns, the document, and what is refused."""
+"""`swarmd backtest`: the public columns, the document, and what is refused."""
 
 import csv
 import json
@@ -14,7 +14,6 @@ from click.testing import CliRunner
 from price_builders import awkward_bars
 
 from swarmd.engine.commands.backtest import backtest
-from swarmd.engine.commands.strategies import strategies
 from swarmd.engine.market.formats import write_bars
 from swarmd.state.errors import OperatorError
 
@@ -139,15 +138,6 @@ def test_a_person_reads_the_metrics_by_name(file: Path):
 def test_what_the_operator_can_mend_is_told_in_one_line(file: Path, arguments: tuple[str, ...], told: str):
     with pytest.raises(OperatorError, match=told):
         CliRunner().invoke(backtest, ["--data", str(file), *arguments], catch_exceptions=False)
-
-
-def test_the_list_of_strategies_has_their_cards():
-    document = json.loads(run(strategies, "list", "--json"))
-    assert document["schema"] == "swarmd.strategies/1"
-    cards = {card["name"]: card for card in document["strategies"]}
-    assert set(cards["mtf_ema"]["modes"]) == {"conservative", "balanced", "aggressive"}
-    assert cards["mtf_ema"]["modes"]["aggressive"]["direction"] == "long_short"
-    assert "mtf_ema: EMA crossing" in run(strategies, "list")
 
 
 def test_help_needs_no_numba():
