@@ -1,33 +1,56 @@
-"""Strategies by name: those of this package, found by scanning it, and a user's own by `path/to/file.py:Name`.
+"""Strategies by name: those of this package, those that installed packages offer, and a file's `path/to/file.py:Name`.
 
-A strategy enters by the decorator on its class and nothing else; the first look-up imports the package's files.
+A strategy of this package enters by the decorator on its class and nothing else; the first look-up imports the
+package's files. An installed one enters by an entry point of the group `swarmd.strategies`, and is imported when it is
+named. A name that two places claim is refused, with both of them: which one was meant is for a person to say.
 """
 
 import difflib
 import importlib
-import importlib.util
 import pkgutil
+import sys
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar, cast
 
 from swarmd.engine.strategies.contract import BarStrategy, StrategyCard
+from swarmd.engine.strategies.own import from_entry, from_file, installed, instance_of, place_of, source_of
+from swarmd.engine.strategies.tick_registry import (
+    tick_card_named,
+    tick_strategy_named,
+    tick_strategy_names,
+    trades_on_ticks,
+)
 
+_PACKAGE = "swarmd.engine.strategies"
 _REGISTERED: dict[str, BarStrategy] = {}
 _Made = TypeVar("_Made", bound=type)
-_PARTS = ("card", "events", "plan", "admissible", "lookback_bars")
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """A name that can be given to --strategy: where it comes from, and its card, or why there is none."""
+
+    name: str
+    place: str
+    card: StrategyCard | None
+    problem: str | None = None
 
 
 def register_strategy(name: str) -> Callable[[_Made], _Made]:
     """Class decorator: makes the one instance of the class and lists it under `name`, which its card must bear."""
 
     def register(made: _Made) -> _Made:
-        strategy = _instance(made, where=f"@register_strategy({name!r})")
+        strategy = instance_of(made, where=f"@register_strategy({name!r})")
         if strategy.card.name != name:
             raise ValueError(f"strategy {name}: its card says {strategy.card.name!r}; give both the same name")
         taken = _REGISTERED.get(name)
-        if taken is not None and type(taken).__qualname__ != made.__qualname__:
-            raise ValueError(f"strategy {name}: the name is taken by {type(taken).__qualname__}; choose another")
+        # A file that is run again registers its class again.
+        if taken is not None and _place(type(taken)) != _place(made):
+            raise ValueError(
+                f"strategy {name}: the name is taken: by {_place(type(taken))}, and now by {_place(made)}; rename one"
+            )
         _REGISTERED[name] = strategy
         return made
 
@@ -37,7 +60,7 @@ def register_strategy(name: str) -> Callable[[_Made], _Made]:
 def strategy_names() -> tuple[str, ...]:
     """Names of the strategies that come with the package, sorted."""
     _discover()
-    return tuple(sorted(_REGISTERED))
+    return tuple(sorted(name for name, strategy in _REGISTERED.items() if _is_ours(strategy)))
 
 
 def strategy_named(name: str) -> BarStrategy:
@@ -46,62 +69,94 @@ def strategy_named(name: str) -> BarStrategy:
     Raises
     ------
     ValueError
-        If there is none; names the nearest that exists.
+        If there is none (names the nearest that exists), two places claim the name, or its code is no strategy.
     """
-    if strategy_file(name) is not None:
-        return _from_file(name)
+    if _is_reference(name):
+        return from_file(name)
     names = strategy_names()
+    offered = installed()
+    _refuse_two_of(name)
+    if name in offered:
+        return from_entry(offered[name][0])
     if name not in _REGISTERED:
-        close = difflib.get_close_matches(name, names, n=1, cutoff=0.4)
+        if trades_on_ticks(name):
+            raise ValueError(
+                f"strategy {name!r} trades on quotes or trades, and bars are asked for here; run it by"
+                f" `swarmd backtest --data QUOTES.parquet --strategy {name}`"
+            )
+        known = sorted({*names, *offered})
+        close = difflib.get_close_matches(name, known, n=1, cutoff=0.4)
         hint = f"did you mean {close[0]!r}? " if close else ""
         raise ValueError(
-            f"strategy {name!r} is not known; {hint}(known: {', '.join(names)}; your own: path/to/file.py:ClassName)"
+            f"strategy {name!r} is not known; {hint}(known: {', '.join(known)}; your own: path/to/file.py:ClassName)"
         )
     return _REGISTERED[name]
 
 
+def strategies_listed() -> tuple[Listed, ...]:
+    """Every name of the package and of installed packages; one that cannot be used says why instead of its card."""
+    found = []
+    for name in sorted({*strategy_names(), *installed()}):
+        place = " and ".join(_places(name))
+        try:
+            found.append(Listed(name, place, strategy_named(name).card))
+        except ValueError as refusal:
+            found.append(Listed(name, place, None, str(refusal)))
+    for name in tick_strategy_names():
+        made = tick_strategy_named(name)
+        found.append(Listed(name, _place(cast(type, made)), made.card))
+    return tuple(sorted(found, key=lambda one: one.name))
+
+
+def cards_named(name: str) -> tuple[StrategyCard, ...]:
+    """The card of a name, that of bars first where it trades on ticks as well; refuses as `strategy_named` does."""
+    on_ticks = None if _is_reference(name) else tick_card_named(name)
+    if on_ticks is None:
+        return (strategy_named(name).card,)
+    return (strategy_named(name).card, on_ticks) if name in strategy_names() else (on_ticks,)
+
+
 def strategy_file(name: str) -> Path | None:
-    """The user's own file that a `path/to/file.py:Name` speaks of; None for a name of the package."""
-    return Path(name.rpartition(":")[0]) if ".py:" in name else None
+    """The user's own file behind a name, whose content results depend on; None for a strategy of this package."""
+    if _is_reference(name):
+        return Path(name.rpartition(":")[0])
+    offered = installed().get(name, ())
+    return source_of(offered[0]) if offered else None
+
+
+def _is_reference(name: str) -> bool:
+    return ".py:" in name
+
+
+def _refuse_two_of(name: str) -> None:
+    places = _places(name)
+    if len(places) > 1:
+        raise ValueError(
+            f"strategy {name!r}: two places claim the name: {' and '.join(places)}; rename one, or uninstall it"
+        )
+
+
+def _places(name: str) -> list[str]:
+    offered = installed().get(name, ())
+    taken = _REGISTERED.get(name)
+    # The class of an entry point may bear the decorator as well: one strategy, seen twice.
+    is_another = taken is not None and type(taken).__module__ not in {entry.module for entry in offered}
+    registered = [_place(type(taken))] if taken is not None and is_another else []
+    return [*registered, *map(place_of, offered)]
+
+
+def _place(made: type) -> str:
+    if made.__module__.startswith(f"{_PACKAGE}."):
+        return f"{made.__module__}:{made.__qualname__}"
+    file = getattr(sys.modules.get(made.__module__), "__file__", None)
+    return f"{file or made.__module__}:{made.__qualname__}"
+
+
+def _is_ours(strategy: BarStrategy) -> bool:
+    return type(strategy).__module__.startswith(f"{_PACKAGE}.")
 
 
 def _discover() -> None:
-    package = importlib.import_module("swarmd.engine.strategies")
+    package = importlib.import_module(_PACKAGE)
     for module in pkgutil.iter_modules(package.__path__):
         importlib.import_module(f"{package.__name__}.{module.name}")
-
-
-def _from_file(reference: str) -> BarStrategy:
-    path_text, _, name = reference.rpartition(":")
-    path = Path(path_text)
-    if not path.is_file():
-        raise ValueError(f"strategy {reference!r}: no file {path}; give path/to/file.py:ClassName")
-    spec = importlib.util.spec_from_file_location(f"swarmd_user_{path.stem}", path)
-    if spec is None or spec.loader is None:
-        raise ValueError(f"strategy {reference!r}: {path} cannot be loaded as Python")
-    module = importlib.util.module_from_spec(spec)
-    try:
-        spec.loader.exec_module(module)
-    except (Exception, SystemExit) as error:
-        raise ValueError(f"strategy {reference!r}: {path} fails on import: {type(error).__name__}: {error}") from error
-    made = getattr(module, name, None)
-    if not isinstance(made, type):
-        classes = [key for key, value in vars(module).items() if isinstance(value, type) and hasattr(value, "card")]
-        raise ValueError(
-            f"strategy {reference!r}: {path} has no class {name!r}; it has: {', '.join(classes) or 'none'}"
-        )
-    return _instance(made, where=reference)
-
-
-def _instance(made: type, *, where: str) -> BarStrategy:
-    lacking = [part for part in _PARTS if not hasattr(made, part)]
-    if lacking:
-        raise ValueError(
-            f"strategy {where}: class {made.__name__} lacks {', '.join(lacking)}; see the strategy contract"
-        )
-    if not isinstance(getattr(made, "card", None), StrategyCard):
-        raise ValueError(f"strategy {where}: the card of {made.__name__} is no StrategyCard; see the strategy contract")
-    try:
-        return cast(BarStrategy, made())
-    except TypeError as error:
-        raise ValueError(f"strategy {where}: {made.__name__}() fails ({error}); it must take no arguments") from error
