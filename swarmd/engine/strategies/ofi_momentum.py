@@ -74,7 +74,7 @@ class OfiMomentum:
     card = StrategyCard(
         name="ofi_momentum",
         title="Order-flow-imbalance momentum",
-        data="ticks: L1 quotes, or trades (with quotes beside them, or their sides by Lee-Ready)",
+        data="L1 quotes or trades",
         params=(_half_life(1e-3, 86_400.0), _threshold(0.0, 1e12), _sigma_events(0, 1_000_000), _window(1, 1_000_000)),
         modes={
             "long": ModeSpec(Direction.LONG, _SEARCHED),

@@ -51,6 +51,11 @@ def trades_on_ticks(name: str) -> bool:
     return name in _REGISTERED
 
 
+def tick_card_named(name: str) -> StrategyCard | None:
+    """The card of the package's tick strategy of that name, where there is one."""
+    return _REGISTERED[name].card if name in tick_strategy_names() else None
+
+
 def tick_strategy_named(name: str) -> TickStrategyClass:
     """The tick strategy of that name; an unknown one is refused with those that exist."""
     names = tick_strategy_names()
