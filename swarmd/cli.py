@@ -55,6 +55,7 @@ VERBS: dict[str, Verb] = {
     "prescreen": Verb(f"{_ENGINE}.prescreen:prescreen", RESEARCH, "Phase 0: a wide screen of many combinations."),
     "refine": Verb(f"{_ENGINE}.refine:refine", RESEARCH, "Optuna search from the screen's best."),
     "optimize": Verb(f"{_ENGINE}.optimize:optimize", RESEARCH, "All phases for one asset in this process."),
+    "run": Verb(f"{_ENGINE}.run:run", RESEARCH, "An experiment file: grid, random, TPE, walk forward."),
     "summarize": Verb(f"{_ENGINE}.summarize:summarize", RESEARCH, "Totals, best and percentiles of a run's results."),
     "champion": Verb(f"{_ENGINE}.champion:champion", RESEARCH, "List champions, or show one with its evidence."),
     "config": Verb(f"{_CONTROL}.config:config", MACHINE, "Check a campaign file; print its JSON Schema."),

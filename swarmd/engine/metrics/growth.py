@@ -1,5 +1,7 @@
 """What equity grew to, and how fast by the year."""
 
+import numpy as np
+
 from swarmd.engine.arrays import FloatArray
 
 MINUTES_PER_YEAR = 365.0 * 1440.0
@@ -8,6 +10,12 @@ MINUTES_PER_YEAR = 365.0 * 1440.0
 def total_return(equity: FloatArray) -> float:
     """Final equity over initial equity (1.0), minus 1: a fraction, -1 after ruin."""
     return float(equity[-1]) - 1.0
+
+
+def bar_returns(equity: FloatArray) -> FloatArray:
+    """Simple return of every bar, the first from the initial equity 1.0; 0 from a ruined bar on."""
+    before = np.concatenate(([1.0], equity[:-1]))
+    return np.divide(equity, before, out=np.ones(equity.size), where=before > 0.0) - 1.0
 
 
 def annual_return(total: float, *, n_bars: int, interval_minutes: int) -> float:

@@ -9,9 +9,6 @@ import math
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from swarmd.engine.arrays import FloatArray
 from swarmd.engine.backtest import Simulation, run_backtest
 from swarmd.engine.guards.probabilistic_sharpe import SharpeEvidence, sharpe_evidence
 from swarmd.engine.guards.soft_screen import Gate, soft_screen_gates, walk_forward_efficiency
@@ -20,6 +17,7 @@ from swarmd.engine.kernel.prices import day_end_bars
 from swarmd.engine.market.bars import Bars
 from swarmd.engine.market.timeframes import interval_name
 from swarmd.engine.metrics.daily import daily_returns
+from swarmd.engine.metrics.growth import bar_returns
 from swarmd.engine.phases.desk import Desk, read_document
 from swarmd.engine.phases.question import Question, mode_folder, question_of
 from swarmd.engine.phases.refine import ALL_TRIALS_FILE
@@ -121,12 +119,6 @@ def on_vault(question: Question, params: dict[str, Any], costs: Costs) -> Simula
     vault = question.bars.between(question.vault_bar, question.bars.n_bars)
     warmed = WarmedUp(question.strategy, question.bars, question.vault_bar)
     return run_backtest(vault, warmed, params, mode=question.mode, costs=costs)
-
-
-def bar_returns(equity: FloatArray) -> FloatArray:
-    """Simple return of every bar, the first from the initial equity 1.0; 0 from a ruined bar on."""
-    before = np.concatenate(([1.0], equity[:-1]))
-    return np.divide(equity, before, out=np.ones(equity.size), where=before > 0.0) - 1.0
 
 
 def doubled(costs: Costs) -> Costs:

@@ -1,0 +1,56 @@
+"""Where each window of a walk forward lies: the stretch to fit on, and the stretch that follows to be scored on.
+
+```
+fit ------------------| purge |test -----|embargo|
+            fit ------------------|embargo| purge |test -----|
+```
+
+Pure arithmetic on bar numbers. A test never overlaps another one, and no fit sees a bar of its own test or later.
+"""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """Bars [fit_start, fit_stop) to search on, [test_start, test_stop) to be scored on."""
+
+    number: int
+    fit_start: int
+    fit_stop: int
+    test_start: int
+    test_stop: int
+
+
+def windows_of(n_bars: int, *, fit: int, test: int, purge: int, embargo: int, anchored: bool) -> tuple[Window, ...]:
+    """The windows that fit into `n_bars`; a last test that would be cut short is left out.
+
+    The first fit has `fit` bars; later ones as many (rolling), or all from the first bar on (anchored).
+
+    Raises
+    ------
+    ValueError
+        If a stretch makes no sense, or not one window fits.
+    """
+    for name, bars, least in (("fit", fit, 2), ("test", test, 2), ("purge", purge, 0), ("embargo", embargo, 0)):
+        if bars < least:
+            raise ValueError(f"{name} is {bars} bars; give at least {least}")
+    gap = purge + embargo
+    first, step = fit + gap, test + embargo
+    n_windows = (n_bars - first - test) // step + 1 if n_bars >= first + test else 0
+    if not n_windows:
+        raise ValueError(
+            f"fit {fit}, purge {purge}, embargo {embargo} and test {test} need {first + test} bars, and there are "
+            f"{n_bars}; shorten them, or take more data"
+        )
+    starts = [first + step * number for number in range(n_windows)]
+    return tuple(
+        Window(
+            number=number,
+            fit_start=0 if anchored else start - gap - fit,
+            fit_stop=start - gap,
+            test_start=start,
+            test_stop=start + test,
+        )
+        for number, start in enumerate(starts)
+    )
