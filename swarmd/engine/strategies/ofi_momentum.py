@@ -20,7 +20,7 @@ from swarmd.engine.market.tick_stream import TickBatch
 from swarmd.engine.market.ticks import TickSchema
 from swarmd.engine.replay.contract import Params, TickContext
 from swarmd.engine.strategies.contract import ModeSpec, ParamSpec, StrategyCard
-from swarmd.engine.strategies.order_flow import DecayedLine, Flow, FlowScore, OrderFlow, ScoreLine
+from swarmd.engine.strategies.order_flow import Flow, FlowScore, OrderFlow
 from swarmd.engine.strategies.tick_registry import register_tick_strategy
 
 LEGACY = "legacy_batch_decay"
@@ -127,9 +127,7 @@ class _ThresholdRule:
     def __init__(self, params: Params, ctx: TickContext) -> None:
         half_life, window = float(params["half_life_s"]), int(params["sigma_events"])
         self._flow = ctx.line(Flow())
-        self._score: ScoreLine | DecayedLine = (
-            ctx.line(FlowScore(half_life, window)) if window else ctx.line(OrderFlow(half_life))
-        )
+        self._score = ctx.line(FlowScore(half_life, window)) if window else ctx.line(OrderFlow(half_life))
         self._threshold = float(params["threshold"])
         self._lowest = -1 if ctx.direction is Direction.LONG_SHORT else 0
         self.n_events = 0
@@ -137,7 +135,7 @@ class _ThresholdRule:
     def wishes(self, batch: TickBatch, ctx: TickContext) -> tuple[IntArray, IntArray, None]:
         score = self._score.values
         self.n_events += score.size
-        at, positions = np.empty(score.size, np.int64), np.empty(score.size, np.int64)
+        at, positions = self._flow.wished_at, self._flow.wished
         n = crossed_thresholds(score, self._threshold, self._lowest, ctx.position, at, positions)
         return self._flow.rows[at[:n]], positions[:n].copy(), None
 

@@ -16,35 +16,52 @@ from swarmd.engine.arrays import FloatArray, IntArray
 from swarmd.engine.market.tick_stream import TickBatch
 from swarmd.engine.market.ticks import TickSchema
 from swarmd.engine.replay.contract import Lines
+from swarmd.engine.replay.decay import decayed_sum
 from swarmd.engine.replay.trailing import Trailing
 
 _NS_PER_S = 1e9
+_NO_UNIT: FloatArray = np.empty(0)
 
 
 class FlowLine:
-    """The events of the batch: their rows, their times, and what each adds."""
+    """The events of the batch: their rows, the ns since the event before each, and what each adds.
+
+    `wished_at` and `wished` are room for as many wishes as there are events, lent to one instance after the other.
+    """
 
     def __init__(self, data: TickSchema) -> None:
         self._on_quotes = data is TickSchema.L1_QUOTE
-        self._before = np.full(4, np.nan)
+        self._quote = np.full(4, np.nan)
+        self._ts: int | None = None
         self.rows: IntArray = np.empty(0, np.int64)
-        self.ts: IntArray = np.empty(0, np.int64)
+        self.elapsed: FloatArray = np.empty(0)
         self.values: FloatArray = np.empty(0)
+        self.wished_at: IntArray = np.empty(0, np.int64)
+        self.wished: IntArray = np.empty(0, np.int64)
 
     def update(self, batch: TickBatch) -> None:
-        if not self._on_quotes:
-            rows = batch.trade_rows
-            self.rows, self.ts = rows, batch.ts[rows]
-            self.values = batch.qty[rows] * batch.side[rows]
+        self.rows = batch.quote_rows if self._on_quotes else batch.trade_rows
+        self.values = self._quote_flow(batch) if self._on_quotes else batch.qty[self.rows] * batch.side[self.rows]
+        ts = batch.ts[self.rows]
+        if not ts.size:
+            self.elapsed = np.empty(0)
             return
-        rows = batch.quote_rows
-        quote = [column[rows] for column in (batch.bid_px, batch.bid_sz, batch.ask_px, batch.ask_sz)]
-        is_first = bool(rows.size) and np.isnan(self._before[0])
-        values = np.empty(rows.size)
-        quote_flow(quote[0], quote[1], quote[2], quote[3], self._before, values)
+        self.elapsed = np.diff(ts, prepend=ts[0] if self._ts is None else self._ts).astype(np.float64)
+        self._ts = int(ts[-1])
+        if self.wished.size < ts.size:
+            self.wished_at, self.wished = np.empty(ts.size, np.int64), np.empty(ts.size, np.int64)
+
+    def _quote_flow(self, batch: TickBatch) -> FloatArray:
+        bid_px, bid_sz, ask_px, ask_sz = (
+            column[self.rows] for column in (batch.bid_px, batch.bid_sz, batch.ask_px, batch.ask_sz)
+        )
+        is_first = bool(self.rows.size) and np.isnan(self._quote[0])
+        values = np.empty(self.rows.size)
+        quote_flow(bid_px, bid_sz, ask_px, ask_sz, self._quote, values)
+        # The first quote of all has none before it, and so is no event.
         start = 1 if is_first else 0
-        self.rows, self.values = rows[start:], values[start:]
-        self.ts = batch.ts[self.rows]
+        self.rows = self.rows[start:]
+        return values[start:]
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,17 +73,27 @@ class Flow:
 
 
 class DecayedLine:
-    """`OFI_n = OFI_(n-1) * 2^-(seconds since event n-1 / half-life) + e_n`, at each event of the batch."""
+    """`OFI_n = OFI_(n-1) * 2^-(seconds since event n-1 / half-life) + e_n`, at each event of the batch.
 
-    def __init__(self, flow: FlowLine, half_life_s: float) -> None:
-        self._flow = flow
-        self._rate = np.log(2.0) / (half_life_s * _NS_PER_S)
-        self._sum, self._ts = np.zeros(1), np.zeros(1, np.int64)
-        self.values: FloatArray = np.empty(0)
+    Told in units of the trailing deviation where there is one: NaN, which no threshold is below, where that has no size
+    yet. The values are overwritten by those of the next batch.
+    """
+
+    def __init__(self, flow: FlowLine, half_life_s: float, deviation: "DeviationLine | None" = None) -> None:
+        self._flow, self._deviation = flow, deviation
+        self._half_life_ns = half_life_s * _NS_PER_S
+        self._sum = np.zeros(1)
+        self._room: FloatArray = np.empty(0)
+        self.values: FloatArray = self._room
 
     def update(self, batch: TickBatch) -> None:
-        self.values = np.empty(self._flow.values.size)
-        decayed_sum(self._flow.ts, self._flow.values, self._rate, self._sum, self._ts, self.values)
+        flow = self._flow
+        if self._room.size < flow.values.size:
+            # Kept from batch to batch: fresh memory costs more than what is put into it.
+            self._room = np.empty(flow.values.size)
+        self.values = self._room[: flow.values.size]
+        unit = _NO_UNIT if self._deviation is None else self._deviation.values
+        decayed_sum(flow.elapsed, flow.values, unit, self._half_life_ns, self._sum, self.values)
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,18 +127,6 @@ class FlowDeviation:
         return DeviationLine(lines.line(Flow()), self.window)
 
 
-class ScoreLine:
-    """The decayed sum in units of the deviation; NaN, which no threshold is below, where that has no size yet."""
-
-    def __init__(self, ofi: DecayedLine, deviation: DeviationLine) -> None:
-        self._ofi, self._deviation = ofi, deviation
-        self.values: FloatArray = np.empty(0)
-
-    def update(self, batch: TickBatch) -> None:
-        unit = self._deviation.values
-        self.values = np.divide(self._ofi.values, unit, out=np.full(unit.size, np.nan), where=unit > 0.0)
-
-
 @dataclass(frozen=True, slots=True)
 class FlowScore:
     """OFI over the trailing deviation of e: the same at any lot size."""
@@ -119,8 +134,8 @@ class FlowScore:
     half_life_s: float
     window: int
 
-    def build(self, lines: Lines) -> ScoreLine:
-        return ScoreLine(lines.line(OrderFlow(self.half_life_s)), lines.line(FlowDeviation(self.window)))
+    def build(self, lines: Lines) -> DecayedLine:
+        return DecayedLine(lines.line(Flow()), self.half_life_s, lines.line(FlowDeviation(self.window)))
 
 
 @njit(cache=True, nogil=True)
@@ -151,20 +166,3 @@ def quote_flow(
         out[n] = np.nan if np.isnan(b0) else e
         b0, q0, a0, r0 = b, q, a, r
     before[0], before[1], before[2], before[3] = b0, q0, a0, r0
-
-
-@njit(cache=True, nogil=True)
-def decayed_sum(
-    ts: IntArray, values: FloatArray, rate: float, carried: FloatArray, carried_ts: IntArray, out: FloatArray
-) -> None:
-    """The sum of the values, each decayed by `exp(-rate * ns since it)`; sum and time carry over to the next batch."""
-    total, before = carried[0], carried_ts[0]
-    for n in range(ts.size):
-        elapsed = ts[n] - before
-        # Many events share an instant: nothing decays, and the costly function is not called for it.
-        if elapsed > 0:
-            total *= np.exp(-rate * elapsed)
-        total += values[n]
-        out[n] = total
-        before = ts[n]
-    carried[0], carried_ts[0] = total, before
