@@ -18,7 +18,9 @@ from typing import Literal
 
 import psutil
 
+from swarmd.state.errors import OperatorError
 from swarmd.state.store.files import Home, is_locked, lock_holder
+from swarmd.supervisor.machine_profile import profile_of
 from swarmd.supervisor.standing import size
 
 Level = Literal["ok", "warn", "fail"]
@@ -86,9 +88,14 @@ def gpu(home: Home) -> Check:
     return Check("gpu", "ok", f"{names} (driver {reading.driver})")
 
 
-def cores(_home: Home) -> Check:
-    usable, there = len(os.sched_getaffinity(0)), psutil.cpu_count() or 1
-    return Check("cores", "ok", f"{usable} usable of {there}, load {psutil.getloadavg()[0]:.1f}")
+def cores(home: Home) -> Check:
+    there, load = psutil.cpu_count() or 1, psutil.getloadavg()[0]
+    try:
+        profile = profile_of(home)
+    except OperatorError as wrong:
+        return Check("cores", "fail", str(wrong), "see the file it names")
+    told = f"{profile.cpus} usable of {there}, load {load:.1f}; {profile.lanes} lanes where a campaign says auto"
+    return Check("cores", "ok", f"{told}: {profile.reason}")
 
 
 def memory(_home: Home) -> Check:

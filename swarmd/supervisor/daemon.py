@@ -12,8 +12,6 @@ import signal
 import time
 from collections.abc import Callable
 
-import psutil
-
 from swarmd.agents.rules.budget import is_out_of_budget
 from swarmd.agents.rules.words import said_no
 from swarmd.state.beats import BeatsPage
@@ -36,6 +34,7 @@ from swarmd.supervisor.effects.documents import write_run_meta
 from swarmd.supervisor.failure_memory import remembered, write_failure_memory
 from swarmd.supervisor.glances import Glances
 from swarmd.supervisor.logs import log, open_log
+from swarmd.supervisor.machine_profile import profile_of
 from swarmd.supervisor.monitors.desk import MonitorDesk
 from swarmd.supervisor.opening import check_campaign_unchanged, opening_records, policy_of, session_record
 from swarmd.supervisor.processes import become_subreaper
@@ -123,9 +122,9 @@ async def _session(
             backend = LocalBackend(
                 home, page, wakers.watch, wakers.unwatch, wakers.notify_socket, program, find_groups(home.run_dir)
             )
-            cores = _usable_cores()
+            machine = profile_of(home)
             settings = campaign or (before.campaign.settings if before.campaign else None)
-            policy = policy_of(settings, cores, monitors=monitors, now=now)
+            policy = policy_of(settings, machine.lanes, monitors=monitors, now=now)
             session = session_record(before, clock.anchor, until_done, now)
             swarm = Swarm(
                 home=home,
@@ -140,7 +139,7 @@ async def _session(
                 gpus=GpuWatch(nvml()),
                 lock=held,
                 chronicle=Chronicle(home, session.id),
-                threads=max(1, cores // policy.max_lanes),
+                threads=max(1, machine.processors // policy.max_lanes),
                 pid=os.getpid(),
                 number=last_number(before),
                 started_at=now,
@@ -275,10 +274,6 @@ def _was_given_up(view: View, job: Job) -> bool:
     if job.status is JobStatus.FAILED and job.phase is not Phase.PREFLIGHT:
         return not said_no(view, job)
     return job.status is JobStatus.QUARANTINED
-
-
-def _usable_cores() -> int:
-    return len(os.sched_getaffinity(0)) or psutil.cpu_count() or 1
 
 
 def _ask_on_signals(swarm: Swarm, wake: asyncio.Event) -> None:

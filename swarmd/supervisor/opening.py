@@ -43,12 +43,12 @@ def check_campaign_unchanged(before: View, campaign: CampaignSettings | None) ->
         raise OperatorError(refusal)
 
 
-def policy_of(settings: CampaignSettings | None, cores: int, *, monitors: bool, now: Millis) -> Policy:
-    """The limits in force: the campaign's, with ``auto`` made into numbers of this machine."""
+def policy_of(settings: CampaignSettings | None, lanes: int, *, monitors: bool, now: Millis) -> Policy:
+    """The limits in force: the campaign's, with ``auto`` made into the lanes this machine carries."""
     if settings is None:
-        return Policy(at=now, max_lanes=cores, fill_lanes=max(1, cores // 2), monitors=monitors)
+        return Policy(at=now, max_lanes=lanes, fill_lanes=max(1, lanes // 2), monitors=monitors)
     limits = settings.limits
-    max_lanes = cores if limits.max_lanes == "auto" else limits.max_lanes
+    max_lanes = lanes if limits.max_lanes == "auto" else limits.max_lanes
     return Policy(
         at=now,
         run_timeout=limits.run_timeout,
