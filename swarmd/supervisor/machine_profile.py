@@ -1,7 +1,7 @@
-"""What this machine gives a swarm, and how many lanes that makes: measured once, written down, and a person's to change.
+"""What this machine gives a swarm, and how many lanes that makes: measured, written down, and a person's to change.
 
-``swarmd doctor`` measures and writes ``machine_profile.json`` into the home; the daemon takes ``max_lanes: auto`` from it
-and measures for itself where there is none, or one of another machine. A container's share counts, not its host's cores.
+``swarmd doctor`` writes ``machine_profile.json`` into the home; the daemon takes ``max_lanes: auto`` from it, and
+measures for itself where there is none, or one of another machine. A container's share counts, not its host's cores.
 """
 
 import dataclasses

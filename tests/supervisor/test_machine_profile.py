@@ -1,4 +1,4 @@
-"""How many lanes a machine carries: what a container leaves counts, a person's word stands, a strange file is refused."""
+"""How many lanes a machine carries: a container's share counts, a person's word stands, strange files are refused."""
 
 import json
 from dataclasses import replace
