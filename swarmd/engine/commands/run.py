@@ -210,6 +210,8 @@ def _print(document: dict[str, Any], experiment: "Experiment") -> None:
             f"this run: {this_run['evaluated']} evaluated in {this_run['seconds']:.1f} s on {this_run['processes']} "
             f"processes, {this_run['found_finished']} were finished before"
         )
+    if totals["first_error"] is not None:
+        click.echo(f"first to fail: {totals['first_error']}")
     for entry in document["symbols"]:
         _print_symbol(entry)
     click.echo(f"results  {document['results']}")

@@ -1,4 +1,4 @@
-"""`swarmd summarize`: what came of a campaign's searches, read from the result files alone."""
+"""`swarmd summarize`: what came of a campaign's searches or an experiment's, read from the result files alone."""
 
 import json
 from pathlib import Path
@@ -12,13 +12,19 @@ from swarmd.state.store.files import home_from
 _PERCENTILES = (5, 25, 50, 75, 95)
 
 
-@click.command(epilog="Example: swarmd summarize majors-mtf --top 10")
+@click.command(
+    epilog="Example: swarmd summarize majors-mtf --top 10     Trial files that cannot be read are named. Exit codes: "
+    "0 done, 2 no such results."
+)
 @click.argument("run", metavar="RUN")
 @click.option("--top", default=10, show_default=True, type=click.IntRange(1), help="How many of the best to show.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
 def summarize(run: str, top: int, as_json: bool) -> None:
-    """Totals, best trials and percentiles of RUN: a campaign's name, or a folder of results."""
-    document = summary_of(_folder(run), top=top)
+    """Totals, best trials and percentiles of RUN: a campaign's name, an experiment's, or a folder of results."""
+    from swarmd.engine.experiments.summary import is_experiment
+
+    folder = _folder(run)
+    document = _experiment(folder, top=top) if is_experiment(folder) else summary_of(folder, top=top)
     if as_json:
         click.echo(json.dumps(document, indent=2, allow_nan=False))
     else:
@@ -36,7 +42,7 @@ def summary_of(folder: Path, *, top: int) -> dict[str, Any]:
     from swarmd.engine.phases.screen import SCREEN_FILE
     from swarmd.engine.search.prescreen import TOP_FILE
 
-    assets, valid_trials = [], []
+    assets, valid_trials, unreadable = [], [], []
     totals = dict.fromkeys(("prescreened", "trials", "valid", "skipped", "failed"), 0)
     refused = []
     for path in sorted(folder.rglob(PREFLIGHT_FILE)):
@@ -49,6 +55,7 @@ def summary_of(folder: Path, *, top: int) -> dict[str, Any]:
         refined = _read(place / ALL_TRIALS_FILE, "swarmd.trials/1")
         verdict = _read(place / SCREEN_FILE, "swarmd.screen/1")
         trials = refined.get("trials", [])
+        unreadable += _unreadable(place / "trials")
         said = {key: (refined or screened).get(key) for key in ("symbol", "strategy", "mode")}
         counts = {
             "prescreened": screened.get("tried", 0),
@@ -78,10 +85,29 @@ def summary_of(folder: Path, *, top: int) -> dict[str, Any]:
         "results": str(folder),
         "totals": totals,
         "refused": refused,
+        "unreadable": unreadable,
         "assets": assets,
         "best": valid_trials[0] if valid_trials else None,
         "top": valid_trials[:top],
         "percentiles": _percentiles(valid_trials),
+    }
+
+
+def _experiment(folder: Path, *, top: int) -> dict[str, Any]:
+    """The same of an experiment: `skipped` broke a constraint, `failed` could not be evaluated."""
+    from swarmd.engine.experiments.summary import experiment_summary
+
+    found = experiment_summary(folder)
+    valid = found.pop("trials")
+    if not found["assets"] and not found["unreadable"]:
+        raise OperatorError(f"{folder}: an experiment without a trial; run it again: swarmd run FILE")
+    return {
+        "schema": "swarmd.summary/1",
+        "results": str(folder),
+        **found,
+        "best": valid[0] if valid else None,
+        "top": valid[:top],
+        "percentiles": _percentiles(valid),
     }
 
 
@@ -108,6 +134,20 @@ def _read(path: Path, schema: str) -> dict[str, Any]:
     return document
 
 
+def _unreadable(folder: Path) -> list[dict[str, str]]:
+    """Trial files that say nothing, with the reason."""
+    found = []
+    for path in sorted(folder.glob("trial_*.json"), key=lambda path: (len(path.name), path.name)):
+        try:
+            if not isinstance(json.loads(path.read_bytes()), dict):
+                found.append({"file": str(path), "problem": "is not a JSON object"})
+        except OSError as cause:
+            found.append({"file": str(path), "problem": f"cannot be read: {cause.strerror}"})
+        except ValueError as cause:
+            found.append({"file": str(path), "problem": f"is not JSON: {cause}"})
+    return found
+
+
 def _plain(trial: dict[str, Any]) -> dict[str, Any]:
     return {key: trial[key] for key in ("number", "origin", "score", "params", "metrics")}
 
@@ -128,11 +168,38 @@ def _percentiles(trials: list[dict[str, Any]]) -> dict[str, dict[str, float]]:
 
 def _print(document: dict[str, Any]) -> None:
     totals = document["totals"]
+    is_experiment = document.get("kind") == "experiment"
     click.echo(f"{document['results']}")
     click.echo(
-        f"{totals['prescreened']} prescreened; {totals['trials']} trials: {totals['valid']} valid, "
+        ("" if is_experiment else f"{totals['prescreened']} prescreened; ")
+        + f"{totals['trials']} trials: {totals['valid']} valid, "
         f"{totals['skipped']} skipped (constraints), {totals['failed']} failed"
     )
+    for entry in document["unreadable"]:
+        click.echo(f"unreadable {entry['file']}: {entry['problem']}")
+    if is_experiment:
+        _print_searches(document)
+    else:
+        _print_assets(document)
+    _print_top(document)
+
+
+def _print_searches(document: dict[str, Any]) -> None:
+    click.echo(f"\n{'asset':<12} {'mode':<14} {'window':>6} {'trials':>7} {'valid':>6} {'failed':>6} {'best':>8}")
+    for entry in document["assets"]:
+        click.echo(
+            f"{entry['symbol']:<12} {entry['mode']:<14} {entry.get('window', '-'):>6} {entry['trials']:>7} "
+            f"{entry['valid']:>6} {entry['failed']:>6} {_short(entry['best_score']):>8}"
+        )
+    for entry in document["walk_forward"]:
+        outside = entry["outside"]
+        click.echo(
+            f"{entry['symbol']} outside: sharpe {outside['annual_sharpe']:.2f}  return {outside['total_return']:.3f}  "
+            f"drawdown {outside['max_drawdown']:.3f}  trades {outside['total_trades']}"
+        )
+
+
+def _print_assets(document: dict[str, Any]) -> None:
     for entry in document["refused"]:
         click.echo(f"refused {entry['symbol']}: {entry['reason']}")
     click.echo(
@@ -144,20 +211,27 @@ def _print(document: dict[str, Any]) -> None:
             f"{entry['symbol']:<12} {entry['mode']:<14} {entry['trials']:>7} {entry['valid']:>6} "
             f"{figures[0]:>8} {figures[1]:>7} {figures[2]:>7} {_short(entry['psr']):>7}"
         )
+
+
+def _print_top(document: dict[str, Any]) -> None:
     if document["top"]:
         click.echo(f"\ntop {len(document['top'])}")
     for rank, trial in enumerate(document["top"], start=1):
         params = "  ".join(f"{name}={value:.6g}" for name, value in trial["params"].items())
         metrics = trial["metrics"]
         click.echo(
-            f"{rank:>4}  {trial['symbol']} {trial['mode']} #{trial['number']}  score {trial['score']:.3f}  "
-            f"sharpe {metrics['annual_sharpe']:.2f}  return {metrics['total_return']:.3f}  "
+            f"{rank:>4}  {trial['symbol']} {trial['mode']}{_window(trial)} #{trial['number']}  "
+            f"score {trial['score']:.3f}  sharpe {metrics['annual_sharpe']:.2f}  return {metrics['total_return']:.3f}  "
             f"drawdown {metrics['max_drawdown']:.3f}  trades {metrics['total_trades']}  {params}"
         )
     if document["percentiles"]:
         click.echo("\npercentiles of valid trials")
     for name, at in document["percentiles"].items():
         click.echo(f"  {name:<14} " + "  ".join(f"{key} {value:.4g}" for key, value in at.items()))
+
+
+def _window(trial: dict[str, Any]) -> str:
+    return f" window {trial['window']}" if "window" in trial else ""
 
 
 def _short(value: float | None) -> str:

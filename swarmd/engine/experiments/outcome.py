@@ -102,6 +102,7 @@ def write_outcome(folder: Path, experiment: Experiment, plan: Plan, took: Took, 
 def _counts(searches: Iterable[Search]) -> dict[str, Any]:
     trials = [trial for search in searches for trial in search.trials.values()]
     by_status = Counter(trial.status for trial in trials)
+    first = next((trial for trial in sorted(trials, key=lambda each: each.number) if trial.error is not None), None)
     causes = Counter(trial.answer.cause for trial in trials if trial.answer.cause is not None)
     return {
         "asked": sum(search.study.total for search in searches),
@@ -110,6 +111,7 @@ def _counts(searches: Iterable[Search]) -> dict[str, Any]:
         "skipped": by_status["skipped"],
         "failed": by_status["failed"],
         "failed_by": dict(sorted(causes.items())),
+        "first_error": None if first is None else first.error,
     }
 
 

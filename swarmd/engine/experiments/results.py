@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from swarmd.engine.experiments.experiment_file import Experiment
-from swarmd.engine.experiments.trial import SCHEMA, Judge, Trial, read_trial
+from swarmd.engine.experiments.trial import SCHEMA, Judge, Trial, read_trial, trial_document
 from swarmd.engine.experiments.walk_forward import Joined
 from swarmd.engine.phases.desk import json_bytes
 from swarmd.engine.search.provenance import Provenance, provenance
@@ -138,20 +138,23 @@ class Shelf:
         return {"schema": SCHEMA, **trial.document(), **self.about, **origin}
 
     def finished(self, judge: Judge) -> tuple[list[Trial], list[str]]:
-        """The trials that count, by number, and a line for each file that does not, which its trial will replace."""
+        """The trials that count, by number, and a line for each file that does not, which its trial will replace.
+
+        A file whose trial is judged otherwise now (other constraints, another score) is written anew.
+        """
         made_of = {"data_sha256": self.origin.data_sha256, "code_version": self.origin.code_version, **self.about}
         by_key: dict[str, Trial] = {}
         strange = []
         for path in sorted((self.folder / TRIALS).glob("trial_*.json"), key=lambda path: (len(path.name), path.name)):
             try:
                 trial = read_trial(path, judge, made_of=made_of)
-                if path.name != f"trial_{trial.number}.json":
-                    raise ValueError(f"it tells of trial {trial.number}")
             except ValueError as refusal:
                 strange.append(f"{path}: {refusal}; it does not count, and its trial is run again")
                 continue
             if not trial.is_final:
                 continue
+            if _judgement(trial_document(path)) != _judgement(json.loads(json_bytes(trial.document()))):
+                self.write(trial)
             # Of one vector the first is the trial; a later one may only repeat it.
             by_key.setdefault(trial.key if trial.same_as is None else f"{trial.key}#{trial.number}", trial)
         return sorted(by_key.values(), key=lambda trial: trial.number), strange
@@ -165,6 +168,11 @@ class Shelf:
             "trials": [trial.document() for trial in trials],
         }
         atomic_write(self.folder / ALL_TRIALS_FILE, json_bytes(document))
+
+
+def _judgement(document: Mapping[str, Any]) -> tuple[Any, ...]:
+    """What score and constraints made of a trial: the one part of its file that another question of them changes."""
+    return tuple(document.get(field) for field in ("status", "score", "violations", "skipped", "error"))
 
 
 def write_equity(path: Path, whole: Joined) -> None:

@@ -164,6 +164,8 @@ def trial_document(path: Path) -> dict[str, Any]:
     for field, kind in wanted.items():
         if field not in document or not isinstance(document[field], kind):
             raise ValueError(f"its {field} is {document.get(field)!r}")
+    if path.name != f"trial_{document['number']}.json":
+        raise ValueError(f"it tells of trial {document['number']}")
     numbers = [*document["params"].values(), *(value for value in document["metrics"].values() if value is not None)]
     if any(isinstance(value, bool) or not isinstance(value, int | float) for value in numbers):
         raise ValueError("a parameter or metric is not a number")

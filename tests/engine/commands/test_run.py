@@ -78,6 +78,14 @@ def test_every_trials_parameters_reach_its_backtest_and_what_is_finished_is_neve
     (folder / "trial_1.json").write_bytes(whole[: len(whole) // 2])
     (folder / "trial_3.json").write_bytes(whole.replace(b'"number": 1', b'"number": 7'))
     (folder / "trial_5.json").write_bytes(b"")
+    summary, _ = told(capsys, "summarize", "try", "--top", "3", "--json")
+    assert [(Path(each["file"]).name, each["problem"].partition(":")[0]) for each in summary["unreadable"]] == [
+        ("trial_1.json", "is not JSON"), ("trial_3.json", "it tells of trial 7"), ("trial_5.json", "is not JSON"),
+    ]  # fmt: skip
+    readable = [trial for number, trial in trials.items() if number not in (1, 3, 5)]
+    assert summary["totals"] | {"trials": 5, "valid": 5, "skipped": 0, "failed": 0} == summary["totals"]
+    assert [trial["score"] for trial in summary["top"]] == sorted((t["score"] for t in readable), reverse=True)[:3]
+    assert summary["percentiles"]["score"]["p50"] == pytest.approx(np.median([t["score"] for t in readable]))
     harmed = {folder / f"trial_{number}.json" for number in (1, 3, 5)}
     before = {path: path.stat().st_mtime_ns for path in folder.iterdir() if path not in harmed}
     wider = {"sl": [0.04, 0.02, 0.03], "L_slow": [80.0, 40], "lines": {"L_fast": [10, 5.0]}}
@@ -96,6 +104,10 @@ def test_every_trials_parameters_reach_its_backtest_and_what_is_finished_is_neve
 
     third, _ = told(capsys, "run", a_file(tmp_path, space=wider, constraints={"min_trades": 10_000}), "--json", code=1)
     assert (third["this_run"]["evaluated"], third["totals"]["skipped"], third["totals"]["valid"]) == (0, 12, 0)
+    assert {trial["status"] for trial in trials_in(results(home)).values()} == {"skipped"}
+    assert [trial["metrics"] for trial in trials_in(results(home)).values()] == [
+        trial["metrics"] for trial in after.values()
+    ]
 
 
 BODY = """\
