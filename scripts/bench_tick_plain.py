@@ -1,3 +1,4 @@
+#!/usr/bin/env python3
 """What one would write without a tick engine: each instance decodes the file anew and walks its events in Python.
 
 The peer of `bench_ticks`. Columns come as numpy arrays, what has no memory (e_n, the trailing deviation) is numpy over
