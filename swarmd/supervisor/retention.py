@@ -1,10 +1,12 @@
 """What of a home may go: files of runs long ended, and the journal's segments that a snapshot stands for.
 
 Found for ``swarmd clean``, which removes them. Nothing here that a living run, an open incident, a job still to do or a
-champion needs, and nothing the daemon writes; results and champions are not looked at, at all.
+champion needs, and nothing the daemon writes; champions and results of campaigns are not looked at, at all, and results
+of experiments only where they are asked for.
 """
 
 import contextlib
+import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -68,6 +70,34 @@ def find(home: Home, view: View, *, older_than: Millis, now: Millis) -> Findings
         if found.segments.copies:
             found.going["quarantined copies"] = list(found.segments.copies)
     return found
+
+
+def old_experiments(home: Home, view: View, found: Findings, *, before: Millis) -> None:
+    """Result folders of experiments (``swarmd run``) in which nothing was written since; those put aside as well."""
+    for folder in sorted(home.results.iterdir() if home.results.is_dir() else ()):
+        if folder.is_symlink() or not folder.is_dir() or not _is_experiment(folder):
+            continue
+        with contextlib.suppress(OSError):
+            newest = max(each.lstat().st_mtime for each in (folder, *folder.rglob("*")))
+            if newest * 1000 < before:
+                found.weigh("experiments", home.inside(folder), _why_an_experiment_stays(folder, view))
+
+
+def _is_experiment(folder: Path) -> bool:
+    """Told by its own page: a folder without one, or with one that cannot be read, is nobody's to remove."""
+    try:
+        meta = json.loads((folder / "run_meta.json").read_bytes())
+    except (OSError, ValueError):
+        return False
+    return isinstance(meta, dict) and meta.get("kind") == "experiment"
+
+
+def _why_an_experiment_stays(folder: Path, view: View) -> str:
+    if is_locked(folder / ".lock"):
+        return "their experiment runs"
+    if any(champion.campaign == folder.name for champion in view.champions.values()):
+        return "a champion came of them"
+    return ""
 
 
 def why_a_run_stays(home: Home, view: View, run: str) -> str:

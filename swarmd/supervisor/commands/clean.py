@@ -17,7 +17,7 @@ from swarmd.state.store.raw import reaches_back_to
 from swarmd.state.units import HOUR, Millis, millis_of_duration, spoken
 from swarmd.supervisor.commands.options import home_option, json_option, print_document
 from swarmd.supervisor.commands.query import require_journal
-from swarmd.supervisor.retention import Findings, find, size_of
+from swarmd.supervisor.retention import Findings, find, old_experiments, size_of
 
 # The daemon listens to a run for some minutes after its end, and looks at nothing older.
 _LEAST: Millis = HOUR
@@ -26,22 +26,25 @@ _LOCK = "clean.lock"
 
 @click.command(
     epilog="Example: swarmd clean --dry-run     In a crontab: 0 4 * * 0 swarmd --home /srv/swarm clean     "
-    "Results and champions are never touched. Exit codes: 0 done, 1 something could not be removed, 2 a wrong duration."
+    "Champions and results of campaigns are never touched. Exit codes: 0 done, 1 something could not be removed, "
+    "2 a wrong duration."
 )
 @click.option("--older-than", "age", default="30d", show_default=True, metavar="DURATION", help="What counts as old.")
+@click.option("--experiments", is_flag=True, help="Remove old results of `swarmd run` as well.")
 @click.option("--dry-run", is_flag=True, help="Tell what would go, and remove nothing.")
 @home_option
 @json_option
-def clean(age: str, dry_run: bool, home: Home, as_json: bool) -> None:
+def clean(age: str, experiments: bool, dry_run: bool, home: Home, as_json: bool) -> None:
     """Remove outboxes and logs of runs long ended, and journal segments that a snapshot stands for."""
-    require_journal(home)
+    if not (experiments and home.results.is_dir()):  # experiments need no daemon, and a home of theirs has no journal
+        require_journal(home)
     older_than = _age(age)
     lock = lock_file(home.run_dir / _LOCK, {"pid": os.getpid()})
     if lock is None:
         pid = lock_holder(home.run_dir / _LOCK).get("pid", "?")
         raise OperatorError(f"another clean is at work on {home.root} (pid {pid}); wait for it")
     try:
-        found = _find(home, older_than)
+        found = _find(home, older_than, with_experiments=experiments)
         sizes = {kind: sum(map(size_of, paths)) for kind, paths in found.going.items()}
         trouble = "" if dry_run else _remove(home, found)
         _tell(home, found, sizes, older_than, is_dry=dry_run, as_json=as_json)
@@ -63,25 +66,41 @@ def _age(text: str) -> Millis:
     return older_than
 
 
-def _find(home: Home, older_than: Millis) -> Findings:
+def _find(home: Home, older_than: Millis, *, with_experiments: bool) -> Findings:
     from swarmd.state.projection import Projection
     from swarmd.supervisor.clock import wall_millis
 
-    return find(home, Projection.from_journal(home.journal).view(), older_than=older_than, now=wall_millis())
+    now = wall_millis()
+    view = Projection.from_journal(home.journal).view()
+    found = find(home, view, older_than=older_than, now=now)
+    if with_experiments:
+        old_experiments(home, view, found, before=now - older_than)
+    return found
 
 
 def _remove(home: Home, found: Findings) -> str:
     """Everything that can be; what could not, in one line. The journal last, for that alone cannot be made again."""
     journal = {*found.segments.leftovers, *found.segments.segments, *found.segments.copies}
     stuck: list[str] = []
-    for paths in found.going.values():
+    for kind, paths in found.going.items():
         for path in paths:
             if path not in journal:
-                stuck += _removed(path)
+                stuck += _removed_alone(path) if kind == "experiments" else _removed(path)
     if journal:
         compact(home.journal, found.segments)
     more = f" (and {len(stuck) - 1} more)" if len(stuck) > 1 else ""
     return f"{stuck[0]}{more}; give yourself the right, and ask again" if stuck else ""
+
+
+def _removed_alone(path: Path) -> list[str]:
+    """With its folder's lock held: an experiment begun again in this moment finds itself refused, not robbed."""
+    lock = lock_file(path / ".lock", {"run": "swarmd clean", "pid": os.getpid()})
+    if lock is None:
+        return [f"cannot remove {path}: its experiment runs again"]
+    try:
+        return _removed(path)
+    finally:
+        os.close(lock)
 
 
 def _removed(path: Path) -> list[str]:

@@ -285,3 +285,55 @@ def test_readers_survive_a_clean_under_their_eyes(long_lived: Home, monkeypatch:
 
     monkeypatch.setattr(raw, "segments_by_name", listing)
     assert {n: line.content for n, line in read_journal(copy).folded().table("gauge").items()} == state
+
+
+# -- results of experiments -----------------------------------------------------------------------------------------
+
+
+def an_experiment(home: Home, name: str, *, kind: str = "experiment") -> Path:
+    folder = home.results_of(name)
+    trial = folder / "BTCUSDT" / "long" / "trials" / "trial_0.json"
+    trial.parent.mkdir(parents=True)
+    trial.write_text("{}\n" * 100)
+    (folder / "run_meta.json").write_text(json.dumps({"schema": "swarmd.run_meta/1", "kind": kind}))
+    grown_old(folder)
+    return folder
+
+
+def test_results_of_experiments_go_only_where_they_are_asked_for_and_nobody_needs_them(tmp_path: Path) -> None:
+    home = a_home(tmp_path)
+    write(home, [a_champion(symbol="BTCUSDT", campaign="crowned")], snapshot=False, segment_bytes=1 << 20)
+    going = [an_experiment(home, "old"), an_experiment(home, "old.before-1")]
+    an_experiment(home, "campaign", kind="campaign")
+    an_experiment(home, "crowned")
+    fresh = an_experiment(home, "fresh")
+    os.utime(fresh / "BTCUSDT" / "long" / "trials" / "trial_0.json")
+    outside = an_experiment(Home(tmp_path / "elsewhere"), "stranger")
+    (home.results / "linked").symlink_to(outside)
+    running = an_experiment(home, "running")
+    held = lock_file(running / ".lock", {})
+    grown_old(running)
+    assert held is not None
+    before = everything(home)
+    assert cleaned(home)["paths"] == []
+    would = cleaned(home, "--experiments", "--dry-run")
+    assert would["paths"] == ["results/old", "results/old.before-1"]
+    assert would["kept"] == {"their experiment runs": 1, "a champion came of them": 1}
+    assert everything(home) == before
+    did = cleaned(home, "--experiments")
+    assert did["paths"] == would["paths"]
+    assert everything(home) == {
+        path: data for path, data in before.items() if not any(path.startswith(f"{folder}/") for folder in going)
+    }
+    assert (outside / "run_meta.json").exists()
+    os.close(held)
+
+
+def test_experiments_of_a_home_that_never_had_a_daemon_can_be_removed(tmp_path: Path) -> None:
+    home = Home(tmp_path / "home")
+    folder = an_experiment(home, "old")
+    with pytest.raises(OperatorError, match="there is no journal"):
+        clean(home)
+    assert cleaned(home, "--experiments")["paths"] == ["results/old"]
+    assert not folder.exists()
+    assert not home.journal.exists()
