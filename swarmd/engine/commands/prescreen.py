@@ -105,6 +105,7 @@ def _screen(
         SECONDS_FILE,
         TOP_FILE,
         Stopwatch,
+        failures_in_words,
         nothing_valid,
         screen_combinations,
         screening_document,
@@ -158,6 +159,8 @@ def _screen(
                 engine=chosen,
                 progress=progress,
             )
+    if (failed := failures_in_words(screening)) is not None:
+        click.echo(f"{failed}; the others stand", err=True)
     document = screening_document(
         screening,
         strategy=strategy.card.name,

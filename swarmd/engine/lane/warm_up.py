@@ -15,6 +15,7 @@ from swarmd.engine.market.timeframes import parse_interval
 from swarmd.engine.search.combos import draw_combinations
 from swarmd.engine.search.provenance import code_version, git_sha
 from swarmd.engine.search.space import Space, search_space
+from swarmd.engine.search.tolerant import failing_alone
 from swarmd.engine.strategies.contract import BarStrategy
 from swarmd.engine.strategies.registry import strategy_file, strategy_named, strategy_names
 from swarmd.state.records.job import Phase
@@ -63,9 +64,9 @@ def warm_single_runs(bars: Bars, strategy: BarStrategy, mode: str) -> None:
 
 
 def warm_screening(bars: Bars, strategy: BarStrategy, mode: str, space: Space, engine: ScreenEngine = "cpu") -> None:
-    """Compile what a screen takes."""
+    """Compile what a screen takes. What a strategy raises on one of these few vectors is told when it is screened."""
     columns = draw_combinations(space, _VECTORS, 0, strategy.admissible)
-    evaluate_many(bars, strategy, columns, mode=mode, costs=Costs(), engine=engine)
+    evaluate_many(bars, failing_alone(strategy, mode), columns, mode=mode, costs=Costs(), engine=engine)
 
 
 def tiny_market(interval_minutes: int) -> Bars:

@@ -15,6 +15,7 @@ from swarmd.engine.search.prescreen import (
     SLICE,
     TOP_FILE,
     Stopwatch,
+    failures_in_words,
     nothing_valid,
     screen_combinations,
     screening_document,
@@ -49,6 +50,8 @@ def prescreen(order: WorkOrder, desk: Desk) -> ResultSummary:
         at_a_time=max(1, round(SLICE * order.scale)),
         progress=meter.heard,
     )
+    if (failed := failures_in_words(screening)) is not None:
+        desk.say(f"{order.job}: {failed}; the others stand")
     document = screening_document(
         screening,
         strategy=question.strategy_name,

@@ -12,10 +12,10 @@ from swarmd.engine.backtest import Simulation, run_backtest
 from swarmd.engine.phases.desk import Desk
 from swarmd.engine.phases.question import Question, digest_of, mode_folder, question_of
 from swarmd.engine.phases.trade_table import trades_csv
+from swarmd.engine.search.pick import peak_pick, stable_pick
 from swarmd.engine.search.refine import (
     SHOWCASES,
     Trial,
-    best_trial,
     run_trials,
     showcase_trials,
 )
@@ -27,6 +27,8 @@ from swarmd.state.records.result import ResultSummary
 from swarmd.state.work_order import WorkOrder
 
 ALL_TRIALS_FILE = "all_trials.json"
+# Failed trials of one run that are told one by one; all of them are in their files.
+_MOST_TOLD = 3
 
 
 def refine(order: WorkOrder, desk: Desk) -> ResultSummary:
@@ -41,6 +43,7 @@ def refine(order: WorkOrder, desk: Desk) -> ResultSummary:
     study = open_study(folder / f"study_{study_digest}.journal", name=order.job, sampler=sampler)
     bars = question.development
     desk.expect(settings.trials)
+    failed: list[int] = []
 
     def evaluate(params: Mapping[str, Any]) -> Simulation:
         return run_backtest(bars, question.strategy, params, mode=question.mode, costs=question.costs)
@@ -52,6 +55,10 @@ def refine(order: WorkOrder, desk: Desk) -> ResultSummary:
 
     def finished(trial: Trial) -> None:
         found(trial)
+        if trial.error is not None:
+            failed.append(trial.number)
+            if len(failed) <= _MOST_TOLD:
+                desk.say(f"{order.job}: trial {trial.number} failed: {trial.error}; the search goes on")
         desk.told_trial(_trial_document(trial, question, settings.seed))
 
     trials = run_trials(
@@ -68,33 +75,42 @@ def refine(order: WorkOrder, desk: Desk) -> ResultSummary:
     )[: settings.trials]
     _remove_strangers(folder / "trials", len(trials))
     artifacts = _write_showcases(question, trials, evaluate, folder, desk, seed=settings.seed)
-    best = best_trial(trials)
+    pick = peak_pick(trials) if settings.pick == "peak" else stable_pick(trials, question.space)
     document = {
         "schema": "swarmd.trials/1",
         "symbol": question.symbol,
         **identity,
         **question.origin.document(seed=settings.seed, tried=len(trials)),
         "study": study_digest,
-        "finalist": None if best is None else best.number,
+        "finalist": None if pick is None else pick.trial.number,
+        "pick": None if pick is None else pick.document(),
         "trials": [trial.document() for trial in trials],
     }
     artifacts = (desk.write_json(folder / ALL_TRIALS_FILE, document, sync=True), *artifacts)
     n_valid = sum(trial.is_valid for trial in trials)
-    if best is None:
+    n_failed = sum(trial.error is not None for trial in trials)
+    told_failed = f", {n_failed} failed (first: {_first_error(trials)})" if n_failed else ""
+    if pick is None:
         desk.say(f"{order.job}: no trial meets the constraints, so there are no showcases ({', '.join(SHOWCASES)})")
         return ResultSummary(
             verdict="fail",
-            headline=f"{order.symbol} {order.mode}: none of {len(trials)} trials meets the constraints",
+            headline=f"{order.symbol} {order.mode}: none of {len(trials)} trials meets the constraints{told_failed}",
             tried=len(trials),
-            figures={"valid": 0},
+            figures={"valid": 0, "failed": n_failed},
             artifacts=artifacts,
         )
     return ResultSummary(
         verdict="pass",
-        headline=f"{order.symbol} {order.mode}: {n_valid} of {len(trials)} trials valid, best score {best.score:.3f} "
-        f"(trial {best.number}, from {best.origin})",
+        headline=f"{order.symbol} {order.mode}: {n_valid} of {len(trials)} trials valid, best score {pick.peak.score:.3f} "
+        f"(trial {pick.peak.number}, from {pick.peak.origin}); finalist: {pick.told}{told_failed}",
         tried=len(trials),
-        figures={"score": best.score, "valid": n_valid, "trial": best.number, **best.metrics},
+        figures={
+            "score": pick.trial.score,
+            "valid": n_valid,
+            "failed": n_failed,
+            "trial": pick.trial.number,
+            **pick.trial.metrics,
+        },
         artifacts=artifacts,
     )
 
@@ -132,6 +148,10 @@ def _identity(question: Question, seed: int, warm: tuple[dict[str, float | int],
         "code_version": question.origin.code_version,
         "seed": seed,
     }
+
+
+def _first_error(trials: tuple[Trial, ...]) -> str:
+    return next(f"trial {trial.number}: {trial.error}" for trial in trials if trial.error is not None)
 
 
 def _trial_path(folder: Path, trial: Trial) -> Path:

@@ -6,7 +6,7 @@ last byte: how long things took is told beside it, never inside.
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -22,6 +22,7 @@ from swarmd.engine.search.combos import row_params
 from swarmd.engine.search.provenance import Provenance
 from swarmd.engine.search.score import Constraints, ScoreRule, meets, ranking, score_columns
 from swarmd.engine.search.space import Space, space_document
+from swarmd.engine.search.tolerant import Tolerant, failing_alone
 from swarmd.engine.strategies.contract import BarStrategy
 
 SCHEMA = "swarmd.prescreen/1"
@@ -44,6 +45,8 @@ class Screening:
     is_valid: BoolArray
     ranked: IntArray
     engine: ScreenEngine
+    # Rows whose strategy raised, with what it said; their metrics are NaN.
+    failures: Mapping[int, str] = field(default_factory=dict)
 
     @property
     def tried(self) -> int:
@@ -97,7 +100,7 @@ def screen_combinations(
     Raises
     ------
     ValueError
-        For a vector outside the card's limits, or a metric the screen does not compute.
+        For a vector outside the card's limits, a metric the screen does not compute, or where every vector fails.
     """
     rule.check(SCREEN_METRICS)
 
@@ -107,19 +110,27 @@ def screen_combinations(
         if progress is not None:
             progress(done)
 
+    # A vector that its strategy cannot answer fails alone; those of a batch are answered together.
+    asked = failing_alone(strategy, mode)
     slices = []
     for start in range(0, len(next(iter(columns.values()))), at_a_time):
         part = {name: column[start : start + at_a_time] for name, column in columns.items()}
-        slices.append(evaluate_many(bars, strategy, part, mode=mode, costs=costs, engine=engine, progress=heard))
+        slices.append(evaluate_many(bars, asked, part, mode=mode, costs=costs, engine=engine, progress=heard))
         watch.lap("evaluate")
     metrics = slices[0]
     if len(slices) > 1:
         metrics = {name: np.concatenate([part[name] for part in slices]) for name in metrics}
+    failures: dict[int, str] = {}
+    if isinstance(asked, Tolerant):
+        asked.refuse_if_all_failed()
+        failures = asked.failures
+        for name, column in metrics.items():
+            column[[*failures]] = 0 if name == "total_trades" else np.nan
     score = score_columns(metrics, rule)
     is_valid = meets(metrics, constraints)
     ranked = ranking(score, is_valid, top)
     watch.lap("rank")
-    return Screening(dict(columns), metrics, score, is_valid, ranked, engine)
+    return Screening(dict(columns), metrics, score, is_valid, ranked, engine, failures)
 
 
 def screening_document(
@@ -160,6 +171,7 @@ def screening_document(
         "requested": requested,
         "evaluated_bars": evaluated_bars,
         "valid": screening.n_valid,
+        **_told_failures(screening),
         "space": space_document(space),
         "costs": {"fee_bps": costs.fee_bps, "slippage_bps": costs.slippage_bps},
         "score": {"primary": rule.primary, "weights": dict(rule.weights)},
@@ -171,12 +183,31 @@ def screening_document(
 def nothing_valid(screening: Screening, constraints: Constraints) -> str:
     """Why no vector was kept, in numbers."""
     most_trades = int(screening.metrics["total_trades"].max(initial=0))
-    least_drawdown = float(screening.metrics["max_drawdown"].min(initial=np.inf))
+    least_drawdown = float(np.nanmin(screening.metrics["max_drawdown"], initial=np.inf))
     return (
         f"none of {screening.tried} combinations meets the constraints: the most trades were "
         f"{most_trades} (at least {constraints.min_trades}), the least drawdown {least_drawdown:.3f} (at most "
         f"{constraints.max_drawdown:g}); use more bars, wider ranges or milder constraints"
     )
+
+
+def failures_in_words(screening: Screening) -> str | None:
+    """How many vectors failed and what the first one said, for a person; None where none did."""
+    if not screening.failures:
+        return None
+    row = min(screening.failures)
+    return (
+        f"{len(screening.failures)} of {screening.tried} combinations failed, row {row} with: {screening.failures[row]}"
+    )
+
+
+def _told_failures(screening: Screening) -> dict[str, Any]:
+    """Nothing where there is nothing to tell."""
+    if not screening.failures:
+        return {}
+    row = min(screening.failures)
+    first = {"row": row, "params": row_params(screening.columns, row), "error": screening.failures[row]}
+    return {"failed": len(screening.failures), "first_failure": first}
 
 
 def plain_metrics(metrics: Mapping[str, Any]) -> dict[str, float | int | None]:

@@ -25,7 +25,7 @@ from swarmd.engine.strategies.contract import BarStrategy, StrategyCard
 GROUP = "swarmd.strategies"
 _PARTS = ("card", "events", "plan", "admissible", "lookback_bars")
 # No fault of the code: the machine's, which others have to answer.
-_NOT_ITS_FAULT = (MemoryError, OSError)
+NOT_ITS_FAULT = (MemoryError, OSError)
 
 
 class StrategyError(ValueError):
@@ -48,7 +48,12 @@ def instance_of(made: type, *, where: str) -> BarStrategy:
 
 
 def from_file(reference: str) -> BarStrategy:
-    """The strategy that `path/to/file.py:Name` leads to; the file is run anew each time, for it may have changed."""
+    """The strategy that `path/to/file.py:Name` leads to."""
+    return instance_of(_guarded(class_in_file(reference), where=reference), where=reference)
+
+
+def class_in_file(reference: str) -> type:
+    """The class that `path/to/file.py:Name` leads to; the file is run anew each time, for it may have changed."""
     path_text, _, name = reference.rpartition(":")
     path = Path(path_text)
     if not path.is_file():
@@ -60,7 +65,7 @@ def from_file(reference: str) -> BarStrategy:
         raise ValueError(
             f"strategy {reference!r}: {path} has no class {name!r}; it has: {', '.join(classes) or 'none'}"
         )
-    return instance_of(_guarded(made, where=reference), where=reference)
+    return made
 
 
 def from_entry(entry: EntryPoint) -> BarStrategy:
@@ -69,7 +74,7 @@ def from_entry(entry: EntryPoint) -> BarStrategy:
     try:
         made = entry.load()
     except (Exception, SystemExit) as error:
-        raise ValueError(f"strategy {where}: fails on import: {_told(error)}") from error
+        raise ValueError(f"strategy {where}: fails on import: {fault_told(error)}") from error
     if not isinstance(made, type):
         raise ValueError(f"strategy {where}: is a {type(made).__name__}; an entry point must name a class")
     strategy = instance_of(_guarded(made, where=repr(entry.name)), where=where)
@@ -80,11 +85,7 @@ def from_entry(entry: EntryPoint) -> BarStrategy:
 
 def installed() -> dict[str, tuple[EntryPoint, ...]]:
     """What installed packages offer, by name; nothing of theirs is imported. A name may be offered more than once."""
-    found: dict[str, tuple[EntryPoint, ...]] = {}
-    for entry in entry_points(group=GROUP):
-        if entry not in found.get(entry.name, ()):
-            found[entry.name] = (*found.get(entry.name, ()), entry)
-    return found
+    return dict(_offered(tuple(sys.path)))
 
 
 def place_of(entry: EntryPoint) -> str:
@@ -102,6 +103,16 @@ def source_of(entry: EntryPoint) -> Path | None:
     return None if spec is None or spec.origin is None else Path(spec.origin)
 
 
+@functools.lru_cache(maxsize=1)
+def _offered(path: tuple[str, ...]) -> dict[str, tuple[EntryPoint, ...]]:
+    """By the path it was found on. Reading the metadata of all packages takes 7 ms, and names are asked for often."""
+    found: dict[str, tuple[EntryPoint, ...]] = {}
+    for entry in entry_points(group=GROUP):
+        if entry not in found.get(entry.name, ()):
+            found[entry.name] = (*found.get(entry.name, ()), entry)
+    return found
+
+
 def _module_of_file(path: Path, reference: str) -> ModuleType:
     # By its place and not its name alone: two files of one name are two modules.
     name = f"swarmd_user_{path.stem}_{hashlib.sha256(str(path.resolve()).encode()).hexdigest()[:8]}"
@@ -115,7 +126,7 @@ def _module_of_file(path: Path, reference: str) -> ModuleType:
         spec.loader.exec_module(module)
     except (Exception, SystemExit) as error:
         del sys.modules[name]
-        raise ValueError(f"strategy {reference!r}: {path} fails on import: {_told(error)}") from error
+        raise ValueError(f"strategy {reference!r}: {path} fails on import: {fault_told(error)}") from error
     return module
 
 
@@ -143,10 +154,10 @@ def _answered(
         try:
             found = asked(self, *given, **named)
             told = wrong(found, given)
-        except (StrategyError, *_NOT_ITS_FAULT):
+        except (StrategyError, *NOT_ITS_FAULT):
             raise
         except (Exception, SystemExit) as fault:
-            _refuse(where, part, given, f"raises {_told(fault)}", fault)
+            _refuse(where, part, given, f"raises {fault_told(fault)}", fault)
         if told is not None:
             _refuse(where, part, given, told, None)
         return found
@@ -182,7 +193,7 @@ def _kind(value: Any) -> str:
     return type(value).__name__
 
 
-def _told(fault: BaseException) -> str:
+def fault_told(fault: BaseException) -> str:
     """What it is, and the last line of the user's own files that led to it."""
     frames = [frame for frame in traceback.extract_tb(fault.__traceback__) if _is_of_the_user(frame.filename)]
     place = f" ({Path(frames[-1].filename).name}, line {frames[-1].lineno})" if frames else ""
