@@ -88,12 +88,10 @@ class BollingerTicks:
         self._lowest = -1 if ctx.direction is Direction.LONG_SHORT else 0
 
     def on_tick(self, batch: TickBatch, ctx: TickContext) -> None:
-        bands, n = self._bands, self._bands.price.size
+        bands, k, n = self._bands, float(self._params["k"]), self._bands.price.size
         self._n_trades += n
         at, positions = np.empty(n, np.int64), np.empty(n, np.int64)
-        n_wishes = outside_bands(
-            bands.price, bands.mean, bands.deviation, float(self._params["k"]), self._lowest, ctx.position, at, positions
-        )
+        n_wishes = outside_bands(bands.price, bands.mean, bands.deviation, k, self._lowest, ctx.position, at, positions)
         for position in positions[:n_wishes].tolist():
             self._counts[position] += 1
         ctx.wish(batch.trade_rows[at[:n_wishes]], positions[:n_wishes].copy())

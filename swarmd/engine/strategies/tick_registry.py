@@ -8,10 +8,11 @@ import difflib
 import importlib
 import pkgutil
 from collections.abc import Callable, Mapping
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol, TypeVar, cast
 
 from swarmd.engine.replay.contract import TickStrategy
 from swarmd.engine.strategies.contract import ParamSpec, StrategyCard
+from swarmd.engine.strategies.own_ticks import tick_class_in_file
 
 
 class TickStrategyClass(Protocol):
@@ -57,14 +58,16 @@ def tick_card_named(name: str) -> StrategyCard | None:
 
 
 def tick_strategy_named(name: str) -> TickStrategyClass:
-    """The tick strategy of that name; an unknown one is refused with those that exist."""
+    """The tick strategy of that name, or the one a `path/to/file.py:Name` leads to; refuses what is none."""
+    if ".py:" in name:
+        return cast(TickStrategyClass, tick_class_in_file(name))
     names = tick_strategy_names()
     if name not in names:
         close = difflib.get_close_matches(name, names, n=1, cutoff=0.4)
         hint = f"did you mean {close[0]!r}? " if close else ""
         raise ValueError(
             f"strategy {name!r} does not trade on ticks, and the data are quotes or trades;"
-            f" {hint}(on ticks: {', '.join(names)})"
+            f" {hint}(on ticks: {', '.join(names)}; your own: path/to/file.py:ClassName)"
         )
     return _REGISTERED[name]
 
