@@ -22,7 +22,7 @@ NAME = "quant_analyst"
 # What of a phase's figures a person asks for first, and how it is called.
 _FIGURES: dict[Phase, tuple[tuple[str, str], ...]] = {
     Phase.PRESCREEN: (("score", "best score"),),
-    Phase.REFINE: (("score", "best score"), ("annual_sharpe", "annual Sharpe in sample")),
+    Phase.REFINE: (("score", "the finalist's score"), ("annual_sharpe", "annual Sharpe in sample")),
     Phase.SCREEN: (
         ("oos_annual_sharpe", "annual Sharpe out of sample"),
         ("oos_max_drawdown", "drawdown"),

@@ -101,8 +101,9 @@ def refine(order: WorkOrder, desk: Desk) -> ResultSummary:
         )
     return ResultSummary(
         verdict="pass",
-        headline=f"{order.symbol} {order.mode}: {n_valid} of {len(trials)} trials valid, best score {pick.peak.score:.3f} "
-        f"(trial {pick.peak.number}, from {pick.peak.origin}); finalist: {pick.told}{told_failed}",
+        headline=f"{order.symbol} {order.mode}: {n_valid} of {len(trials)} trials valid, best score "
+        f"{pick.peak.score:.3f} (trial {pick.peak.number}, from {pick.peak.origin}); finalist: {pick.told}"
+        f"{told_failed}",
         tried=len(trials),
         figures={
             "score": pick.trial.score,

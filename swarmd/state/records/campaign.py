@@ -83,9 +83,12 @@ class PrescreenSettings(Shape):
 
 
 class RefineSettings(Shape):
+    """``pick`` says which trial stands for the search: the middle of the best neighbourhood, or the highest score."""
+
     trials: Annotated[int, Field(ge=1, le=1_000_000)] = 200
     sampler: Literal["tpe"] = "tpe"
     warm_start: Annotated[int, Field(ge=0)] = 20
+    pick: Literal["cluster", "peak"] = "cluster"
     seed: Annotated[int, Field(ge=0)] = 42
 
 
