@@ -29,6 +29,7 @@ def _steps() -> Iterator[tuple[str, Callable[[], object]]]:
     """What compiles something of its own, with its name; strategies share their kernels, so most are a moment."""
     import numpy as np
 
+    from swarmd.engine.commands.warm_ticks import warm_ticks
     from swarmd.engine.lane.warm_up import tiny_market, warm_screening, warm_single_runs
     from swarmd.engine.market.planted import PlantedRule, oracle_sharpe
     from swarmd.engine.market.shocks import draw_shocks
@@ -48,6 +49,7 @@ def _steps() -> Iterator[tuple[str, Callable[[], object]]]:
         oracle_sharpe(shocks, 0.0, PlantedRule(), interval_minutes=5)
 
     yield "markets made up", made_up
+    yield "ticks", warm_ticks
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
 from swarmd.engine.arrays import BoolArray, FloatArray, IntArray
 from swarmd.engine.market.faults import DataError
@@ -199,9 +200,10 @@ def _woven(
 ) -> Iterator[TickBatch]:
     n = quotes["ts"].size + trades["ts"].size
     ts, is_trade, table = np.empty(n, np.int64), np.empty(n, np.bool_), np.empty((len(_TABLE), n))
+    # Arrow's memory may not be written to and ours may: to the compiler these are two types, and every mixture a third.
+    q, t = ({name: _read_only(column) for name, column in columns.items()} for columns in (quotes, trades))
     weave(
-        (quotes["ts"], quotes["bid_px"], quotes["ask_px"], quotes["bid_sz"], quotes["ask_sz"]),
-        (trades["ts"], trades["price"], trades["qty"], trades[SIDE]),
+        (q["ts"], q["bid_px"], q["ask_px"], q["bid_sz"], q["ask_sz"]), (t["ts"], t["price"], t["qty"], t[SIDE]),
         carried, ts, is_trade, table,
     )  # fmt: skip
     for array in (ts, is_trade, table):
@@ -209,3 +211,9 @@ def _woven(
     for start in range(0, n, batch_rows):
         stop = min(start + batch_rows, n)
         yield TickBatch(first_row + start, ts[start:stop], is_trade[start:stop], *(row[start:stop] for row in table))
+
+
+def _read_only(array: NDArray[Any]) -> NDArray[Any]:
+    view = array.view()
+    view.flags.writeable = False
+    return view

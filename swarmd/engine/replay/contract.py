@@ -93,9 +93,10 @@ class TickContext:
         They fill on their row, at the ask where something is bought and at the bid where it is sold; `prices` overrule
         that for conventions of their own. A wish for what is held already is none.
         """
+        if not rows.size:
+            return
         self._wishes.append((rows, positions, np.full(rows.size, np.nan) if prices is None else prices))
-        if rows.size:
-            self.position = int(positions[-1])
+        self.position = int(positions[-1])
 
     def taken(self, batch: TickBatch) -> tuple[IntArray, IntArray, FloatArray]:
         """The wishes of the batch, which are then forgotten; refuses those that lie outside it or out of order."""
@@ -104,7 +105,7 @@ class TickContext:
         rows, positions, prices = (np.concatenate(parts) for parts in zip(*self._wishes, strict=True))
         self._wishes = []
         lowest = -1 if self.direction is Direction.LONG_SHORT else 0
-        if rows.size and (rows[0] < 0 or rows[-1] >= len(batch) or np.any(np.diff(rows) <= 0)):
+        if rows[0] < 0 or rows[-1] >= len(batch) or np.any(np.diff(rows) <= 0):
             raise ValueError(
                 f"wishes at rows {rows[:3].tolist()}... of a batch of {len(batch)} rows; give rows of the batch,"
                 " rising, each once"
