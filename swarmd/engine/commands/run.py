@@ -116,7 +116,7 @@ def _done(experiment: "Experiment", *, concurrency: int | None, fresh: bool) -> 
 
         desk.expect(plan.n_trials - plan.n_found + plan.n_windows)
         n_left = plan.n_trials - plan.n_found + plan.n_windows
-        n_processes = min(concurrency or _processes(settings.limits.concurrency), n_left)
+        n_processes = min(concurrency or _processes(settings.limits.concurrency), plan.n_at_once)
         began = time.monotonic()
         is_done = True
         if n_left:

@@ -29,10 +29,11 @@ class Proposal:
 
 
 class Study(Protocol):
-    """`total` trials in all, of which `found` were finished by an earlier run."""
+    """`total` trials in all, of which `found` were finished by an earlier run; no more than `at_once` under way."""
 
     total: int
     found: tuple[Trial, ...]
+    at_once: int
 
     def ask(self) -> Proposal | None:
         """The next vector, or None where there is none now: all are handed out, or it waits for answers."""
@@ -49,7 +50,7 @@ class Listed:
     def __init__(self, origin: str, vectors: Sequence[Vector], finished: Iterable[Trial]) -> None:
         by_key = {trial.key: trial for trial in finished if trial.is_final}
         keys = [canonical_key(vector) for vector in vectors]
-        self.total = len(vectors)
+        self.total = self.at_once = len(vectors)
         self.found = tuple(by_key[key] for key in keys if key in by_key)
         taken = {trial.number for trial in by_key.values()}
         left = [vector for vector, key in zip(vectors, keys, strict=True) if key not in by_key]

@@ -113,6 +113,7 @@ def test_tpe_hands_out_as_many_at_once_as_it_may_and_no_more_than_asked():
     three = a_tpe(3, [], at_once=5)
     assert [three.ask().number for _ in range(3)] == [0, 1, 2]
     assert three.ask() is None
+    assert (one.at_once, three.at_once, Listed("grid", VECTORS, []).at_once) == (1, 5, len(VECTORS))
 
 
 def test_tpe_finds_the_hill_and_keeps_to_the_constraints():
