@@ -1,6 +1,7 @@
 """Quotes and trades in one stream, and the side of a trade that does not say who was the aggressor."""
 
 import dataclasses
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from swarmd.engine.market.ticks import open_ticks
 S = 10**9
 
 
-def joined(stream: TickStream, name: str) -> Any:
+def joined(stream: Iterable[TickBatch], name: str) -> Any:
     return np.concatenate([getattr(batch, name) for batch in stream])
 
 
@@ -142,7 +143,7 @@ def test_rows_do_not_depend_on_the_size_of_batches(
     q = saved(folder / "q.parquet", quotes(60, seed=seed, mean_ms=mean_ms))
     t = saved(folder / "t.parquet", trades(45, seed=seed + 1))
     for data, beside in ((t, q), (t, None), (q, None)):
-        whole, cut = stream_of(data, beside), stream_of(data, beside, batch_rows=batch_rows)
+        whole, cut = list(stream_of(data, beside)), list(stream_of(data, beside, batch_rows=batch_rows))
         assert all(len(batch) <= batch_rows for batch in cut)
         assert [batch.first_row for batch in cut] == np.cumsum([0, *(len(batch) for batch in cut)])[:-1].tolist()
         for field in dataclasses.fields(TickBatch):
