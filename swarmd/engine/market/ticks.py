@@ -150,13 +150,15 @@ def open_ticks(path: Path, *, crossed: Crossed = Crossed.REFUSE) -> TickFile:
 
 def schema_of(path: Path) -> TickSchema:
     """What the file holds, told by its columns; refuses one that lacks a column, naming what each schema would need."""
-    held = {name.lower() for name in _arrow_schema(path).names}
-    if held & {"open_time", "date"}:
-        held.add("timestamp")
+    held = set(_arrow_schema(path).names)
+    # Bars are read whatever the case of their columns, and under three names of time.
+    small = {name.lower() for name in held}
+    if small >= {"open", "high", "low", "close", "volume"} and small & {"timestamp", "open_time", "date"}:
+        return TickSchema.OHLCV
     for schema, required in REQUIRED.items():
         if held.issuperset(required):
             return schema
-    nearest = max(REQUIRED, key=lambda schema: len(held.intersection(REQUIRED[schema])) / len(REQUIRED[schema]))
+    nearest = max(REQUIRED, key=lambda schema: len(small.intersection(REQUIRED[schema])) / len(REQUIRED[schema]))
     absent = ", ".join(name for name in REQUIRED[nearest] if name not in held)
     needs = "; ".join(f"{schema.value}: {', '.join(required)}" for schema, required in REQUIRED.items())
     raise DataError(

@@ -49,15 +49,20 @@ class Lines:
     def __init__(self, data: TickSchema) -> None:
         self.data = data
         self._made: dict[Any, Line] = {}
+        self._has_begun = False
 
     def line(self, spec: LineSpec[_Asked]) -> _Asked:
-        """The line of that name."""
+        """The line of that name; refuses a new one once the stream has begun, for it would have missed the rows."""
         if spec not in self._made:
+            if self._has_begun:
+                raise ValueError(f"line {spec} is asked for after the first batch; ask for it in on_start")
             made = spec.build(self)
             self._made[spec] = made
         return self._made[spec]  # type: ignore[return-value]  # the key is what it was built from
 
     def update(self, batch: TickBatch) -> None:
+        """Brings every line up to the end of the batch."""
+        self._has_begun = True
         for line in self._made.values():
             line.update(batch)
 

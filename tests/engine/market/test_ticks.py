@@ -50,6 +50,13 @@ def test_a_missing_column_is_named_with_what_each_schema_needs(tmp_path: Path):
     assert "trades: ts, price, qty" in told
 
 
+def test_the_case_of_a_column_counts(tmp_path: Path):
+    columns = {name.upper(): values for name, values in trades(5).items()}
+    told = refusal(saved(tmp_path / "t.parquet", columns))
+    assert told.startswith("no column ts, ")
+    assert "it has PRICE, QTY, TS;" in told
+
+
 @pytest.mark.parametrize(
     ("name", "values", "said"),
     [

@@ -131,6 +131,16 @@ def test_wishes_that_cannot_be_are_refused(tmp_path: Path, rows: list[int], posi
         replay(stream, wrapped(Wishes(rows, positions), data=stream.data.schema))
 
 
+def test_a_line_that_has_missed_rows_is_refused(tmp_path: Path):
+    class Late(Wishes):
+        def on_tick(self, batch: TickBatch, ctx: TickContext) -> None:
+            ctx.line(Counted("late", []))
+
+    stream = stream_of(saved(tmp_path / "q.parquet", quotes(20)))
+    with pytest.raises(ValueError, match="is asked for after the first batch; ask for it in on_start"):
+        replay(stream, wrapped(Late([], []), data=stream.data.schema))
+
+
 def test_a_stream_of_which_nothing_is_left_is_refused():
     with pytest.raises(ValueError, match="no row is left of the stream"):
         replay([], wrapped(Wishes([], [])))
