@@ -84,5 +84,7 @@ def _wished(
     if len(tries) >= _TRIES or (tries and now - max(tries) <= wait):
         return []
     what = f"session {session.id} began" if moment == session.at else f"{cause} ended"
+    if set(names) <= set(OF_ASSETS):
+        what = "the last answer about an asset came"
     why = f"{len(names)} pages are older than what they tell: {what} {now - moment} ms ago"
     return [WriteDocuments(names=names, reason=why, caused_by=(cause, session.id))]

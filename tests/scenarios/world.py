@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from builders import (
+    CAMPAIGN,
     a_beat,
     a_campaign,
     a_document,
@@ -24,6 +25,7 @@ from builders import (
     the_settings,
 )
 
+from swarmd.agents.curator import page_id
 from swarmd.agents.orchestration_consensus import arbitrate
 from swarmd.agents.pages.handoff import handoff
 from swarmd.state.actions import Action, ActionTaken, EndSession, StartRun, StopRun, WriteDocuments, WriteHandoff
@@ -239,7 +241,7 @@ class World:
                 self.pages.append(handoff(self.view(), now, evidence=()))
                 self.record(a_document(at=now, reason=action.reason))
             case WriteDocuments():
-                self.record(*(a_document(id=f"docs/reference/{name}", at=now) for name in action.names))
+                self.record(*(a_document(id=page_id(CAMPAIGN, name), at=now) for name in action.names))
             case EndSession():
                 self.has_ended = True
                 if (session := self.view().session) is not None:
