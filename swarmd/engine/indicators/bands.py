@@ -15,8 +15,11 @@ from numba import njit
 
 from swarmd.engine.arrays import FloatArray
 
+# Values worked on at a time: six rows of them stay in the processor's second cache, which halves the time.
+PIECE = 4096
 
-@njit(cache=True, nogil=True)
+
+@njit(cache=True, nogil=True, error_model="numpy")
 def rolling_moments(x: FloatArray, window: int) -> tuple[FloatArray, FloatArray]:
     """Mean and population standard deviation (divided by n) of the `window` values that end at each.
 
@@ -45,36 +48,72 @@ def rolling_moments(x: FloatArray, window: int) -> tuple[FloatArray, FloatArray]
     mean, deviation = np.full(n, np.nan), np.full(n, np.nan)
     if n < window:
         return mean, deviation
-    # Of the last `size` values, and of the newest `taken` values of the window: the mean, told from the newest value
-    # (of prices near a million that differ by cents, the means themselves would be rounded to more than the cents
-    # apart), and the sum of squares.
-    level, level_squares = np.zeros(n), np.zeros(n)
-    joined, joined_squares = np.empty(n), np.empty(n)
+    ahead = window - 1
+    room = min(n, ahead + max(PIECE, 3 * window))
+    rows = np.empty((6, room))
+    for first in range(0, n - ahead, room - ahead):
+        piece = x[first : first + room]
+        apart, squares = rows[0, : piece.size], rows[1, : piece.size]
+        _moments(piece, window, apart, squares, rows[2:, : piece.size])
+        for i in range(ahead, piece.size):
+            mean[first + i] = piece[i] + apart[i]
+            deviation[first + i] = np.sqrt(squares[i] / window)
+    return mean, deviation
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _moments(x: FloatArray, window: int, mean: FloatArray, squares: FloatArray, rows: FloatArray) -> None:
+    """Of each window: its mean, told from its newest value, and its sum of squares; `rows` are working space.
+
+    Of prices near a million that differ by cents, the means themselves would be rounded to more than the cents apart.
+    """
+    n = x.size
+    # Of the last `size` values, and in `mean` and `squares` of the newest `taken` values of the window.
+    level, level_squares, joined, joined_squares = rows[0], rows[1], rows[2], rows[3]
+    level[:] = 0.0
+    level_squares[:] = 0.0
     size, taken = 1, 0
     while True:
         if window & size:
             if taken == 0:
-                mean[size - 1 :], deviation[size - 1 :] = level[size - 1 :], level_squares[size - 1 :]
+                mean[:] = level
+                squares[:] = level_squares
             else:
-                older, weight = size / (taken + size), taken * size / (taken + size)
-                for i in range(taken + size - 1, n):
-                    apart = (x[i - taken] - x[i]) + (level[i - taken] - mean[i])
-                    deviation[i] = (deviation[i] + level_squares[i - taken]) + apart * apart * weight
-                    mean[i] = mean[i] + apart * older
+                first, last = taken + size - 1, n - taken
+                _join(
+                    x[size - 1 : last], level[size - 1 : last], level_squares[size - 1 : last],
+                    x[first:], mean[first:], squares[first:],
+                    size / (taken + size), taken * size / (taken + size), mean[first:], squares[first:],
+                )  # fmt: skip
             taken += size
         if taken == window:
-            break
-        half = 0.5 * size
-        for i in range(2 * size - 1, n):
-            apart = (x[i - size] - x[i]) + (level[i - size] - level[i])
-            joined[i] = level[i] + 0.5 * apart
-            joined_squares[i] = (level_squares[i] + level_squares[i - size]) + apart * apart * half
+            return
+        first, last = 2 * size - 1, n - size
+        _join(
+            x[size - 1 : last], level[size - 1 : last], level_squares[size - 1 : last],
+            x[first:], level[first:], level_squares[first:],
+            0.5, 0.5 * size, joined[first:], joined_squares[first:],
+        )  # fmt: skip
         level, joined = joined, level
         level_squares, joined_squares = joined_squares, level_squares
         size *= 2
-    for i in range(n):
-        mean[i] = x[i] + mean[i]
-        deviation[i] = np.sqrt(deviation[i] / window)
-    mean[: window - 1] = np.nan
-    deviation[: window - 1] = np.nan
-    return mean, deviation
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _join(
+    older_x: FloatArray,
+    older_mean: FloatArray,
+    older_squares: FloatArray,
+    newer_x: FloatArray,
+    newer_mean: FloatArray,
+    newer_squares: FloatArray,
+    older_share: float,
+    weight: float,
+    mean: FloatArray,
+    squares: FloatArray,
+) -> None:
+    """Neighbouring stretches made one; all arrays of one length, so that eight values are joined at a time."""
+    for i in range(mean.size):
+        apart = (older_x[i] - newer_x[i]) + (older_mean[i] - newer_mean[i])
+        squares[i] = (newer_squares[i] + older_squares[i]) + apart * apart * weight
+        mean[i] = newer_mean[i] + apart * older_share

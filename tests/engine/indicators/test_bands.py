@@ -11,7 +11,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from swarmd.engine.arrays import FloatArray
-from swarmd.engine.indicators.bands import rolling_moments
+from swarmd.engine.indicators.bands import PIECE, rolling_moments
 
 WINDOWS = (1, 2, 3, 7, 8, 20, 64, 100, 200, 255)
 
@@ -100,6 +100,16 @@ def test_the_same_values_give_the_same_bits_wherever_the_series_begins_and_ends(
     whole, part = rolling_moments(x, window), rolling_moments(x[13:500].copy(), window)
     for long, short in zip(whole, part, strict=True):
         assert short[window - 1 :].tolist() == long[13 + window - 1 : 500].tolist()
+
+
+@pytest.mark.parametrize("window", [2, 200, 3000])
+def test_where_one_piece_of_work_ends_and_the_next_begins_nothing_is_seen(window: int):
+    x = walk(3 * PIECE + 2 * window + 17, 6)
+    whole = rolling_moments(x, window)
+    for end in (PIECE, PIECE + window - 1, PIECE + window, 2 * PIECE + window, 3 * window, 4 * window, x.size):
+        alone = rolling_moments(x[end - window : end].copy(), window)
+        assert [values[-1] for values in alone] == [values[end - 1] for values in whole]
+    assert not np.isnan(np.concatenate([values[window - 1 :] for values in whole])).any()
 
 
 @pytest.mark.parametrize("window", WINDOWS)
