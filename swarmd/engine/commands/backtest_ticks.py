@@ -192,7 +192,16 @@ def _data_document(stream: "TickStream", symbol: str | None) -> dict[str, Any]:
         tally = stream.tallies[file.schema]
         counted = {"locked": tally.locked, "crossed_dropped": tally.crossed_dropped}
         files.append(
-            {"path": str(file.path), "schema": file.schema.value, "sha256": file.sha256(), "rows": tally.rows}
+            {
+                "path": str(file.path),
+                "schema": file.schema.value,
+                "sha256": file.sha256(),
+                "rows": tally.rows,
+                "first": _instant(tally.first_ts),
+                "last": _instant(tally.last_ts),
+                "longest_gap_s": tally.longest_gap_ns / 1e9,
+                "gap_end": _instant(tally.gap_end),
+            }
             | (counted if file.schema.value == "l1_quote" else {"sides": stream.sides})
         )
     return {"symbol": symbol or stream.data.path.stem, "files": files}
@@ -226,7 +235,8 @@ def _print_runs(document: dict[str, Any]) -> None:
     data, costs, instances = document["data"], document["costs"], document["instances"]
     click.echo(f"{document['strategy']} {document['mode']} on {data['symbol']}, {len(instances)} in one pass")
     for file in data["files"]:
-        told = f"{file['rows']} rows of {file['path']} ({file['schema']})"
+        told = f"{file['rows']} rows of {file['path']} ({file['schema']}) from {file['first']} to {file['last']}"
+        told += f", longest gap {file['longest_gap_s']:,.0f} s until {file['gap_end']}"
         if "sides" in file:
             click.echo(f"{told}, sides {file['sides']}")
         else:

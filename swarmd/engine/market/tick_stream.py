@@ -84,9 +84,9 @@ class TickBatch:
             pa.Array.from_buffers(pa.from_numpy_dtype(column.dtype), column.size, [None, pa.py_buffer(column)])
             for column in values.values()
         ]
-        return pa.RecordBatch.from_arrays(
-            [*columns, pa.array(self.is_trade.tolist(), pa.bool_())], names=[*values, "is_trade"]
-        )
+        bits = pa.py_buffer(np.packbits(self.is_trade, bitorder="little"))
+        columns.append(pa.Array.from_buffers(pa.bool_(), len(self), [None, bits]))
+        return pa.RecordBatch.from_arrays(columns, names=[*values, "is_trade"])
 
 
 @dataclass(slots=True)

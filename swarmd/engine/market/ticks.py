@@ -57,11 +57,29 @@ SIDE = "side"
 
 @dataclass(slots=True)
 class Tally:
-    """What one pass over a file has seen so far; `rows` counts what was read, dropped rows included."""
+    """What one pass over a file has seen so far; `rows` counts what was read, dropped rows included.
+
+    `longest_gap_ns` is the longest time between two rows that follow each other, the later of which came at `gap_end`.
+    """
 
     rows: int = 0
+    first_ts: int = 0
+    last_ts: int = 0
+    longest_gap_ns: int = 0
+    gap_end: int = 0
     locked: int = 0
     crossed_dropped: int = 0
+
+    def saw(self, ts: NDArray[Any]) -> None:
+        """The times of the next rows, of which there is one at least."""
+        if not self.rows:
+            self.first_ts = self.last_ts = int(ts[0])
+        gaps = np.diff(ts, prepend=self.last_ts)
+        at = int(gaps.argmax())
+        if gaps[at] > self.longest_gap_ns:
+            self.longest_gap_ns, self.gap_end = int(gaps[at]), int(ts[at])
+        self.rows += ts.size
+        self.last_ts = int(ts[-1])
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,20 +107,20 @@ class TickFile:
         """
         if batch_rows < 1:
             raise ValueError(f"ticks: batches of {batch_rows} rows; give at least 1, {DEFAULT_BATCH_ROWS} is usual")
-        before: int | None = None
         try:
             with pyarrow.parquet.ParquetFile(self.path) as file:
                 for batch in file.iter_batches(batch_size=batch_rows, columns=list(self.columns)):
+                    if not batch.num_rows:
+                        continue  # an empty row group
                     columns = self._decoded(batch, first_row=tally.rows)
                     is_crossed = check_ticks(
                         str(self.path),
                         columns,
                         first_row=tally.rows,
-                        before_ts=before,
+                        before_ts=tally.last_ts if tally.rows else None,
                         refuse_crossed=self.crossed is Crossed.REFUSE,
                     )
-                    tally.rows += batch.num_rows
-                    before = int(columns["ts"][-1])
+                    tally.saw(columns["ts"])
                     if self.schema is TickSchema.L1_QUOTE:
                         columns = _kept(columns, is_crossed, tally)
                     if columns["ts"].size:

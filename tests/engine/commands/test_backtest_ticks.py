@@ -5,6 +5,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner
@@ -57,6 +58,7 @@ def test_the_document_has_the_promised_fields(q: Path, t: Path):
     assert (of_trades["schema"], of_trades["rows"], of_trades["sides"]) == ("trades", 300, "lee_ready")
     assert (of_quotes["schema"], of_quotes["locked"], of_quotes["crossed_dropped"]) == ("l1_quote", 0, 0)
     assert len(of_quotes["sha256"]) == 64
+    assert of_quotes["first"] < of_quotes["last"]
     (instance,) = document["instances"]
     assert instance["params"] == json.loads(PARAMS)
     assert instance["metrics"]["total_trades"] > 0
@@ -85,6 +87,16 @@ def test_every_trade_and_the_equity_of_every_row_can_be_written(q: Path, tmp_pat
     assert equity.num_rows == 300
     assert equity.column("equity")[-1].as_py() - 1.0 == metrics["total_return"]
     assert sum(float(row["pnl"]) for row in table) == pytest.approx(metrics["total_return"])
+
+
+def test_the_longest_hole_of_a_file_is_told(tmp_path: Path):
+    columns = quotes(100)
+    columns["ts"] = columns["ts"] + (np.arange(100) >= 60) * 3600 * 10**9
+    for batch_rows in ("7", "1000"):
+        document = json.loads(run(saved(tmp_path / "q.parquet", columns), "--batch-rows", batch_rows, "--json"))
+        (file,) = document["data"]["files"]
+        assert file["longest_gap_s"] == (columns["ts"][60] - columns["ts"][59]) / 1e9
+        assert file["first"] <= "2013-10-07T13:31" < "2013-10-07T14:30" < file["gap_end"] <= file["last"]
 
 
 def test_a_table_for_a_person_tells_one_or_many(q: Path, tmp_path: Path):
