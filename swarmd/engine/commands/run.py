@@ -115,16 +115,12 @@ def _done(experiment: "Experiment", *, concurrency: int | None, fresh: bool) -> 
             desk.advance(1)
 
         desk.expect(plan.n_trials - plan.n_found + plan.n_windows)
-        n_left = plan.n_trials - plan.n_found + plan.n_windows
-        n_processes = min(concurrency or _processes(settings.limits.concurrency), plan.n_at_once)
+        n_processes = concurrency or _processes(settings.limits.concurrency)
         began = time.monotonic()
-        is_done = True
-        if n_left:
-            seconds = settings.limits.trial_timeout / 1000
-            with Workers[Attempt](setting_of(experiment), n_processes, seconds) as workers:
-                runner = Runner(plan.searches, workers, judge, settings.limits, advance, desk.say, stop)
-                is_done = runner.run()
-        took = Took(evaluated, time.monotonic() - began, n_processes)
+        with Workers[Attempt](setting_of(experiment), n_processes, settings.limits.trial_timeout / 1000) as workers:
+            runner = Runner(plan.searches, workers, judge, settings.limits, advance, desk.say, stop)
+            is_done = runner.run()
+        took = Took(evaluated, time.monotonic() - began, workers.most_at_once)
         return write_outcome(folder, experiment, plan, took, is_done=is_done)
 
 

@@ -36,14 +36,6 @@ class Plan:
         return sum(len(search.study.found) for search in self.searches)
 
     @property
-    def n_at_once(self) -> int:
-        """So many trials and windows can be under way at most: more processes would be idle."""
-        return sum(
-            min(search.study.at_once, search.study.total - len(search.study.found)) or (search.window is not None)
-            for search in self.searches
-        )
-
-    @property
     def n_windows(self) -> int:
         return sum(search.window is not None for search in self.searches)
 

@@ -98,11 +98,20 @@ class Runner:
         while not all(search.is_done for search in self.searches):
             if self.should_stop():
                 return False
+            self.workers.staff(self._at_once())
             while self.workers.has_room() and (attempt := self._next()) is not None:
                 self.workers.give(attempt, _order(attempt))
             for attempt, said in self.workers.replies(self._patience()):
                 self._hear(attempt, said)
         return True
+
+    def _at_once(self) -> int:
+        """So much can be under way now; more processes would be idle."""
+        return sum(
+            min(search.study.at_once, search.study.total - len(search.trials)) or 1
+            for search in self.searches
+            if not search.is_done
+        )
 
     def _patience(self) -> float:
         due = min((at for at, _ in self._waiting), default=float("inf"))

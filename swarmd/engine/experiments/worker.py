@@ -20,6 +20,7 @@ from swarmd.engine.kernel.costs import Costs
 from swarmd.engine.market.bars import Bars
 from swarmd.engine.metrics.growth import bar_returns
 from swarmd.engine.strategies.contract import BarStrategy
+from swarmd.engine.strategies.ema_cross import EmaCross
 from swarmd.engine.strategies.registry import strategy_named
 
 _PR_SET_PDEATHSIG = 1
@@ -69,9 +70,8 @@ def _reply(order: Order, strategy: BarStrategy, bars: dict[str, Bars], setting: 
 
 def _load_kernels(bars: Bars) -> None:
     """Before the first trial's time runs: the simulator is compiled or loaded. By a strategy of ours, which ends."""
-    ours = strategy_named("ema_cross")
     few = bars.between(0, min(bars.n_bars, 200))
-    run_backtest(few, ours, ours.card.baseline, mode="long_short", costs=Costs())
+    run_backtest(few, EmaCross(), EmaCross.card.baseline, mode="long_short", costs=Costs())
 
 
 def _told(cause: BaseException) -> str:

@@ -1,7 +1,7 @@
-"""The evaluating processes as the runner sees them: give an order, hear replies, replace what died or hangs.
+"""The evaluating processes as the runner sees them: start as many as there is work for, give orders, hear replies.
 
-A process that exceeds its time is killed and another one started; the others never notice. Nothing is tried again here:
-that is the runner's decision.
+A process that exceeds its time is killed; the others never notice. Whether another takes its place, and whether its
+order is tried again, is the runner's decision.
 """
 
 import contextlib
@@ -49,25 +49,27 @@ class _Process(Generic[Ticket]):
 
 @dataclass(slots=True)
 class Workers(Generic[Ticket]):
-    """`count` processes; `ticket` is whatever the runner wants back with the reply to an order."""
+    """At most `count` processes; `ticket` is whatever the runner wants back with the reply to an order."""
 
     setting: Setting
     count: int
     trial_seconds: float
+    most_at_once: int = 0
     _processes: list[_Process[Ticket]] = field(default_factory=list)
     _false_starts: int = 0
 
     def __enter__(self) -> "Workers[Ticket]":
-        self._processes = [self._start() for _ in range(self.count)]
         return self
 
     def __exit__(self, *exception: object) -> None:
-        for process in self._processes:
+        for process in tuple(self._processes):
             self._end(process)
 
-    @property
-    def pids(self) -> list[int]:
-        return [process.child.pid for process in self._processes]
+    def staff(self, work: int) -> None:
+        """See to it that there are processes for so much work; each costs a second to start."""
+        while len(self._processes) < min(self.count, work):
+            self._processes.append(self._start())
+        self.most_at_once = max(self.most_at_once, len(self._processes))
 
     def has_room(self) -> bool:
         return any(process.is_ready and process.ticket is None for process in self._processes)
@@ -81,7 +83,7 @@ class Workers(Generic[Ticket]):
             process.pipe.send(order)
 
     def replies(self, timeout: float) -> Iterator[tuple[Ticket, Reply | Lost]]:
-        """What came in, waiting at most `timeout` seconds for the first; dead and overdue processes are replaced.
+        """What came in, waiting at most `timeout` seconds for the first; dead and overdue processes are put away.
 
         Raises
         ------
@@ -91,12 +93,12 @@ class Workers(Generic[Ticket]):
         now = time.monotonic()
         overdue = min((process.begun + self._limit(process) - now for process in self._processes), default=timeout)
         heard = wait([process.pipe for process in self._processes], max(0.0, min(timeout, overdue)))
-        for index, process in enumerate(self._processes):
+        for process in tuple(self._processes):
             if process.pipe in heard:
                 try:
                     said = process.pipe.recv()
                 except (EOFError, OSError):
-                    yield from self._died(index)
+                    yield from self._died(process)
                     continue
                 if said == HELLO:
                     # Only now: a setting of many bars fills the pipe, and nobody reads it before.
@@ -108,15 +110,14 @@ class Workers(Generic[Ticket]):
                     ticket, process.ticket = process.ticket, None
                     yield ticket, said
             elif time.monotonic() - process.begun >= self._limit(process):
-                yield from self._overdue(index)
+                yield from self._overdue(process)
 
     def _limit(self, process: _Process[Ticket]) -> float:
         if not process.is_ready:
             return _START_SECONDS
         return self.trial_seconds if process.ticket is not None else float("inf")
 
-    def _died(self, index: int) -> Iterator[tuple[Ticket, Lost]]:
-        process = self._processes[index]
+    def _died(self, process: _Process[Ticket]) -> Iterator[tuple[Ticket, Lost]]:
         seconds = time.monotonic() - process.begun
         # It has closed the pipe and is on its way out: how it ends is told, a kill of ours would hide it.
         with contextlib.suppress(subprocess.TimeoutExpired):
@@ -129,17 +130,14 @@ class Workers(Generic[Ticket]):
                     f"{self._false_starts} evaluating processes {_ending(process.child.returncode)} before they were "
                     "ready; what they said stands above"
                 )
-        self._processes[index] = self._start()
         if process.ticket is not None:
             yield process.ticket, Lost("lost", f"its process {_ending(process.child.returncode)}", seconds)
 
-    def _overdue(self, index: int) -> Iterator[tuple[Ticket, Lost]]:
-        process = self._processes[index]
+    def _overdue(self, process: _Process[Ticket]) -> Iterator[tuple[Ticket, Lost]]:
         seconds = time.monotonic() - process.begun
         self._end(process)
         if process.ticket is None:
             raise OutsideError(f"an evaluating process was not ready after {_START_SECONDS:g} s")
-        self._processes[index] = self._start()
         text = f"took longer than {self.trial_seconds:g} s and was killed; raise limits.trial_timeout"
         yield process.ticket, Lost("timeout", text, seconds)
 
@@ -158,6 +156,7 @@ class Workers(Generic[Ticket]):
         return _Process(child, Connection(ours.detach()), time.monotonic())
 
     def _end(self, process: _Process[Ticket]) -> None:
+        self._processes.remove(process)
         process.pipe.close()
         process.child.kill()
         process.child.wait()
