@@ -5,6 +5,7 @@ list of groups, of which each vector takes exactly one. Every way through is a s
 searched. Nothing raises: what is wrong is a finding with its path, so that all of it can be told at once.
 """
 
+import contextlib
 import itertools
 import math
 from collections.abc import Iterator, Mapping
@@ -64,7 +65,7 @@ def space_tree(value: Any, card: StrategyCard, path: Trail = ("space",)) -> Spac
     """What `value`, as it was read, means for this strategy."""
     tree = SpaceTree()
     reader = _Reader({spec.name: spec for spec in card.params}, card.name, tree)
-    ways = reader.ways_of(value, path)
+    ways = reader.ways_of(_with_numbers(value), path)
     tree.ways = ways or [{}]
     return tree
 
@@ -239,6 +240,18 @@ def _choice(limit: ParamSpec, values: tuple[float | int, ...]) -> ParamSpec:
 
 def _as_kind(limit: ParamSpec, value: float) -> float | int:
     return int(value) if limit.kind != "float" and value == int(value) else float(value)
+
+
+def _with_numbers(value: Any) -> Any:
+    """`1e-3` is a number to everybody but YAML 1.1, which wants 1.0e-3 and reads a word."""
+    if isinstance(value, Mapping):
+        return {key: _with_numbers(inner) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [_with_numbers(inner) for inner in value]
+    if isinstance(value, str):
+        with contextlib.suppress(ValueError):
+            return float(value) if math.isfinite(float(value)) else value
+    return value
 
 
 def _is_number(value: Any) -> bool:

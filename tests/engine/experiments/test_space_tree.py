@@ -39,6 +39,8 @@ def problems_of(value, card=CARD):
         ("sl", {"low": 0.01, "high": 0.05, "points": 5}, (0.01, 0.02, 0.03, 0.04, 0.05)),
         ("sl", {"low": 0.01, "high": 0.04, "points": 3, "log": "true"}, (0.01, 0.02, 0.04)),
         ("sl", {"low": 0.02, "high": 0.02, "points": 3}, (0.02,)),
+        ("sl", ["1e-3", "2E-2"], (0.001, 0.02)),  # as YAML 1.1 hands them over
+        ("sl", {"low": "1e-2", "high": 0.02, "points": 2}, (0.01, 0.02)),
     ],
 )
 def test_lists_steps_and_points_become_values_in_order_each_once(name, value, choices):
@@ -152,7 +154,8 @@ def test_what_is_not_named_is_at_the_baseline_in_a_grid_and_in_the_modes_range_f
         ({"sl": {"low": 0.01, "high": 0.05, "points": 0}}, "space.sl.points", "a whole number of values"),
         ({"sl": {"low": 0.01, "high": 0.05, "points": 2, "step": 0.01}}, "space.sl.points", "exclude each other"),
         ({"sl": {"low": 0.01, "high": 0.05, "log": "maybe"}}, "space.sl.log", "must be true or false"),
-        ({"sl": {"low": 0.01, "high": "0.05"}}, "space.sl.high", "must be a number"),
+        ({"sl": {"low": 0.01, "high": "wide"}}, "space.sl.high", "must be a number"),
+        ({"sl": ["nan"]}, "space.sl.0", "got 'nan'"),
         ({"sl": {"low": 0.01, "high": 0.05, "type": "log"}}, "space.sl.type", "must be int or float"),
         ({"sl": [0.01], "exits": {"sl": [0.02]}}, "space.exits.sl", "sl is given twice (first as space.sl)"),
         ("L_fast", "space", "must be a table of parameters"),
