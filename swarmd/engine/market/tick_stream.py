@@ -54,6 +54,12 @@ class TickBatch:
     buy_px: FloatArray
     sell_px: FloatArray
 
+    def __post_init__(self) -> None:
+        # For the instances' sake, who share it; and because to the compiler memory that may be written to is a type of
+        # its own, and it would compile everything a second time.
+        for name in ("ts", "is_trade", *_TABLE):
+            object.__setattr__(self, name, _read_only(getattr(self, name)))
+
     def __len__(self) -> int:
         return int(self.ts.size)
 
@@ -140,6 +146,18 @@ class TickStream:
             for part in _woven(quotes, trades, carried, first_row=first_row, batch_rows=self.batch_rows):
                 yield part
                 first_row += len(part)
+        self._refuse_strangers()
+
+    def _refuse_strangers(self) -> None:
+        """Two files that have no instant in common are not of one market, whatever was made of them."""
+        if self.quotes is None:
+            return
+        trades, quotes = self.tallies[TickSchema.TRADES], self.tallies[TickSchema.L1_QUOTE]
+        if trades.first_ts > quotes.last_ts or quotes.first_ts > trades.last_ts:
+            raise DataError(
+                f"{self.quotes.path}: its quotes reach from {quotes.first_ts} to {quotes.last_ts} ns, the trades of"
+                f" {self.data.path} from {trades.first_ts} to {trades.last_ts}; give quotes of the same time"
+            )
 
 
 class _Feed:
@@ -200,14 +218,12 @@ def _woven(
 ) -> Iterator[TickBatch]:
     n = quotes["ts"].size + trades["ts"].size
     ts, is_trade, table = np.empty(n, np.int64), np.empty(n, np.bool_), np.empty((len(_TABLE), n))
-    # Arrow's memory may not be written to and ours may: to the compiler these are two types, and every mixture a third.
+    # Arrow's memory may not be written to and ours may; every mixture would be compiled for itself.
     q, t = ({name: _read_only(column) for name, column in columns.items()} for columns in (quotes, trades))
     weave(
         (q["ts"], q["bid_px"], q["ask_px"], q["bid_sz"], q["ask_sz"]), (t["ts"], t["price"], t["qty"], t[SIDE]),
         carried, ts, is_trade, table,
     )  # fmt: skip
-    for array in (ts, is_trade, table):
-        array.flags.writeable = False
     for start in range(0, n, batch_rows):
         stop = min(start + batch_rows, n)
         yield TickBatch(first_row + start, ts[start:stop], is_trade[start:stop], *(row[start:stop] for row in table))

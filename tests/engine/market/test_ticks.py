@@ -142,3 +142,10 @@ def test_quotes_do_not_stand_beside_quotes_nor_trades_beside_trades(tmp_path: Pa
         stream_of(q, q)
     with pytest.raises(DataError, match="these are trades; beside trades give the quotes"):
         stream_of(t, t)
+
+
+def test_quotes_and_trades_of_different_times_are_refused(tmp_path: Path):
+    columns = trades(5)
+    t = saved(tmp_path / "t.parquet", columns | {"ts": columns["ts"] + 10**15})
+    with pytest.raises(DataError, match="give quotes of the same time"):
+        list(stream_of(t, saved(tmp_path / "q.parquet", quotes(5))))

@@ -23,12 +23,8 @@ def batch_of(bid: list[float], ask: list[float], *, first_row: int = 0, every_s:
     """Rows of quotes, one every so many seconds."""
     n, at = len(bid), first_row + np.arange(len(bid))
     columns = [np.array(bid), np.array(ask), np.ones(n), np.ones(n), np.full(n, np.nan), np.zeros(n), np.zeros(n)]
-    columns += [np.array(ask), np.array(bid)]
-    ts, is_trade = (FIRST_NS + at * every_s * S).astype(np.int64), np.zeros(n, np.bool_)
-    for array in (ts, is_trade, *columns):
-        # As the stream gives them; to the compiler they are another type than arrays that may be written to.
-        array.flags.writeable = False
-    return TickBatch(first_row, ts, is_trade, *columns)
+    ts = (FIRST_NS + at * every_s * S).astype(np.int64)
+    return TickBatch(first_row, ts, np.zeros(n, np.bool_), *columns, np.array(ask), np.array(bid))
 
 
 def advanced(account: Account, batch: TickBatch, *wishes: Wish, prices: list[float] | None = None) -> Account:
