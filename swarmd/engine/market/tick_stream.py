@@ -149,11 +149,11 @@ class TickStream:
         self._refuse_strangers()
 
     def _refuse_strangers(self) -> None:
-        """Two files that have no instant in common are not of one market, whatever was made of them."""
+        """Two files that lie more than a day apart are not of one market, whatever was made of them."""
         if self.quotes is None:
             return
         trades, quotes = self.tallies[TickSchema.TRADES], self.tallies[TickSchema.L1_QUOTE]
-        if trades.first_ts > quotes.last_ts or quotes.first_ts > trades.last_ts:
+        if max(trades.first_ts - quotes.last_ts, quotes.first_ts - trades.last_ts) > DAY_NS:
             raise DataError(
                 f"{self.quotes.path}: its quotes reach from {quotes.first_ts} to {quotes.last_ts} ns, the trades of"
                 f" {self.data.path} from {trades.first_ts} to {trades.last_ts}; give quotes of the same time"
