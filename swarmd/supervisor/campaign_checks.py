@@ -47,9 +47,10 @@ def data_problems(file: CampaignFile) -> list[Problem]:
 
 
 def strategy_cards() -> dict[str, Card]:
-    """The strategies by name, as the engine tells of them."""
+    """The strategies on bars by name, as the engine tells of them; one of the same name on ticks is another."""
     try:
-        return {card["name"]: card for card in engine_document("strategies", "list")["strategies"]}
+        cards = engine_document("strategies", "list")["strategies"]
+        return {card["name"]: card for card in cards if card["on"] == "bars"}
     except (KeyError, TypeError) as cause:
         raise OutsideError(f"the engine's list of strategies is not readable: {cause!r}") from cause
 

@@ -88,6 +88,9 @@ def test_a_strategy_of_ones_own_needs_only_its_file(tmp_path: Path) -> None:
 def test_the_engine_is_asked_for_its_strategies_and_everything_is_told_together(tmp_path: Path) -> None:
     cards = strategy_cards()
     assert {"balanced", "aggressive", "conservative"} == set(cards["mtf_ema"]["modes"])
+    # Bars are all that a campaign has, and one of its names stands for another strategy on ticks.
+    assert "ofi_momentum" not in cards
+    assert cards["bollinger_reversion"]["data"] == "bars of any interval"
     file = a_file(tmp_path, strategy="{name: mtf_emma, modes: [balanced]}")
     with pytest.raises(CampaignFileError) as caught:
         check_campaign(file)

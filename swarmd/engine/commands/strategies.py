@@ -42,7 +42,9 @@ def list_(as_json: bool) -> None:
     listed = strategies_listed()
     problems = {one.name: one.problem for one in listed if one.problem is not None}
     if as_json:
-        cards = [{**_card_document(one.card), "place": one.place} for one in listed if one.card is not None]
+        cards = [
+            {**_card_document(one.card), "on": one.on, "place": one.place} for one in listed if one.card is not None
+        ]
         document = {"schema": "swarmd.strategies/1", "strategies": cards, "problems": problems}
         click.echo(json.dumps(document, indent=2))
     else:
@@ -62,7 +64,7 @@ def show(name: str, as_json: bool) -> None:
         card, *others = cards_named(name)
     if as_json:
         told = {"schema": "swarmd.strategy/1", **_card_document(card)}
-        click.echo(json.dumps(told | {"on_ticks": _card_document(other) for other in others}, indent=2))
+        click.echo(json.dumps(told | ({"on_ticks": _card_document(others[0])} if others else {}), indent=2))
     else:
         for one in (card, *others):
             _print_card(one)

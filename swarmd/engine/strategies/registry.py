@@ -12,7 +12,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar, cast
+from typing import Literal, TypeVar, cast
 
 from swarmd.engine.strategies.contract import BarStrategy, StrategyCard
 from swarmd.engine.strategies.own import from_entry, from_file, installed, instance_of, place_of, source_of
@@ -36,6 +36,7 @@ class Listed:
     place: str
     card: StrategyCard | None
     problem: str | None = None
+    on: Literal["bars", "ticks"] = "bars"
 
 
 def register_strategy(name: str) -> Callable[[_Made], _Made]:
@@ -104,7 +105,7 @@ def strategies_listed() -> tuple[Listed, ...]:
             found.append(Listed(name, place, None, str(refusal)))
     for name in tick_strategy_names():
         made = tick_strategy_named(name)
-        found.append(Listed(name, _place(cast(type, made)), made.card))
+        found.append(Listed(name, _place(cast(type, made)), made.card, on="ticks"))
     return tuple(sorted(found, key=lambda one: one.name))
 
 

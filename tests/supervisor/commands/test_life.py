@@ -185,7 +185,7 @@ def test_a_campaign_that_cannot_be_is_refused_before_a_home_is_made(swarm: Swarm
         code, _, err = swarm.run("start", wrong, how)
         assert code == 2
         assert err == f"error: {wrong}:4:18: strategy.name: 'mtf_emma' is not a strategy; did you mean 'mtf_ema'? " + (
-            "(known: ema_cross, mtf_ema)\n"
+            "(known: bollinger_reversion, ema_cross, final_trigger, mtf_ema)\n"
         )
     assert not swarm.home.root.exists()
 
