@@ -131,6 +131,8 @@ def _where(detail: ErrorDetails, value: Any) -> tuple[Trail, str]:
 
 def _meant(found: list[tuple[str, ErrorDetails]], value: Any) -> list[tuple[str, ErrorDetails]]:
     """Of a range (a table) and a list of values, what was said about the one that is written."""
+    if not any(branch.startswith("tuple") for branch, _ in found):
+        return found
     if isinstance(value, dict):
         return [each for each in found if not each[0].startswith("tuple")]
     if isinstance(value, list):

@@ -200,3 +200,10 @@ def test_the_schema_names_every_field_and_lets_measures_have_units() -> None:
     limits = document["$defs"]["LimitSettings"]["properties"]
     assert {each["type"] for each in limits["run_timeout"]["anyOf"]} == {"integer", "string"}
     assert {each["type"] for each in limits["disk_free_min"]["anyOf"]} == {"integer", "string"}
+
+
+def test_a_list_where_a_number_or_a_word_belongs_is_named(tmp_path: Path) -> None:
+    text = SOUND.replace("limits: {", "limits: {max_lanes: [], ")
+    ((line, _, field, said),) = problems_of(tmp_path, text)
+    assert (line, field) == (6, "limits.max_lanes")
+    assert "must be 'auto' (got [])" in said

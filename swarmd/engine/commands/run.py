@@ -18,7 +18,8 @@ import click
 from swarmd.state.errors import OperatorError
 
 if TYPE_CHECKING:  # numpy, numba and optuna come in only when a command runs
-    from swarmd.engine.experiments.experiment_file import Experiment, ExperimentFileError
+    from swarmd.engine.experiments.experiment import Experiment
+    from swarmd.engine.experiments.experiment_file import ExperimentFileError
 
 _INTERRUPTED = 130
 
@@ -159,7 +160,7 @@ def _is_worth_something(document: dict[str, Any]) -> bool:
 
 
 def _tell_plan(experiment: "Experiment", *, as_json: bool) -> int:
-    from swarmd.engine.experiments.experiment_file import trials_asked
+    from swarmd.engine.experiments.experiment import trials_asked
 
     settings = experiment.settings
     vectors = experiment.vectors

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from swarmd.engine.experiments.experiment_file import Experiment
+from swarmd.engine.experiments.experiment import Experiment
 from swarmd.engine.experiments.plan import Plan, symbol_folder
 from swarmd.engine.experiments.results import (
     EQUITY_FILE,

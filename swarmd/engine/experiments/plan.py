@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from swarmd.engine.experiments.experiment_file import Experiment, trials_asked
+from swarmd.engine.experiments.experiment import Experiment, trials_asked
 from swarmd.engine.experiments.order import Setting, plain_bars
 from swarmd.engine.experiments.results import Shelf
 from swarmd.engine.experiments.runner import Search

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from swarmd.engine.experiments.experiment_file import Experiment
+from swarmd.engine.experiments.experiment import Experiment
 from swarmd.engine.experiments.trial import SCHEMA, Judge, Trial, read_trial, trial_document
 from swarmd.engine.experiments.walk_forward import Joined
 from swarmd.engine.phases.desk import json_bytes

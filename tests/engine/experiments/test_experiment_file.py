@@ -3,7 +3,10 @@
 import json
 
 import pytest
+import yaml
 from experiment_builders import a_file, a_strategy
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from search_builders import SYMBOL, a_market
 
 from swarmd.engine.experiments.experiment_file import ExperimentFileError, experiment_schema, read_experiment
@@ -226,3 +229,56 @@ def test_the_schema_knows_every_field_of_the_file():
 
 def test_the_builders_file_is_sound(tmp_path):
     assert len(read_experiment(a_file(tmp_path)).vectors.vectors) == 8
+
+
+WHOLE = {
+    "name": "whole",
+    "data": {"path": "bars/NOISE.parquet", "interval": "15m", "start": "2021-01-02", "known_gaps": ["2021-01-05"]},
+    "strategy": {"name": "ema_cross", "mode": "long"},
+    "method": "walk_forward",
+    "walk_forward": {"fit": "20d", "test": "5d", "purge": 4, "procedure": {"method": "tpe", "trials": 5}},
+    "space": {"lines": {"L_fast": {"low": 2, "high": 20, "log": True}}, "sl": [0.01, 0.02]},
+    "params": {"tp": 0.1},
+    "sampler": {"n_startup_trials": 3},
+    "constraints": {"min_trades": 3, "max_drawdown": 0.9},
+    "score": {"primary": "calmar", "weights": {"win_rate": 0.1}},
+    "costs": {"fee_bps": 5},
+    "limits": {"trial_timeout": "1m", "backoff": ["5s", "60s"], "concurrency": "auto"},
+}
+
+
+def paths_of(value, path=()):
+    if path:
+        yield path
+    items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for key, inner in items:
+        yield from paths_of(inner, (*path, key))
+
+
+@settings(max_examples=50, deadline=None)
+@given(
+    st.sampled_from(list(paths_of(WHOLE))),
+    st.one_of(
+        st.none(), st.booleans(), st.integers(-(10**20), 10**20), st.floats(), st.text(max_size=5), st.just([]),
+        st.just({}), st.just([[1]]), st.just({"low": 1}), st.just([{"L_fast": 3}, {"sl": 0.01}]),
+    ),
+)  # fmt: skip
+def test_whatever_stands_in_a_field_is_an_experiment_or_a_list_of_mistakes(folder, path, value):
+    text = json.loads(json.dumps(WHOLE))
+    inside = text
+    for key in path[:-1]:
+        inside = inside[key]
+    inside[path[-1]] = value
+    file = folder / "fuzzed.yaml"
+    file.write_text(yaml.safe_dump(text, sort_keys=False))
+    problems = []
+    try:
+        read_experiment(file)
+    except ExperimentFileError as wrong:
+        problems += wrong.problems
+    assert all(each.text and each.place.line >= 1 for each in problems)
+
+
+def test_the_whole_file_is_sound_before_anything_is_put_into_it(folder):
+    (folder / "whole.yaml").write_text(yaml.safe_dump(WHOLE))
+    assert read_experiment(folder / "whole.yaml").procedure.trials == 5
