@@ -29,9 +29,15 @@ OF_THE_SOURCE = "source_final_trigger"
 @click.command(
     epilog="Example: swarmd backtest --data data/bars_5m/BTCUSDT.parquet --strategy mtf_ema --mode aggressive"
     ' --params \'{"tf_fast": 15, "L_fast": 20, "tf_slow": 240, "L_slow": 50, "sl": 0.02, "tp": 0.06}\''
-    " --known-gap 2023-12-31 --trades trades.csv"
+    " --known-gap 2023-12-31 --trades trades.csv. On ticks: swarmd backtest --data quotes/IBM.parquet --crossed drop"
+    " --strategy ofi_momentum --mode long_short"
 )
-@click.option("--data", required=True, type=click.Path(path_type=Path), help="Bars: a Parquet, CSV or Feather file. Or ticks: Parquet.")
+@click.option(
+    "--data",
+    required=True,
+    type=click.Path(path_type=Path),
+    help="Bars: a Parquet, CSV or Feather file. Or ticks: Parquet.",
+)
 @click.option(
     "--strategy", "strategy_name", required=True, help="A name of `strategies list`, or path/to/file.py:Name."
 )
@@ -57,8 +63,10 @@ OF_THE_SOURCE = "source_final_trigger"
 )
 @click.option("--symbol", help="Name of the asset; the file's own name when absent.")
 @click.option("--interval", help="Interval of the bars, such as 5m; told from the open times when absent.")
-@click.option("--start", metavar="TIME", help="First open time (2023-01-01 or an ISO instant, UTC), included.")
-@click.option("--end", metavar="TIME", help="Open time to stop at, excluded.")
+@click.option(
+    "--start", metavar="TIME", help="First open time, or time of a tick (2023-01-01 or an ISO instant, UTC), included."
+)
+@click.option("--end", metavar="TIME", help="Open time, or time of a tick, to stop at, excluded.")
 @click.option(
     "--known-gap", "known_gaps", multiple=True, metavar="DAY", help="Accept the gap that begins on this UTC day."
 )

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from swarmd.engine.commands.faults import told_to_the_operator
+from swarmd.engine.commands.instants import instant_of
 from swarmd.state.store.files import atomic_write
 
 if TYPE_CHECKING:  # numpy, numba and pyarrow come in only when a command runs
@@ -23,8 +24,10 @@ if TYPE_CHECKING:  # numpy, numba and pyarrow come in only when a command runs
     from swarmd.engine.strategies.tick_registry import TickStrategyClass
 
 # What `backtest` has for bars alone; given with ticks, it would do nothing in silence.
-_OF_BARS = ("engine", "semantics", "interval", "start", "end", "known_gaps", "allow_gaps")
+_OF_BARS = ("engine", "semantics", "interval", "known_gaps", "allow_gaps")
 _OF_TICKS = ("quotes", "crossed", "params_file", "batch_rows")
+
+_NS_PER_MS = 1_000_000
 
 TRADE_COLUMNS = (
     "instance", "trade", "entry_time", "exit_time", "side", "entry_price", "exit_price", "qty", "pnl", "return",
@@ -71,7 +74,7 @@ def backtest_ticks(ctx: click.Context) -> None:
                 f"--equity is of one instance, and {len(vectors)} are asked for; give one, or leave it out"
             )
         costs = Costs(fee_bps=flags["fee_bps"], slippage_bps=flags["slippage_bps"])
-        stream = _stream(flags["data"], flags["quotes"], flags["crossed"], flags["batch_rows"])
+        stream = _stream(flags)
         instances = [made() for _ in vectors]
         for instance, params in zip(instances, vectors, strict=True):
             instance.set_params(params)
@@ -177,13 +180,23 @@ def _json(text: str, source: str) -> Any:
         raise ValueError(f"{source}: not JSON ({fault.msg}, line {fault.lineno} column {fault.colno})") from fault
 
 
-def _stream(data: Path, quotes: Path | None, crossed: str, batch_rows: int) -> "TickStream":
+def _stream(flags: dict[str, Any]) -> "TickStream":
     from swarmd.engine.market.tick_stream import TickStream
-    from swarmd.engine.market.ticks import Crossed, open_ticks
+    from swarmd.engine.market.ticks import Crossed, TickFile, open_ticks
 
-    policy = Crossed(crossed)
-    beside = None if quotes is None else open_ticks(quotes, crossed=policy)
-    return TickStream(open_ticks(data, crossed=policy), beside, batch_rows)
+    start_ms, end_ms = instant_of(flags["start"], flag="--start"), instant_of(flags["end"], flag="--end")
+
+    def opened(path: Path) -> TickFile:
+        return open_ticks(
+            path,
+            crossed=Crossed(flags["crossed"]),
+            start_ts=None if start_ms is None else start_ms * _NS_PER_MS,
+            end_ts=None if end_ms is None else end_ms * _NS_PER_MS,
+        )
+
+    return TickStream(
+        opened(flags["data"]), None if flags["quotes"] is None else opened(flags["quotes"]), flags["batch_rows"]
+    )
 
 
 def _data_document(stream: "TickStream", symbol: str | None) -> dict[str, Any]:

@@ -153,7 +153,9 @@ class TickStream:
         if self.quotes is None:
             return
         trades, quotes = self.tallies[TickSchema.TRADES], self.tallies[TickSchema.L1_QUOTE]
-        if max(trades.first_ts - quotes.last_ts, quotes.first_ts - trades.last_ts) > DAY_NS:
+        if trades.rows and not quotes.rows:
+            raise DataError(f"{self.quotes.path}: it has no quote in the time asked for; give quotes of the same time")
+        if trades.rows and max(trades.first_ts - quotes.last_ts, quotes.first_ts - trades.last_ts) > DAY_NS:
             raise DataError(
                 f"{self.quotes.path}: its quotes reach from {quotes.first_ts} to {quotes.last_ts} ns, the trades of"
                 f" {self.data.path} from {trades.first_ts} to {trades.last_ts}; give quotes of the same time"

@@ -57,7 +57,7 @@ SIDE = "side"
 
 @dataclass(slots=True)
 class Tally:
-    """What one pass over a file has seen so far; `rows` counts what was read, dropped rows included.
+    """What one pass over a file has seen so far; `rows` counts what was asked for, dropped rows included.
 
     `longest_gap_ns` is the longest time between two rows that follow each other, the later of which came at `gap_end`.
     """
@@ -91,6 +91,9 @@ class TickFile:
     n_rows: int
     has_side: bool
     crossed: Crossed
+    # Rows from the first instant on and before the second, in ns UTC; the others are left out.
+    start_ts: int | None = None
+    end_ts: int | None = None
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -107,26 +110,38 @@ class TickFile:
         """
         if batch_rows < 1:
             raise ValueError(f"ticks: batches of {batch_rows} rows; give at least 1, {DEFAULT_BATCH_ROWS} is usual")
+        n_read, before = 0, None
         try:
             with pyarrow.parquet.ParquetFile(self.path) as file:
                 for batch in file.iter_batches(batch_size=batch_rows, columns=list(self.columns)):
                     if not batch.num_rows:
                         continue  # an empty row group
-                    columns = self._decoded(batch, first_row=tally.rows)
+                    columns = self._decoded(batch, first_row=n_read)
                     is_crossed = check_ticks(
                         str(self.path),
                         columns,
-                        first_row=tally.rows,
-                        before_ts=tally.last_ts if tally.rows else None,
+                        first_row=n_read,
+                        before_ts=before,
                         refuse_crossed=self.crossed is Crossed.REFUSE,
                     )
-                    tally.saw(columns["ts"])
-                    if self.schema is TickSchema.L1_QUOTE:
-                        columns = _kept(columns, is_crossed, tally)
+                    n_read, before = n_read + batch.num_rows, int(columns["ts"][-1])
+                    asked = self._asked(columns["ts"])
+                    columns = {name: values[asked] for name, values in columns.items()}
+                    if columns["ts"].size:
+                        tally.saw(columns["ts"])
+                        if self.schema is TickSchema.L1_QUOTE:
+                            columns = _kept(columns, is_crossed[asked], tally)
                     if columns["ts"].size:
                         yield columns
+                    if self.end_ts is not None and before >= self.end_ts:
+                        return
         except (pa.ArrowException, OSError) as problem:
             raise _unreadable(self.path, problem) from None
+
+    def _asked(self, ts: NDArray[Any]) -> slice:
+        start = 0 if self.start_ts is None else int(np.searchsorted(ts, self.start_ts, side="left"))
+        stop = ts.size if self.end_ts is None else int(np.searchsorted(ts, self.end_ts, side="left"))
+        return slice(start, stop)
 
     def sha256(self) -> str:
         """Digest of the file's bytes: two runs on the same digest saw the same ticks."""
@@ -147,7 +162,9 @@ class TickFile:
         return columns
 
 
-def open_ticks(path: Path, *, crossed: Crossed = Crossed.REFUSE) -> TickFile:
+def open_ticks(
+    path: Path, *, crossed: Crossed = Crossed.REFUSE, start_ts: int | None = None, end_ts: int | None = None
+) -> TickFile:
     """The file of quotes or of trades, its columns and their types checked; refuses bars and anything else."""
     names = _arrow_schema(path)
     schema = schema_of(path)
@@ -163,7 +180,7 @@ def open_ticks(path: Path, *, crossed: Crossed = Crossed.REFUSE) -> TickFile:
     n_rows = pyarrow.parquet.read_metadata(path).num_rows
     if n_rows == 0:
         raise DataError(f"{path}: it has columns but no rows; fetch the {schema.value} again")
-    return TickFile(path, schema, n_rows, has_side, crossed)
+    return TickFile(path, schema, n_rows, has_side, crossed, start_ts, end_ts)
 
 
 def schema_of(path: Path) -> TickSchema:

@@ -99,6 +99,23 @@ def test_the_longest_hole_of_a_file_is_told(tmp_path: Path):
         assert file["first"] <= "2013-10-07T13:31" < "2013-10-07T14:30" < file["gap_end"] <= file["last"]
 
 
+def test_a_stretch_of_a_file_is_run_by_itself(tmp_path: Path):
+    columns = quotes(100)
+    columns["ts"] = columns["ts"] + (np.arange(100) >= 60) * 3600 * 10**9
+    whole = saved(tmp_path / "q.parquet", columns)
+    late = saved(tmp_path / "late.parquet", {name: values[60:] for name, values in columns.items()})
+    words = ("--params", '{"half_life_s": 2, "threshold": 1, "sigma_events": 5}', "--mode", "long_short", "--json")
+    by_itself = json.loads(run(late, *words))["instances"]
+    assert by_itself[0]["metrics"]["total_trades"] > 0
+    for batch_rows in ("7", "1000"):
+        cut = json.loads(run(whole, *words, "--start", "2013-10-07T14:00:00Z", "--batch-rows", batch_rows))
+        assert (cut["instances"], cut["data"]["files"][0]["rows"]) == (by_itself, 40)
+        head = json.loads(run(whole, *words, "--end", "2013-10-07T14:00:00Z", "--batch-rows", batch_rows))
+        assert head["data"]["files"][0]["rows"] == 60
+        assert head["data"]["files"][0]["longest_gap_s"] < 60
+    assert "no row is left of the stream" in refused(whole, "--start", "2014-01-01")
+
+
 def test_a_table_for_a_person_tells_one_or_many(q: Path, tmp_path: Path):
     assert "total_trades" in run(q, "--params", PARAMS)
     file = tmp_path / "vectors.json"

@@ -10,6 +10,7 @@ import pytest
 from tick_builders import FIRST_NS, changed, quotes, saved, stream_of, trades
 
 from swarmd.engine.market.faults import DataError
+from swarmd.engine.market.tick_stream import TickStream
 from swarmd.engine.market.ticks import Crossed, Tally, TickSchema, open_ticks, schema_of
 
 
@@ -147,5 +148,10 @@ def test_quotes_do_not_stand_beside_quotes_nor_trades_beside_trades(tmp_path: Pa
 def test_quotes_and_trades_of_different_times_are_refused(tmp_path: Path):
     columns = trades(5)
     t = saved(tmp_path / "t.parquet", columns | {"ts": columns["ts"] + 10**15})
+    q = saved(tmp_path / "q.parquet", quotes(5))
     with pytest.raises(DataError, match="give quotes of the same time"):
-        list(stream_of(t, saved(tmp_path / "q.parquet", quotes(5))))
+        list(stream_of(t, q))
+    start_ts = FIRST_NS + 10**14
+    asked = TickStream(open_ticks(t, start_ts=start_ts), open_ticks(q, start_ts=start_ts))
+    with pytest.raises(DataError, match="it has no quote in the time asked for"):
+        list(asked)
