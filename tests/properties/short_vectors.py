@@ -27,6 +27,11 @@ def short_columns(name: str, n: int, seed: int) -> dict[str, np.ndarray]:
             columns[spec.name] = int(spec.low or 0) + rng.integers(0, 6, 20 * n)
         else:
             columns[spec.name] = np.clip(rng.choice([0.003, 0.01, 0.04, 0.3, 0.9], 20 * n), spec.low, spec.high)
+    if not strategy.admissible(columns).any():
+        # Distances that must rise one after the other: so few values never do.
+        floats = [spec.name for spec in strategy.card.params if spec.kind == "float"]
+        rising = np.sort(rng.uniform(0.3, 6.0, (len(floats), 20 * n)), axis=0)
+        columns |= dict(zip(floats, rising, strict=True))
     fit = np.flatnonzero(strategy.admissible(columns))[:n]
     assert fit.size == n
     return {key: column[fit] for key, column in columns.items()}

@@ -169,7 +169,7 @@ def checked_params(strategy: BarStrategy, params: Mapping[str, Any]) -> dict[str
         given[name] = float(value) if spec.kind == "float" else int(value) if value == int(value) else value
     if not strategy.admissible({name: np.array([value]) for name, value in given.items()})[0]:
         raise ValueError(
-            f"strategy {card.name}: {given} do not go together; see `swarmd strategies list` for the rules"
+            f"strategy {card.name}: {given} do not go together; see `swarmd strategies show` for what each means"
         )
     return given
 
