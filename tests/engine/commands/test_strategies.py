@@ -70,7 +70,7 @@ def test_the_test_of_a_new_strategy_passes_and_finds_the_first_slip(starter: Pat
     assert passed.returncode == 0, passed.stdout
     assert f"{len(LAWS) + 1} passed" in passed.stdout
     starter.write_text(starter.read_text().replace("Events(decided + 1,", "Events(decided + (decided == 0),"))
-    failed = subprocess.run(run, cwd=starter.parent, capture_output=True, text=True, check=False)
+    failed = subprocess.run([*run, "-k", "look"], cwd=starter.parent, capture_output=True, text=True, check=False)
     assert failed.returncode == 1
     assert "FAILED test_channel_break.py::test_it_obeys_the_law[no look ahead]" in failed.stdout
     assert "add 1" in failed.stdout
