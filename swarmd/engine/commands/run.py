@@ -204,8 +204,8 @@ def _print(document: dict[str, Any], experiment: "Experiment") -> None:
         click.echo(f"{vectors.left_out} points of the grid do not go together and were left out")
     if this_run["evaluated"]:
         click.echo(
-            f"this run: {this_run['evaluated']} evaluated in {this_run['seconds']:.1f} s on {this_run['processes']} "
-            f"processes, {this_run['found_finished']} were finished before"
+            f"this run: {this_run['evaluated']} evaluated in {this_run['seconds']:.1f} s "
+            f"(processes: {this_run['processes']}), {this_run['found_finished']} were finished before"
         )
     if totals["first_error"] is not None:
         click.echo(f"first to fail: {totals['first_error']}")
