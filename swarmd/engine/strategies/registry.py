@@ -46,6 +46,9 @@ def register_strategy(name: str) -> Callable[[_Made], _Made]:
         strategy = instance_of(made, where=f"@register_strategy({name!r})")
         if strategy.card.name != name:
             raise ValueError(f"strategy {name}: its card says {strategy.card.name!r}; give both the same name")
+        if not _is_ours(strategy):
+            # A user's file may be the first that is looked at; ours have their names all the same.
+            _discover()
         taken = _REGISTERED.get(name)
         # A file that is run again registers its class again.
         if taken is not None and _place(type(taken)) != _place(made):

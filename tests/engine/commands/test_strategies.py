@@ -145,6 +145,20 @@ def test_what_cannot_be_checked_is_told(
     assert said in err
 
 
+def test_a_file_that_takes_a_name_of_ours_is_refused_where_it_is_the_first_to_be_looked_at(starter: Path):
+    text = starter.read_text().replace('name="channel_break"', 'name="ema_cross"')
+    registered = (
+        "from swarmd.engine.strategies.registry import register_strategy\n\n\n@register_strategy('ema_cross')\n"
+    )
+    starter.write_text(text.replace("class ChannelBreak", f"{registered}class ChannelBreak"))
+    command = [sys.executable, "-P", "-m", "swarmd", "strategies", "show", f"{starter}:ChannelBreak"]
+    refused = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert refused.returncode == 2
+    assert refused.stderr.count("\n") == 1
+    assert "the name is taken: by swarmd.engine.strategies.ema_cross:EmaCross, and now by " in refused.stderr
+    assert f"{starter}:ChannelBreak" in refused.stderr
+
+
 def test_help_imports_no_numerics():
     code = (
         "import sys; import swarmd.engine.commands.strategies;"
