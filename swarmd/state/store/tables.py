@@ -61,7 +61,7 @@ class Keep:
 # What the tables forget, oldest first. The segments keep everything; kinds not named here are bounded by their ids.
 RETENTION: Mapping[str, Keep] = {
     "action": Keep(1000),
-    "beat": Keep(1024),  # as many as the shared page has slots
+    "beat": Keep(1024),  # as many as the shared page has slots; never one whose run is open, see `_put_beat`
     "cycle": Keep(1),
     "document": Keep(200),
     "fastest": Keep(200),
@@ -92,6 +92,9 @@ class Tables(Generic[V]):
     def put(self, kind: str, id: str, status: str, value: V) -> str:
         """Take the newest of a kind and id. Returns why it was not taken, or nothing."""
         self.gone = ""
+        if kind == "beat":
+            self._put_beat(id, value)
+            return ""
         moves = MOVES.get(kind)
         if moves is not None:
             standing = self._status.setdefault(kind, {})
@@ -113,6 +116,17 @@ class Tables(Generic[V]):
         if (self._n_over[kind] if keep.only else len(table)) > keep.last:
             self._forget_oldest(kind, keep)
         return ""
+
+    def _put_beat(self, id: str, value: V) -> None:
+        """A beat bears the id of its run. Those of open runs stay however old they are: who seems never to have beaten
+        is taken for hung."""
+        table, runs = self.by_kind.setdefault("beat", {}), self._status.get("run", {})
+        is_new = id not in table
+        table[id] = value
+        if is_new and len(table) > RETENTION["beat"].last:
+            over = next((run for run in table if run != id and runs.get(run, "lost") in _RUN_ENDS), None)
+            if over is not None:
+                del table[over]
 
     def _forget_oldest(self, kind: str, keep: Keep) -> None:
         table, standing = self.by_kind[kind], self._status.get(kind, {})

@@ -56,3 +56,27 @@ def test_open_runs_and_unsettled_jobs_stay_those_of_their_view() -> None:
     assert after.open_runs() == []
     assert [each.symbol for each in after.unsettled_jobs] == ["ETHUSDT"]
     assert after.begun_jobs == ()
+
+
+def test_the_beat_of_an_open_run_is_kept_however_many_came_and_ended_since() -> None:
+    """A thousand lanes with short runs beside one long one: forgotten, it would be taken for a run that never began."""
+    tables, last = Tables[int](), RETENTION["beat"].last
+    tables.put("run", "long", "running", 0)
+    tables.put("beat", "long", "", 0)
+    for number in range(2 * last):
+        tables.put("run", f"short-{number}", "running", number)
+        tables.put("beat", f"short-{number}", "", number)
+        tables.put("run", f"short-{number}", "done", number)
+    beats = tables.table("beat")
+    assert "long" in beats
+    assert len(beats) == last
+    assert f"short-{2 * last - 1}" in beats
+    assert "short-0" not in beats
+
+
+def test_where_every_run_is_open_every_beat_is_kept() -> None:
+    tables, many = Tables[int](), RETENTION["beat"].last + 50
+    for number in range(many):
+        tables.put("run", f"r{number}", "running", number)
+        tables.put("beat", f"r{number}", "", number)
+    assert len(tables.table("beat")) == many
