@@ -14,12 +14,12 @@ from swarmd.state.store.raw import Line
 from swarmd.state.store.tables import Tables
 from swarmd.state.telling import wish
 from swarmd.state.throughput_rows import throughput_rows
+from swarmd.state.tracker import PHASES
 from swarmd.state.tracker_topic import tracker_topic
 from swarmd.state.units import SECOND, Millis, iso, millis_of_iso
 
 Row = dict[str, Any]
 
-PHASES = ("preflight", "prescreen", "refine", "screen", "crown")
 _UNITS = {
     "preflight": "checks",
     "prescreen": "combos",

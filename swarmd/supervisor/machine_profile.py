@@ -18,6 +18,7 @@ from swarmd.state.errors import OperatorError, OutsideError
 from swarmd.state.store.files import Home, atomic_write
 
 SCHEMA = "swarmd.machine_profile/1"
+PROFILE_FILE = "machine_profile.json"
 # A lane has numpy, numba, pyarrow and its bars in memory before it computes anything.
 _LANE_BYTES = 384 << 20
 _CGROUP = Path("/sys/fs/cgroup")
@@ -50,7 +51,8 @@ class MachineProfile:
 def measured(cgroup: Path = _CGROUP) -> MachineProfile:
     cpus = len(os.sched_getaffinity(0)) or psutil.cpu_count() or 1
     quota, allowed = _quota(cgroup), _memory_allowed(cgroup)
-    memory = min(psutil.virtual_memory().total, allowed) if allowed else psutil.virtual_memory().total
+    there = psutil.virtual_memory().total
+    memory = min(there, allowed) if allowed else there
     lanes, reason = lanes_for(cpus, quota, memory)
     return MachineProfile(socket.gethostname(), cpus, quota, memory, lanes, reason)
 
@@ -79,7 +81,7 @@ def profile_of(home: Home) -> MachineProfile:
         If the file is there and cannot be understood: a person may have changed it, and should know.
     """
     now = measured()
-    path = home.root / "machine_profile.json"
+    path = home.root / PROFILE_FILE
     try:
         said = orjson.loads(path.read_bytes())
     except FileNotFoundError:
@@ -94,7 +96,7 @@ def profile_of(home: Home) -> MachineProfile:
 
 def write_profile(home: Home, profile: MachineProfile) -> Path:
     """Write it down; the home must be there."""
-    path = home.root / "machine_profile.json"
+    path = home.root / PROFILE_FILE
     document = {"schema": SCHEMA, **dataclasses.asdict(profile)}
     try:
         atomic_write(path, orjson.dumps(document, option=orjson.OPT_INDENT_2) + b"\n")

@@ -5,6 +5,8 @@ import io
 
 import pytest
 
+from swarmd.engine.guards import soft_screen
+from swarmd.state import tracker
 from swarmd.state.tracker import COLUMNS, Seen, candidates, diagnosis, tracker_csv, tracker_rows
 
 TIERS = {"MAJORS": ["BTC", "ETH"], "REST": ["SOL"]}
@@ -79,3 +81,9 @@ def test_the_csv_has_the_columns_in_their_order_and_a_dash_for_what_is_not_known
     rows = list(csv.reader(io.StringIO(tracker_csv(tracker_rows({"T": ["BTC"]}, ["m"], jobs)))))
     assert tuple(rows[0]) == COLUMNS
     assert rows[1] == ["BTC", "T", "m", "FAIL", "-", "-", "-", "-", "-", "NO", 'preflight: gaps, "many"']
+
+
+def test_what_the_diagnosis_calls_sound_is_what_the_soft_screen_asks() -> None:
+    asked = (soft_screen.LEAST_OOS_SHARPE, soft_screen.LEAST_WFE, soft_screen.LEAST_OOS_TRADES)
+    told = (tracker._SOUND_SHARPE, tracker._SOUND_WFE, tracker._ENOUGH_TRADES)
+    assert told == asked
