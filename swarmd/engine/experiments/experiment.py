@@ -8,12 +8,12 @@ from pathlib import Path
 
 from swarmd.engine.experiments.bounds import Bound
 from swarmd.engine.experiments.settings import DEFAULT_TRIALS, ExperimentSettings, Procedure
-from swarmd.engine.experiments.vectors import Vectors
-from swarmd.engine.experiments.windows import Window
 from swarmd.engine.kernel.costs import Costs
 from swarmd.engine.market.bars import Bars
 from swarmd.engine.search.score import ScoreRule
 from swarmd.engine.search.space import Space
+from swarmd.engine.search.vectors import Vectors
+from swarmd.engine.search.windows import Window
 from swarmd.engine.strategies.contract import BarStrategy
 
 

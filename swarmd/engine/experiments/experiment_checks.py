@@ -12,8 +12,6 @@ from swarmd.engine.experiments.bounds import bound_of, bounds_of
 from swarmd.engine.experiments.experiment import Experiment, trials_asked
 from swarmd.engine.experiments.settings import ExperimentSettings, bars_in
 from swarmd.engine.experiments.space_tree import MOST_VALUES, SpaceTree, space_tree
-from swarmd.engine.experiments.vectors import Vectors, drawn_vectors, grid_vectors, points_of
-from swarmd.engine.experiments.windows import Window, windows_of
 from swarmd.engine.kernel.costs import Costs
 from swarmd.engine.market.bars import Bars, find_bars_file, load_bars
 from swarmd.engine.market.faults import DataError
@@ -23,6 +21,8 @@ from swarmd.engine.market.timeframes import INTERVALS
 from swarmd.engine.metrics.summary import METRIC_NAMES
 from swarmd.engine.search.score import ScoreRule
 from swarmd.engine.search.space import Space
+from swarmd.engine.search.vectors import Vectors, drawn_vectors, grid_vectors, points_of
+from swarmd.engine.search.windows import Window, windows_of
 from swarmd.engine.strategies.contract import BarStrategy
 from swarmd.engine.strategies.registry import strategy_named, strategy_names
 from swarmd.state.settings_file import nearest

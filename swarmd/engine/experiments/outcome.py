@@ -22,10 +22,10 @@ from swarmd.engine.experiments.results import (
 from swarmd.engine.experiments.runner import Search
 from swarmd.engine.experiments.study import best_of
 from swarmd.engine.experiments.trial import Trial
-from swarmd.engine.experiments.walk_forward import joined, walk_forward_document
 from swarmd.engine.phases.desk import json_bytes
 from swarmd.engine.search.provenance import Provenance
 from swarmd.engine.search.space import space_document
+from swarmd.engine.search.walk_forward import joined, walk_forward_document
 from swarmd.state.store.files import atomic_write
 
 SCHEMA = "swarmd.experiment/1"

@@ -14,9 +14,9 @@ from swarmd.engine.experiments.results import Shelf
 from swarmd.engine.experiments.runner import Search
 from swarmd.engine.experiments.study import Listed, Study, Tpe
 from swarmd.engine.experiments.trial import Judge, Trial
-from swarmd.engine.experiments.windows import Window
 from swarmd.engine.search.provenance import Provenance
 from swarmd.engine.search.sampler import ReproducibleSampler, TpeSettings
+from swarmd.engine.search.windows import Window
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,10 +19,10 @@ from typing import Any
 
 from swarmd.engine.experiments.experiment import Experiment
 from swarmd.engine.experiments.trial import SCHEMA, Judge, Trial, read_trial, trial_document
-from swarmd.engine.experiments.walk_forward import Joined
 from swarmd.engine.phases.desk import json_bytes
 from swarmd.engine.search.provenance import Provenance, provenance
 from swarmd.engine.search.space import space_document
+from swarmd.engine.search.walk_forward import Joined
 from swarmd.state.errors import OperatorError
 from swarmd.state.store.files import atomic_write
 

@@ -8,15 +8,15 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from swarmd.engine.experiments.canonical import canonical_key
 from swarmd.engine.experiments.order import Order, Reply
 from swarmd.engine.experiments.results import Shelf
 from swarmd.engine.experiments.settings import TrialLimits
 from swarmd.engine.experiments.study import Proposal, Study, best_of
 from swarmd.engine.experiments.trial import Answer, Judge, Trial
-from swarmd.engine.experiments.walk_forward import Walked
-from swarmd.engine.experiments.windows import Window
 from swarmd.engine.experiments.workers import Lost, Workers
+from swarmd.engine.search.canonical import canonical_key
+from swarmd.engine.search.walk_forward import Choice, Walked
+from swarmd.engine.search.windows import Window
 from swarmd.state.errors import OutsideError
 
 # How long a Ctrl-C may go unheard.
@@ -216,11 +216,13 @@ def _order(attempt: Attempt) -> Order:
 
 def _walked(search: Search, window: Window, reply: Reply | None, error: str | None = None) -> Walked:
     trials = search.trials.values()
+    best = best_of(trials)
+    choice = None if best is None else Choice(best.number, best.params, best.score, best.answer.metrics or {})
     return Walked(
         window=window,
         n_trials=len(trials),
         n_valid=sum(trial.status == "valid" for trial in trials),
-        choice=best_of(trials),
+        choice=choice,
         metrics=None if reply is None else reply.metrics,
         equity=None if reply is None else reply.equity,
         earned_inside=0.0 if reply is None else reply.earned_inside or 0.0,

@@ -12,11 +12,11 @@ from typing import Protocol
 import optuna
 from optuna.trial import TrialState, create_trial
 
-from swarmd.engine.experiments.canonical import canonical_key
 from swarmd.engine.experiments.trial import Trial
-from swarmd.engine.experiments.vectors import Vector
+from swarmd.engine.search.canonical import canonical_key
 from swarmd.engine.search.sampler import ReproducibleSampler, distributions
 from swarmd.engine.search.space import Space
+from swarmd.engine.search.vectors import Vector
 
 
 @dataclass(frozen=True, slots=True)

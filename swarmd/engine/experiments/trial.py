@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 from swarmd.engine.experiments.bounds import Bound
-from swarmd.engine.experiments.canonical import canonical_key
 from swarmd.engine.metrics.summary import METRIC_NAMES
+from swarmd.engine.search.canonical import canonical_key
 from swarmd.engine.search.score import ScoreRule
 
 SCHEMA = "swarmd.experiment_trial/1"

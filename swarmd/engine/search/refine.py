@@ -8,25 +8,26 @@ phase.
 
 import json
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import optuna
 from optuna.trial import FrozenTrial, TrialState
 
-from swarmd.engine.backtest import Simulation
+from swarmd.engine.search.pruning import Evaluate, Glance, Pruning, glance_at
 from swarmd.engine.search.sampler import ReproducibleSampler
 from swarmd.engine.search.score import Constraints, ScoreRule
 from swarmd.engine.search.space import Space
 
-# What one vector did on the development bars.
-Evaluate = Callable[[Mapping[str, Any]], Simulation]
+# If none of so many first trials can be evaluated the question is wrong, not the luck.
+_HOPELESS = 100
 
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """One finished trial. `score` and `metrics` are absent where the evaluation failed; `error` then says why."""
+    """One finished trial. `score` and `metrics` are absent where the evaluation failed, and `error` then says why, or
+    where it was given up after a `glance` at the first part of the bars."""
 
     number: int
     origin: str
@@ -35,6 +36,13 @@ class Trial:
     metrics: dict[str, float | int | None]
     violations: dict[str, float]
     error: str | None
+    glance: Glance | None = None
+
+    @property
+    def state(self) -> str:
+        if self.score is not None:
+            return "complete"
+        return "pruned" if self.error is None and self.glance is not None else "failed"
 
     @property
     def is_valid(self) -> bool:
@@ -45,13 +53,15 @@ class Trial:
         return {
             "number": self.number,
             "origin": self.origin,
-            "state": "failed" if self.score is None else "complete",
+            "state": self.state,
             "valid": self.is_valid,
             "params": self.params,
             "score": self.score,
             "metrics": self.metrics,
             "violations": self.violations,
             "error": self.error,
+            # Nothing where nothing is pruned.
+            **({} if self.glance is None else {"glance": self.glance.document()}),
         }
 
 
@@ -67,6 +77,7 @@ def run_trials(
     finished: Callable[[Trial], None],
     found: Callable[[Trial], None] = lambda trial: None,
     before: Callable[[], None] = lambda: None,
+    pruning: Pruning | None = None,
 ) -> tuple[Trial, ...]:
     """Go on until the study has `n_trials` finished trials; gives back all of them, in order.
 
@@ -76,20 +87,23 @@ def run_trials(
     finished : told of each trial once its outcome is kept
     found : told first, in order, of each trial that an earlier run has finished
     before : called before each trial; may raise to stop, at a point where nothing is half done
+    pruning : how to look at the first part of the bars, and give up what is worse there than most
 
     Raises
     ------
     ValueError
         If every trial of the first hundred failed: the question is wrong then, not the luck.
     """
-    for trial in finished_trials(study):
+    done = list(finished_trials(study))
+    for trial in done:
         found(trial)
-    while (trial_now := _trial_in_hand(study, n_trials)) is not None:
+    for trial_now in _to_do(study, n_trials):
         before()
-        trial = _run(study, sampler, space, trial_now, evaluate, rule=rule, constraints=constraints)
-        finished(trial)
-        _refuse_hopeless(study)
-    return finished_trials(study)
+        earlier = [trial.glance.score for trial in done if trial.glance is not None]
+        done.append(_run(study, sampler, space, trial_now, evaluate, pruning, earlier, rule, constraints))
+        finished(done[-1])
+        _refuse_hopeless(done)
+    return tuple(sorted(done, key=lambda trial: trial.number))
 
 
 def finished_trials(study: optuna.Study) -> tuple[Trial, ...]:
@@ -128,13 +142,14 @@ def showcase_trials(trials: Sequence[Trial]) -> dict[str, Trial]:
     }
 
 
-def _trial_in_hand(study: optuna.Study, n_trials: int) -> optuna.Trial | None:
-    """The trial a killed run left behind, else a new one; None when enough are finished."""
-    trials = study.get_trials(deepcopy=False)
-    for frozen in trials:
+def _to_do(study: optuna.Study, n_trials: int) -> Iterator[optuna.Trial]:
+    """The trial a killed run left behind, then new ones until there are enough."""
+    there = study.get_trials(deepcopy=False)
+    for frozen in there:
         if not frozen.state.is_finished():
-            return optuna.Trial(study, frozen._trial_id)
-    return study.ask() if len(trials) < n_trials else None
+            yield optuna.Trial(study, frozen._trial_id)
+    for _ in range(len(there), n_trials):
+        yield study.ask()
 
 
 def _run(
@@ -143,12 +158,19 @@ def _run(
     space: Space,
     trial: optuna.Trial,
     evaluate: Evaluate,
-    *,
+    pruning: Pruning | None,
+    earlier: Sequence[float],
     rule: ScoreRule,
     constraints: Constraints,
 ) -> Trial:
     origin = sampler.origin(study, trial.number)
     params = {spec.name: _suggested(trial, space, spec.name) for spec in space}
+    glance = None if pruning is None else _glance(pruning, params, rule, earlier)
+    if glance is not None:
+        _report(study, trial, glance)
+    if glance is not None and glance.is_worse:
+        _set_outcome(trial, origin, {}, {}, None, glance)
+        return _as_trial(study.tell(trial, state=TrialState.PRUNED))
     error: str | None = None
     score = math.nan
     metrics: dict[str, float | int | None] = {}
@@ -162,13 +184,44 @@ def _run(
             error = f"the score is {score}: one of {', '.join((rule.primary, *rule.weights))} is not finite"
     except (ValueError, ArithmeticError) as cause:
         error = f"{type(cause).__name__}: {cause}"
-    # One write: told apart, a kill between two of them would leave an outcome without its story.
-    outcome = {"origin": origin, "metrics": metrics, "violations": violations, "error": error}
-    trial.set_user_attr("outcome", json.dumps(outcome, sort_keys=True))
+    _set_outcome(trial, origin, metrics, violations, error, glance)
     for name, missed in violations.items():
         _set_constraint(trial, name, missed)
     frozen = study.tell(trial, score) if error is None else study.tell(trial, state=TrialState.FAIL)
     return _as_trial(frozen)
+
+
+def _glance(
+    pruning: Pruning, params: Mapping[str, float | int], rule: ScoreRule, earlier: Sequence[float]
+) -> Glance | None:
+    """None where the first part gives no number; all the bars then decide, and tell what is wrong."""
+    try:
+        metrics = pruning.evaluate(params).metrics.as_json()
+    except (ValueError, ArithmeticError):
+        return None
+    return glance_at(pruning, rule.of(_numbers(metrics)), earlier)
+
+
+def _report(study: optuna.Study, trial: optuna.Trial, glance: Glance) -> None:
+    # A trial taken up again may have told it already; it is the same number then, and Optuna would warn.
+    known = study.get_trials(deepcopy=False)[trial.number]
+    if glance.bars not in known.intermediate_values:
+        trial.report(glance.score, glance.bars)
+
+
+def _set_outcome(
+    trial: optuna.Trial,
+    origin: str,
+    metrics: Mapping[str, float | int | None],
+    violations: Mapping[str, float],
+    error: str | None,
+    glance: Glance | None,
+) -> None:
+    # One write: told apart, a kill between two of them would leave an outcome without its story.
+    outcome = {"origin": origin, "metrics": metrics, "violations": violations, "error": error}
+    if glance is not None:
+        outcome["glance"] = glance.document()
+    trial.set_user_attr("outcome", json.dumps(outcome, sort_keys=True))
 
 
 def _suggested(trial: optuna.Trial, space: Space, name: str) -> float | int:
@@ -199,6 +252,7 @@ def _as_trial(frozen: FrozenTrial) -> Trial:
         metrics=told.get("metrics", {}),
         violations=told.get("violations", {}),
         error=told.get("error"),
+        glance=Glance(**told["glance"]) if "glance" in told else None,
     )
 
 
@@ -207,8 +261,8 @@ def _numbers(metrics: Mapping[str, float | int | None]) -> dict[str, float]:
     return {name: math.inf if value is None else float(value) for name, value in metrics.items()}
 
 
-def _refuse_hopeless(study: optuna.Study) -> None:
-    trials = study.get_trials(deepcopy=False)
-    if len(trials) >= 100 and all(frozen.state == TrialState.FAIL for frozen in trials[:100]):
-        said = _as_trial(trials[0]).error
-        raise ValueError(f"refine: the first 100 trials all failed, the first with: {said}; mend that and run again")
+def _refuse_hopeless(done: Sequence[Trial]) -> None:
+    if len(done) >= _HOPELESS and all(trial.error is not None for trial in done[:_HOPELESS]):
+        raise ValueError(
+            f"refine: the first {_HOPELESS} trials all failed, the first with: {done[0].error}; mend that and run again"
+        )

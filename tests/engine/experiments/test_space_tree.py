@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from swarmd.engine.experiments.space_tree import space_tree
-from swarmd.engine.experiments.vectors import grid_vectors
+from swarmd.engine.search.vectors import grid_vectors
 from swarmd.engine.strategies.registry import strategy_named
 
 EMA = strategy_named("ema_cross")

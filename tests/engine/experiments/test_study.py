@@ -5,11 +5,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from swarmd.engine.experiments.bounds import bounds_of
-from swarmd.engine.experiments.canonical import canonical_key
 from swarmd.engine.experiments.space_tree import space_tree
 from swarmd.engine.experiments.study import Listed, Tpe, best_of
 from swarmd.engine.experiments.trial import Answer, Judge
 from swarmd.engine.metrics.summary import METRIC_NAMES
+from swarmd.engine.search.canonical import canonical_key
 from swarmd.engine.search.sampler import ReproducibleSampler, TpeSettings
 from swarmd.engine.search.score import ScoreRule
 from swarmd.engine.strategies.registry import strategy_named

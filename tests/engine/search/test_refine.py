@@ -10,6 +10,7 @@ import pytest
 from swarmd.engine.backtest import Simulation
 from swarmd.engine.kernel.trades import Trades
 from swarmd.engine.metrics.summary import Metrics
+from swarmd.engine.search.pruning import Pruning
 from swarmd.engine.search.refine import best_trial, finished_trials, run_trials, showcase_trials
 from swarmd.engine.search.sampler import ReproducibleSampler, TpeSettings
 from swarmd.engine.search.score import Constraints, ScoreRule
@@ -37,12 +38,23 @@ def hill(params) -> Simulation:
     return Simulation(EMPTY, np.empty(0), Metrics(**figures))
 
 
-def refined(journal: Path, *, n_trials=18, seed=5, before=lambda: None, told=None, found=lambda trial: None):
+def foothill(params) -> Simulation:
+    """The first part of the hill's bars: it slopes as the whole does, roughly, and knows nothing of one length."""
+    if params["L_slow"] > 200:
+        raise ValueError("too few bars for so slow a line")
+    whole = hill({**params, "L_fast": 20})
+    figures = {name: getattr(whole.metrics, name) for name in Metrics.__slots__}
+    return Simulation(EMPTY, np.empty(0), Metrics(**figures | {"annual_sharpe": figures["annual_sharpe"] / 2}))
+
+
+def refined(
+    journal: Path, *, n_trials=18, seed=5, before=lambda: None, told=None, found=lambda trial: None, pruning=None
+):
     sampler = ReproducibleSampler(MTF, SPACE, seed=seed, warm=WARM, settings=TpeSettings(n_startup_trials=6))
     study = open_study(journal, name="c", sampler=sampler)
     return run_trials(
         study, sampler, SPACE, hill, n_trials=n_trials, rule=RULE, constraints=Constraints(30, 0.35),
-        finished=(lambda trial: None) if told is None else told.append, found=found, before=before,
+        finished=(lambda trial: None) if told is None else told.append, found=found, before=before, pruning=pruning,
     )  # fmt: skip
 
 
@@ -76,6 +88,56 @@ def test_a_journal_cut_at_any_line_is_carried_on_to_the_same_trials(undisturbed,
         cut = tmp_path / f"{kept}.journal"
         cut.write_bytes(b"".join(lines[:kept]))
         assert refined(cut) == trials, f"cut after {kept} of {len(lines)} lines"
+
+
+PRUNING = Pruning(foothill, bars=100, least_earlier=5)
+
+
+@pytest.fixture(scope="module")
+def pruned(tmp_path_factory):
+    journal = tmp_path_factory.mktemp("pruned") / "study.journal"
+    return journal, refined(journal, n_trials=30, pruning=PRUNING)
+
+
+def test_a_trial_worse_on_the_first_part_than_the_median_before_it_is_given_up(pruned):
+    _, trials = pruned
+    states = [trial.state for trial in trials]
+    assert {"pruned", "complete"} <= {*states}
+    looked_at: list[float] = []
+    for trial in trials:
+        if trial.glance is None:
+            # The first part could not be evaluated: the whole decides.
+            assert trial.params["L_slow"] > 200
+            continue
+        assert (trial.glance.bars, trial.glance.earlier) == (100, len(looked_at))
+        assert trial.glance.score == pytest.approx(foothill(trial.params).metrics.annual_sharpe, abs=0.1)
+        median = np.median(looked_at) if len(looked_at) >= 5 else None
+        assert trial.glance.median == median
+        assert (trial.state == "pruned") == (median is not None and trial.glance.score < median)
+        looked_at.append(trial.glance.score)
+    given_up = next(trial for trial in trials if trial.state == "pruned")
+    assert (given_up.score, given_up.metrics, given_up.error, given_up.is_valid) == (None, {}, None, False)
+    assert given_up.document()["glance"] == given_up.glance.document()
+
+
+def test_pruned_trials_reach_the_sampler_as_optuna_has_them(pruned, tmp_path):
+    journal, trials = pruned
+    copy = tmp_path / "study.journal"
+    shutil.copy(journal, copy)
+    study = open_study(copy, name="c", sampler=ReproducibleSampler(MTF, SPACE, seed=5, warm=WARM))
+    for trial, frozen in zip(trials, study.get_trials(), strict=True):
+        assert frozen.state.name.lower() == {"failed": "fail"}.get(trial.state, trial.state)
+        assert frozen.intermediate_values == ({} if trial.glance is None else {100: trial.glance.score})
+
+
+def test_pruning_decides_the_same_whatever_kills_come_between(pruned, tmp_path):
+    journal, trials = pruned
+    lines = journal.read_bytes().splitlines(keepends=True)
+    assert any(b'"intermediate_value"' in line for line in lines)
+    for kept in [*range(5, 60, 9), *range(150, len(lines), 7)]:
+        cut = tmp_path / f"{kept}.journal"
+        cut.write_bytes(b"".join(lines[:kept]))
+        assert refined(cut, n_trials=30, pruning=PRUNING) == trials, f"cut after {kept} of {len(lines)} lines"
 
 
 def test_a_line_torn_in_the_middle_is_cut_and_the_trials_come_out_the_same(undisturbed, tmp_path):

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from swarmd.engine.experiments.settings import bars_in
-from swarmd.engine.experiments.windows import Window, windows_of
+from swarmd.engine.search.windows import Window, windows_of
 
 SIZES = st.fixed_dictionaries(
     {

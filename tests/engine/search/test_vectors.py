@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from swarmd.engine.experiments.canonical import canonical_key
 from swarmd.engine.experiments.space_tree import space_tree
-from swarmd.engine.experiments.vectors import drawn_vectors, grid_vectors, points_of
+from swarmd.engine.search.canonical import canonical_key
+from swarmd.engine.search.vectors import drawn_vectors, grid_vectors, points_of
 from swarmd.engine.strategies.registry import strategy_named
 
 EMA = strategy_named("ema_cross")

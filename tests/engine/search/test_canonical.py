@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from swarmd.engine.experiments.canonical import canonical_key
+from swarmd.engine.search.canonical import canonical_key
 
 NUMBERS = st.one_of(st.integers(-(10**6), 10**6), st.floats(allow_nan=False, allow_infinity=False, width=64))
 VECTORS = st.dictionaries(st.sampled_from(["L_fast", "L_slow", "sl", "tp"]), NUMBERS, min_size=1)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from swarmd.engine.experiments.canonical import canonical_key
+from swarmd.engine.search.canonical import canonical_key
 from swarmd.engine.search.combos import draw_combinations, grid_size, row_params
 from swarmd.engine.search.space import Space
 from swarmd.engine.strategies.contract import BarStrategy, ParamSpec

@@ -3,18 +3,14 @@
 import numpy as np
 import pytest
 
-from swarmd.engine.experiments.bounds import bounds_of
-from swarmd.engine.experiments.trial import Answer, Judge
-from swarmd.engine.experiments.walk_forward import Walked, joined, walk_forward_document
-from swarmd.engine.experiments.windows import windows_of
 from swarmd.engine.market.synth import noise_market
 from swarmd.engine.metrics.summary import METRIC_NAMES
-from swarmd.engine.search.score import ScoreRule
+from swarmd.engine.search.walk_forward import Choice, Walked, joined, walk_forward_document
+from swarmd.engine.search.windows import windows_of
 
 BARS = noise_market(10, 1, 60, symbol="NOISE")
-JUDGE = Judge(ScoreRule("annual_sharpe"), bounds_of({"min_trades": 1}))
 METRICS = dict.fromkeys(METRIC_NAMES, 0.0) | {"total_trades": 2}
-CHOICE = JUDGE.trial(0, "grid", {"L_fast": 5}, Answer(METRICS, 0.1))
+CHOICE = Choice(0, {"L_fast": 5}, 0.0, METRICS)
 
 
 def walked(growths, inside=0.01):

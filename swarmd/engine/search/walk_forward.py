@@ -11,17 +11,34 @@ from typing import Any
 import numpy as np
 
 from swarmd.engine.arrays import FloatArray, IntArray
-from swarmd.engine.experiments.trial import Trial
-from swarmd.engine.experiments.windows import Window
 from swarmd.engine.kernel.prices import day_end_bars
 from swarmd.engine.market.bars import Bars
 from swarmd.engine.market.timeframes import utc_text
 from swarmd.engine.metrics.daily import annual_sharpe, daily_returns
 from swarmd.engine.metrics.drawdown import max_drawdown
 from swarmd.engine.metrics.growth import bar_returns, total_return
+from swarmd.engine.search.windows import Window
 
 # An efficiency of fewer windows says nothing.
 LEAST_WINDOWS = 6
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """The trial that a window's search put forward, with its figures on the stretch it was searched on."""
+
+    trial: int
+    params: Mapping[str, float | int]
+    score: float | None
+    metrics: Mapping[str, float | int | None]
+
+    def document(self) -> dict[str, Any]:
+        return {
+            "trial": self.trial,
+            "params": dict(self.params),
+            "score": self.score,
+            "metrics": dict(self.metrics),
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +48,7 @@ class Walked:
     window: Window
     n_trials: int
     n_valid: int
-    choice: Trial | None
+    choice: Choice | None
     metrics: Mapping[str, float | int | None] | None = None
     equity: FloatArray | None = None
     earned_inside: float = 0.0
@@ -109,14 +126,7 @@ def _window_document(each: Walked, bars: Bars) -> dict[str, Any]:
         "test": _stretch(bars, window.test_start, window.test_stop),
         "trials": each.n_trials,
         "valid": each.n_valid,
-        "choice": None
-        if choice is None
-        else {
-            "trial": choice.number,
-            "params": choice.params,
-            "score": choice.score,
-            "metrics": dict(choice.answer.metrics or {}),
-        },
+        "choice": None if choice is None else choice.document(),
         "outside": None if each.metrics is None else dict(each.metrics),
         "error": each.error,
     }
