@@ -142,6 +142,20 @@ def in_mode(strategy: BarStrategy, mode: str) -> BarStrategy:
 
 
 @runtime_checkable
+class TieredStrategy(Protocol):
+    """A strategy with several targets whose `admissible` asks that they rise, and which can do without."""
+
+    def without_tp_progression(self) -> BarStrategy:
+        """The strategy for which targets in any order go together."""
+        ...
+
+
+def without_tp_progression(strategy: BarStrategy) -> BarStrategy:
+    """The strategy with its targets in any order; itself, where it asks nothing of their order."""
+    return strategy.without_tp_progression() if isinstance(strategy, TieredStrategy) else strategy
+
+
+@runtime_checkable
 class BatchStrategy(Protocol):
     """A strategy whose parameter vectors share work, and which says how."""
 

@@ -80,7 +80,7 @@ _SEARCHED = _space(
 
 @register_strategy("final_trigger")
 class FinalTrigger:
-    """`mode` decides what the second filter asks."""
+    """`mode` decides what the second filter asks, `enforces_progression` whether targets must rise in their order."""
 
     card = StrategyCard(
         name="final_trigger",
@@ -94,11 +94,15 @@ class FinalTrigger:
         },
     )  # fmt: skip
 
-    def __init__(self, mode: str = BASELINE) -> None:
+    def __init__(self, mode: str = BASELINE, *, enforces_progression: bool = True) -> None:
         self.mode = mode
+        self.enforces_progression = enforces_progression
 
     def in_mode(self, mode: str) -> "FinalTrigger":
-        return FinalTrigger(mode)
+        return FinalTrigger(mode, enforces_progression=self.enforces_progression)
+
+    def without_tp_progression(self) -> "FinalTrigger":
+        return FinalTrigger(self.mode, enforces_progression=False)
 
     def events(self, bars: Bars, params: Params) -> Events:
         regime, run = self.regime(bars, params)
@@ -127,18 +131,29 @@ class FinalTrigger:
         return longs.astype(np.int64) - shorts.astype(np.int64)
 
     def plan(self, params: Params) -> ExitPlan:
-        tp1, tp2, tp3 = (float(params[f"tp{n}"]) for n in (1, 2, 3))
-        first, second, third = SHARES
+        """Each share leaves at its own target, the nearest first; shares of one target leave together.
+
+        After the first leg the stop moves to entry, after a second to the first one's target.
+        """
+        shares: dict[float, float] = {}
+        for n, share in enumerate(SHARES, start=1):
+            target = float(params[f"tp{n}"])
+            shares[target] = shares.get(target, 0.0) + share
+        targets = sorted(shares)
+        stops = (0.0, targets[0])
+        moves = (*stops[: len(targets) - 1], None)
         return ExitPlan(
             stop=float(params["sl"]),
             target=None,
-            legs=(Leg(first, tp1, 0.0), Leg(second, tp2, tp1), Leg(third, tp3)),
+            legs=tuple(Leg(shares[target], target, move) for target, move in zip(targets, moves, strict=True)),
             risk=RISK,
             is_held_through_signals=True,
         )
 
     def admissible(self, columns: Columns) -> BoolArray:
         """Targets in rising order, no two nearer than half an average true range."""
+        if not self.enforces_progression:
+            return np.ones(np.shape(columns["tp1"]), np.bool_)
         gaps = [np.subtract(columns[far], columns[near]) for near, far in (("tp1", "tp2"), ("tp2", "tp3"))]
         return np.asarray(np.logical_and.reduce([gap >= LEAST_GAP - _ROUNDING for gap in gaps]))
 

@@ -107,6 +107,31 @@ def test_a_vector_whose_targets_are_too_near_is_never_drawn_and_is_refused_by_ha
 # -- the source's books -----------------------------------------------------------------------------------------------
 
 
+def test_without_the_progression_any_targets_are_drawn_and_the_nearest_leaves_first():
+    free = STRATEGY.without_tp_progression()
+    space = search_space(free.card, MODERATE, {})
+    columns = draw_combinations(space, 2_000, 1, free.in_mode(MODERATE).admissible)
+    fits = STRATEGY.admissible(columns)
+    assert 0.02 < float(np.mean(fits)) < 0.7
+    turned = {**NEAR, "tp1": 3.5, "tp2": 1.0, "tp3": 2.0}
+    legs = free.plan(turned).legs
+    assert [(leg.target, leg.share, leg.stop_to) for leg in legs] == [
+        (1.0, 0.3, 0.0),
+        (2.0, 0.2, 1.0),
+        (3.5, 0.5, None),
+    ]
+    same = free.plan({**NEAR, "tp1": 2.0, "tp2": 2.0}).legs
+    assert [(leg.target, leg.share, leg.stop_to) for leg in same] == [(2.0, 0.8, 0.0), (3.5, 0.2, None)]
+    bars = hours(4_000, 6)
+    fast, slow = (
+        run_backtest(bars, free, turned, mode=BASELINE, costs=Costs(), engine=engine) for engine in ("cpu", "reference")
+    )
+    assert fast.metrics == slow.metrics
+    assert len(fast.trades) > 20
+    with pytest.raises(ValueError, match="do not go together"):
+        run_backtest(bars, STRATEGY, turned, mode=BASELINE, costs=Costs())
+
+
 @pytest.mark.parametrize("kind", ["walk", "gaps", "trend", "spikes"])
 def test_every_leg_equals_the_plain_bookkeeping_of_the_source(kind: str):
     bars = hours(6_200, 11, kind)
