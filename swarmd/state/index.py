@@ -117,10 +117,10 @@ class Index:
     def _run_ended(self, run: RunEnded, gone: str) -> None:
         self._own("_open_by_id").pop(run.id, None)
         self._come_to_an_end("_ended_by_id", run, gone)
-        if gone in self._held["_told_to_stop_by_id"]:
-            self._own("_told_to_stop_by_id").pop(gone)
         if run.was_stopped:
             self._own("_told_to_stop_by_id")[run.id] = run
+        if gone in self._held["_told_to_stop_by_id"]:
+            self._own("_told_to_stop_by_id").pop(gone)
 
     def _come_to_an_end(self, name: str, record: Record, gone: str) -> None:
         """Kept in the order of their ends."""

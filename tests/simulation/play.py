@@ -33,13 +33,17 @@ _READ_AGAIN_EVERY: Millis = 6 * HOUR
 
 @dataclass(frozen=True, slots=True)
 class Day:
-    """What is played. ``skips`` leaves out looks that decide nothing; a day without faults has ``rate`` 0."""
+    """What is played. ``skips`` leaves out looks that decide nothing; a day without faults has ``rate`` 0.
+
+    ``shares`` lets what happens to many lanes share instants; without it every process keeps its own time.
+    """
 
     seed: int
     lanes: int = 200
     hours: float = 24.0
     rate: float = 1.0
     skips: bool = True
+    shares: bool = True
     keeps_history: bool = False
     keeps_trace: bool = False
     times_cycles: bool = False
@@ -121,7 +125,7 @@ def begun(day: Day) -> Play:
         fault_rate=chance.choice((0.02, 0.05, 0.15)) * min(1.0, day.rate),
         faults_until=int(hours * 0.7),
         knows_exits=chance.random() < 0.5,
-        mark=chance.choice((2 * MINUTE, 4 * MINUTE)) if day.lanes * day.hours > _LARGE else 1,
+        mark=chance.choice((2 * MINUTE, 4 * MINUTE)) if day.shares and day.lanes * day.hours > _LARGE else 1,
         skips=day.skips,
     )
     world.sources = {"state/worker_sentry_state.json": "fresh", "state/swarm_control_state.json": "fresh"}

@@ -52,10 +52,14 @@ MOVES: Mapping[str, Mapping[str, frozenset[str]]] = {
 
 @dataclass(frozen=True, slots=True)
 class Keep:
-    """How many of a kind the tables remember; with ``only``, just those in such a status are ever forgotten."""
+    """How many of a kind the tables remember; with ``only``, just those in such a status are ever forgotten.
+
+    ``by_end``: who came into such a status last is forgotten last, however long ago it first appeared.
+    """
 
     last: int
     only: frozenset[str] = _NONE
+    by_end: bool = False
 
 
 # What the tables forget, oldest first. The segments keep everything; kinds not named here are bounded by their ids.
@@ -70,7 +74,8 @@ RETENTION: Mapping[str, Keep] = {
     "refusal": Keep(300),
     "request": Keep(200, frozenset({"answered"})),
     "result": Keep(5000),
-    "run": Keep(5000, _RUN_ENDS),
+    # A run of days must not be forgotten in the moment it ends, because thousands of short ones began after it.
+    "run": Keep(5000, _RUN_ENDS, by_end=True),
     "session": Keep(100, frozenset({"closed", "lost"})),
     "step": Keep(1000, frozenset({"met", "missed"})),
     "throughput": Keep(300),
@@ -78,7 +83,8 @@ RETENTION: Mapping[str, Keep] = {
 
 
 class Tables(Generic[V]):
-    """{kind: {id: newest}}; the order of a table is that of first appearance. ``put`` never fails.
+    """{kind: {id: newest}}; the order of a table is that of first appearance, but for runs, which go to the end of it
+    when they end. ``put`` never fails.
 
     ``gone`` is the id that was forgotten for the last one put, or empty.
     """
@@ -108,8 +114,10 @@ class Tables(Generic[V]):
             table[id] = value
             return ""
         if keep.only:
-            was_over = id in table and before in keep.only
-            self._n_over[kind] = self._n_over.get(kind, 0) + (status in keep.only) - was_over
+            was_over, is_over = id in table and before in keep.only, status in keep.only
+            self._n_over[kind] = self._n_over.get(kind, 0) + is_over - was_over
+            if keep.by_end and is_over and not was_over:
+                table.pop(id, None)
         table[id] = value
         # One comes, so one goes at most: counting them anew for each of a full table's records took longer than the
         # record itself.

@@ -80,3 +80,13 @@ def test_where_every_run_is_open_every_beat_is_kept() -> None:
         tables.put("run", f"r{number}", "running", number)
         tables.put("beat", f"r{number}", "", number)
     assert len(tables.table("beat")) == many
+
+
+def test_a_run_of_days_that_ends_last_is_forgotten_last() -> None:
+    tables, last = Tables[int](), RETENTION["run"].last
+    tables.put("run", "long", "running", 0)
+    for number in range(last):
+        tables.put("run", f"r{number}", "lost", number)
+    tables.put("run", "long", "lost", 1)
+    assert tables.gone == "r0"
+    assert [*tables.table("run")][-1] == "long"
