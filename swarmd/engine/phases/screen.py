@@ -10,8 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from swarmd.engine.backtest import Simulation, run_backtest
+from swarmd.engine.guards.gate import Gate
 from swarmd.engine.guards.probabilistic_sharpe import SharpeEvidence, sharpe_evidence
-from swarmd.engine.guards.soft_screen import Gate, soft_screen_gates, walk_forward_efficiency
+from swarmd.engine.guards.soft_screen import soft_screen_gates
+from swarmd.engine.guards.split_efficiency import split_efficiency
 from swarmd.engine.kernel.costs import Costs
 from swarmd.engine.kernel.prices import day_end_bars
 from swarmd.engine.market.bars import Bars
@@ -70,7 +72,7 @@ def screen(order: WorkOrder, desk: Desk) -> ResultSummary:
     desk.work(1)
     stressed = on_vault(question, params, doubled(question.costs))
     desk.work(1)
-    wfe = walk_forward_efficiency(bar_returns(inside.equity), bar_returns(outside.equity))
+    wfe = split_efficiency(bar_returns(inside.equity), bar_returns(outside.equity))
     evidence = sharpe_evidence(daily_returns(outside.equity, day_end_bars(vault.open_time)))
     psr = evidence.psr()
     alpha = order.campaign.validation.alpha

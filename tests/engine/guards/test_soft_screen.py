@@ -1,9 +1,8 @@
 """The soft screen's gates: strict where they say so, failing where undefined, and told in numbers."""
 
-import numpy as np
 import pytest
 
-from swarmd.engine.guards.soft_screen import soft_screen_gates, walk_forward_efficiency
+from swarmd.engine.guards.soft_screen import soft_screen_gates
 
 
 def gates(**changed):
@@ -31,17 +30,3 @@ def test_what_is_not_finite_fails():
 def test_a_gate_tells_figure_and_threshold():
     assert gates()["wfe"].told == "wfe 0.51 (> 0.5): pass"
     assert gates(wfe=None)["wfe"].told == "wfe undefined (> 0.5): fail"
-
-
-def test_a_steady_edge_is_fully_efficient_however_long_each_stretch_is():
-    rng = np.random.default_rng(1)
-    inside, outside = (rng.normal(0.002, 0.001, n) for n in (4000, 1000))
-    # Compounded, the longer stretch earns 2,980 times its stake and the shorter 7: the ratio would be 0.01.
-    assert walk_forward_efficiency(inside, outside) == pytest.approx(1.0, abs=0.05)
-
-
-def test_efficiency_is_undefined_without_a_profit_in_sample():
-    assert walk_forward_efficiency(np.array([-0.1, -0.1]), np.array([-0.2, -0.2])) is None
-    assert walk_forward_efficiency(np.zeros(5), np.ones(5)) is None
-    with pytest.raises(ValueError, match="give some of both"):
-        walk_forward_efficiency(np.zeros(0), np.ones(5))
