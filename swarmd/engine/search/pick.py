@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from swarmd.engine.arrays import FloatArray
+from swarmd.engine.guards.clusters import neighbourhood_means
 from swarmd.engine.search.refine import Trial, best_trial
 from swarmd.engine.search.space import Space
 from swarmd.engine.strategies.contract import ParamSpec
@@ -64,9 +64,8 @@ def stable_pick(trials: Sequence[Trial], space: Space) -> Pick | None:
         return None
     valid = [trial for trial in trials if trial.is_valid]
     scores = np.array([trial.score for trial in valid], np.float64)
-    near = _near(np.array([[_place(spec, trial.params[spec.name]) for spec in space] for trial in valid], np.float64))
-    counts = near.sum(axis=1)
-    means = near @ scores / counts
+    places = np.array([[_place(spec, trial.params[spec.name]) for spec in space] for trial in valid], np.float64)
+    means, counts = neighbourhood_means(places, scores, RADIUS)
     eligible = [at for at in range(len(valid)) if counts[at] > LEAST_NEIGHBOURS]
     if not eligible:
         return Pick(peak, peak.score, 0, peak)
@@ -78,15 +77,6 @@ def peak_pick(trials: Sequence[Trial]) -> Pick | None:
     """The valid trial of the highest score, whatever its neighbours."""
     peak = best_trial(trials)
     return None if peak is None or peak.score is None else Pick(peak, peak.score, None, peak)
-
-
-def _near(places: FloatArray) -> FloatArray:
-    """1 where two rows are neighbours, each of itself too; shape (n, n), one row at a time to stay small."""
-    near = np.empty((places.shape[0], places.shape[0]))
-    for at, row in enumerate(places):
-        # Not a hair's breadth stricter than a step of exactly the radius.
-        near[at] = np.all(np.abs(places - row) <= RADIUS + 1e-12, axis=1)
-    return near
 
 
 def _place(spec: ParamSpec, value: float) -> float:
