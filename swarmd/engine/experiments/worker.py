@@ -4,10 +4,8 @@ Whatever a strategy does (raise, print, leave, hang, crash) stays in here. It ru
 Ctrl-C reaches the runner alone, and dies with the runner.
 """
 
-import ctypes
 import math
 import os
-import signal
 import sys
 import time
 import traceback
@@ -19,16 +17,15 @@ from swarmd.engine.experiments.order import HELLO, READY, Order, Reply, Setting
 from swarmd.engine.kernel.costs import Costs
 from swarmd.engine.market.bars import Bars
 from swarmd.engine.metrics.growth import bar_returns
+from swarmd.engine.phases.child import die_with
 from swarmd.engine.strategies.contract import BarStrategy
 from swarmd.engine.strategies.ema_cross import EmaCross
 from swarmd.engine.strategies.registry import strategy_named
 
-_PR_SET_PDEATHSIG = 1
-
 
 def main(descriptor: int, parent: int) -> None:
     """Serve the pipe in this descriptor; `parent` is the runner's pid."""
-    _die_with(parent)
+    die_with(parent)
     # What a strategy prints must not come between the lines of the runner's answer.
     os.dup2(2, 1)
     with Connection(descriptor) as pipe:
@@ -81,12 +78,6 @@ def _told(cause: BaseException) -> str:
     if isinstance(cause, ValueError) or not frames:
         return text
     return f"{text} ({Path(frames[-1].filename).name}, line {frames[-1].lineno})"
-
-
-def _die_with(parent: int) -> None:
-    ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
-    if os.getppid() != parent:  # it died before it could be asked for
-        os._exit(1)
 
 
 if __name__ == "__main__":

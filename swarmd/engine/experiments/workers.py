@@ -6,7 +6,6 @@ order is tried again, is the runner's decision.
 
 import contextlib
 import os
-import signal
 import socket
 import subprocess
 import sys
@@ -18,6 +17,7 @@ from typing import Generic, TypeVar
 
 from swarmd.engine.experiments.order import HELLO, READY, Order, Reply, Setting
 from swarmd.engine.experiments.trial import Cause
+from swarmd.engine.phases.child import ending
 from swarmd.state.errors import OutsideError
 
 Ticket = TypeVar("Ticket")
@@ -127,11 +127,11 @@ class Workers(Generic[Ticket]):
             self._false_starts += 1
             if self._false_starts >= _MOST_FALSE_STARTS:
                 raise OutsideError(
-                    f"{self._false_starts} evaluating processes {_ending(process.child.returncode)} before they were "
+                    f"{self._false_starts} evaluating processes {ending(process.child.returncode)} before they were "
                     "ready; what they said stands above"
                 )
         if process.ticket is not None:
-            yield process.ticket, Lost("lost", f"its process {_ending(process.child.returncode)}", seconds)
+            yield process.ticket, Lost("lost", f"its process {ending(process.child.returncode)}", seconds)
 
     def _overdue(self, process: _Process[Ticket]) -> Iterator[tuple[Ticket, Lost]]:
         seconds = time.monotonic() - process.begun
@@ -160,10 +160,3 @@ class Workers(Generic[Ticket]):
         process.pipe.close()
         process.child.kill()
         process.child.wait()
-
-
-def _ending(code: int) -> str:
-    if code < 0:
-        with contextlib.suppress(ValueError):
-            return f"died by {signal.Signals(-code).name}"
-    return f"ended with code {code}"

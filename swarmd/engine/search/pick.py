@@ -7,6 +7,7 @@ and moves less when the market does. Called by the refine phase; pure.
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 
@@ -71,6 +72,11 @@ def stable_pick(trials: Sequence[Trial], space: Space) -> Pick | None:
         return Pick(peak, peak.score, 0, peak)
     at = min(eligible, key=lambda at: (-means[at], -scores[at], valid[at].number))
     return Pick(valid[at], float(means[at]), int(counts[at]) - 1, peak)
+
+
+def picked(trials: Sequence[Trial], space: Space, rule: Literal["cluster", "peak"]) -> Pick | None:
+    """The trial that stands for a search by that rule; None when no trial is valid."""
+    return peak_pick(trials) if rule == "peak" else stable_pick(trials, space)
 
 
 def peak_pick(trials: Sequence[Trial]) -> Pick | None:

@@ -99,16 +99,27 @@ def run_trials(
         found(trial)
     for trial_now in _to_do(study, n_trials):
         before()
-        earlier = [trial.glance.score for trial in done if trial.glance is not None]
-        done.append(_run(study, sampler, space, trial_now, evaluate, pruning, earlier, rule, constraints))
-        finished(done[-1])
+        origin = sampler.origin(study, trial_now.number)
+        trial = run_one(
+            study,
+            space,
+            trial_now,
+            origin,
+            evaluate,
+            pruning=pruning,
+            earlier=done,
+            rule=rule,
+            constraints=constraints,
+        )
+        done.append(trial)
+        finished(trial)
         _refuse_hopeless(done)
     return tuple(sorted(done, key=lambda trial: trial.number))
 
 
 def finished_trials(study: optuna.Study) -> tuple[Trial, ...]:
     """The finished trials of a study, by number."""
-    return tuple(_as_trial(frozen) for frozen in study.get_trials(deepcopy=False) if frozen.state.is_finished())
+    return tuple(as_trial(frozen) for frozen in study.get_trials(deepcopy=False) if frozen.state.is_finished())
 
 
 def best_trial(trials: Sequence[Trial]) -> Trial | None:
@@ -152,25 +163,26 @@ def _to_do(study: optuna.Study, n_trials: int) -> Iterator[optuna.Trial]:
         yield study.ask()
 
 
-def _run(
+def run_one(
     study: optuna.Study,
-    sampler: ReproducibleSampler,
     space: Space,
     trial: optuna.Trial,
+    origin: str,
     evaluate: Evaluate,
+    *,
     pruning: Pruning | None,
-    earlier: Sequence[float],
+    earlier: Sequence[Trial],
     rule: ScoreRule,
     constraints: Constraints,
 ) -> Trial:
-    origin = sampler.origin(study, trial.number)
+    """One trial from its vector to its outcome; `earlier` are the finished ones that pruning holds it against."""
     params = {spec.name: _suggested(trial, space, spec.name) for spec in space}
     glance = None if pruning is None else _glance(pruning, params, rule, earlier)
     if glance is not None:
         _report(study, trial, glance)
     if glance is not None and glance.is_worse:
         _set_outcome(trial, origin, {}, {}, None, glance)
-        return _as_trial(study.tell(trial, state=TrialState.PRUNED))
+        return as_trial(study.tell(trial, state=TrialState.PRUNED))
     error: str | None = None
     score = math.nan
     metrics: dict[str, float | int | None] = {}
@@ -188,18 +200,19 @@ def _run(
     for name, missed in violations.items():
         _set_constraint(trial, name, missed)
     frozen = study.tell(trial, score) if error is None else study.tell(trial, state=TrialState.FAIL)
-    return _as_trial(frozen)
+    return as_trial(frozen)
 
 
 def _glance(
-    pruning: Pruning, params: Mapping[str, float | int], rule: ScoreRule, earlier: Sequence[float]
+    pruning: Pruning, params: Mapping[str, float | int], rule: ScoreRule, earlier: Sequence[Trial]
 ) -> Glance | None:
     """None where the first part gives no number; all the bars then decide, and tell what is wrong."""
     try:
         metrics = pruning.evaluate(params).metrics.as_json()
     except (ValueError, ArithmeticError):
         return None
-    return glance_at(pruning, rule.of(_numbers(metrics)), earlier)
+    scores = [trial.glance.score for trial in earlier if trial.glance is not None]
+    return glance_at(pruning, rule.of(_numbers(metrics)), scores)
 
 
 def _report(study: optuna.Study, trial: optuna.Trial, glance: Glance) -> None:
@@ -242,7 +255,8 @@ def _set_constraint(trial: optuna.Trial, name: str, missed: float) -> None:
         trial.set_constraint(name, missed)
 
 
-def _as_trial(frozen: FrozenTrial) -> Trial:
+def as_trial(frozen: FrozenTrial) -> Trial:
+    """A finished trial as its study keeps it."""
     told = json.loads(frozen.user_attrs.get("outcome", "{}"))
     return Trial(
         number=frozen.number,

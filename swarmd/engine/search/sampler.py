@@ -1,7 +1,8 @@
 """What a refinement tries next, as a pure function of (seed, trial number, finished trials).
 
-Seeds of the prescreen first, then random vectors, then Optuna's TPE; each trial with a generator of its own. A run that
-was killed and taken up again therefore goes the same way as one that was not. Inadmissible vectors are never suggested.
+A list first (seeds of the prescreen, or all that a grid holds), then random vectors, then Optuna's TPE; each trial with
+a generator of its own. A run that was killed and taken up again therefore goes the same way as one that was not.
+Inadmissible vectors are never suggested.
 """
 
 from collections.abc import Mapping, Sequence
@@ -25,10 +26,14 @@ _ANSWERED = (TrialState.COMPLETE, TrialState.PRUNED)
 
 @dataclass(frozen=True, slots=True)
 class TpeSettings:
-    """Given to TPE one by one: Optuna's defaults changed once (5.0) and may again, a champion must not."""
+    """Given to TPE one by one: Optuna's defaults changed once (5.0) and may again, a champion must not.
+
+    A constant liar takes trials that are under way for bad ones, so that several at once do not all try one place.
+    """
 
     n_startup_trials: int = 10
     n_ei_candidates: int = 24
+    constant_liar: bool = False
 
 
 def distributions(space: Space) -> dict[str, BaseDistribution]:
@@ -46,6 +51,7 @@ class ReproducibleSampler(BaseSampler):
         *,
         seed: int,
         warm: Sequence[Mapping[str, float | int]] = (),
+        listed_as: str = "prescreen",
         settings: TpeSettings | None = None,
     ) -> None:
         self._strategy = strategy
@@ -53,12 +59,13 @@ class ReproducibleSampler(BaseSampler):
         self._distributions = distributions(space)
         self._seed = seed
         self._warm = tuple(warm)
+        self._listed_as = listed_as
         self._settings = settings or TpeSettings()
 
     def origin(self, study: optuna.Study, number: int) -> str:
-        """`prescreen`, `random` or `tpe`: where the vector of that trial comes from."""
+        """Where the vector of that trial comes from: the list (`prescreen`, `grid`, `monte_carlo`), `random`, `tpe`."""
         if number < len(self._warm):
-            return "prescreen"
+            return self._listed_as
         return "random" if self._answered(study) < self._settings.n_startup_trials else "tpe"
 
     def infer_relative_search_space(self, study: optuna.Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:
@@ -69,13 +76,11 @@ class ReproducibleSampler(BaseSampler):
     def sample_relative(
         self, study: optuna.Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
     ) -> dict[str, Any]:
-        match self.origin(study, trial.number):
-            case "prescreen":
-                return dict(self._warm[trial.number])
-            case "random":
-                return self._random(trial.number)
-            case _:
-                return self._tpe(study, trial)
+        if trial.number < len(self._warm):
+            return dict(self._warm[trial.number])
+        if self.origin(study, trial.number) == "random":
+            return self._random(trial.number)
+        return self._tpe(study, trial)
 
     def sample_independent(
         self, study: optuna.Study, trial: FrozenTrial, param_name: str, param_distribution: BaseDistribution
@@ -100,7 +105,7 @@ class ReproducibleSampler(BaseSampler):
                 seed=seed,
                 multivariate=True,
                 group=False,
-                constant_liar=False,
+                constant_liar=self._settings.constant_liar,
             )
             found = {**fixed, **tpe.sample_relative(study, trial, free)}
             vector = {spec.name: found[spec.name] for spec in self._space}

@@ -30,8 +30,12 @@ class RangeLike(Protocol):
 Space = tuple[ParamSpec, ...]
 
 
-def search_space(card: StrategyCard, mode: str, overrides: Mapping[str, RangeLike | Sequence[float]]) -> Space:
+def search_space(
+    card: StrategyCard, mode: str, overrides: Mapping[str, RangeLike | Sequence[float]], *, is_grid: bool = False
+) -> Space:
     """The parameters to search, in the card's order; what the mode leaves out is fixed at the card's baseline.
+
+    A grid takes nothing from the mode, whose ranges have no steps: what is not overridden stands at the baseline.
 
     Raises
     ------
@@ -44,7 +48,7 @@ def search_space(card: StrategyCard, mode: str, overrides: Mapping[str, RangeLik
     for name in overrides:
         if name not in limits:
             raise ValueError(f"space: strategy {card.name} has no parameter {name!r}; {nearest(name, tuple(limits))}")
-    of_mode = {spec.name: spec for spec in card.mode(mode).space}
+    of_mode = {spec.name: spec for spec in card.mode(mode).space if not is_grid}
     space = []
     for name, limit in limits.items():
         if name in overrides:

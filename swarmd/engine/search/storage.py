@@ -1,13 +1,16 @@
 """The study's journal: Optuna's own append-only file, made fit to open after any crash.
 
-Whoever opens it holds the result folder's lock, so it is the only writer; a lock file beside the journal then belongs
-to the dead, and a torn line at its end is what a kill left of a write. Both are cleared here, before Optuna reads.
+Whoever opens it holds the result folder's lock, so it is the only writer, or it has started all that write; a lock file
+beside the journal then belongs to the dead, and a torn line at its end is what a kill left of a write. Both are cleared
+here, before Optuna reads.
 """
 
 import contextlib
+import fcntl
 import json
 import logging
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -37,16 +40,62 @@ class SoleWriterJournal(JournalFileBackend):
             raise OutsideError(f"cannot write the study {self._file_path}: {cause.strerror}") from cause
 
 
-def open_study(path: Path, *, name: str, sampler: optuna.samplers.BaseSampler) -> optuna.Study:
-    """The study kept in `path`, made when it is not there. The caller holds the folder's lock."""
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
+class SharedJournal(SoleWriterJournal):
+    """The same for several writers: each takes the file's own lock for a line, which goes with it when it dies."""
+
+    def append_logs(self, logs: list[dict[str, Any]]) -> None:
+        try:
+            with open(self._file_path, "r+b", buffering=0) as journal:
+                fcntl.flock(journal.fileno(), fcntl.LOCK_EX)
+                _cut_torn_end(journal.fileno())
+                super().append_logs(logs)
+        except OSError as cause:
+            raise OutsideError(f"cannot write the study {self._file_path}: {cause.strerror}") from cause
+
+
+def _cut_torn_end(descriptor: int) -> None:
+    """What a writer killed in the middle of a line has left would spoil the next one. The caller holds the lock."""
+    size = os.fstat(descriptor).st_size
+    if not size or os.pread(descriptor, 1, size - 1) == b"\n":
+        return
+    content = os.pread(descriptor, size, 0)
+    os.ftruncate(descriptor, content.rfind(b"\n") + 1)
+
+
+@contextlib.contextmanager
+def turn_of(path: Path) -> Iterator[None]:
+    """Alone among those who take turns by this file; the lock of one who dies is free again."""
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def lock_of_worker(journal: Path, worker: str) -> Path:
+    """The lock that a worker of this study holds for as long as it lives."""
+    return journal.with_suffix(".workers") / f"{worker}.lock"
+
+
+def open_study(path: Path, *, name: str, sampler: optuna.samplers.BaseSampler, is_shared: bool = False) -> optuna.Study:
+    """The study kept in `path`, made when it is not there. The caller holds the folder's lock, and no worker lives."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         clear_stale_lock(path)
         cut = cut_damage(path)
         if cut:
             log.warning("%s: %s", path, cut)
-        storage = JournalStorage(SoleWriterJournal(str(path)))
+    except OSError as cause:
+        raise OutsideError(f"cannot open the study {path}: {cause.strerror}") from cause
+    return join_study(path, name=name, sampler=sampler, is_shared=is_shared)
+
+
+def join_study(path: Path, *, name: str, sampler: optuna.samplers.BaseSampler, is_shared: bool = True) -> optuna.Study:
+    """The same for one who was started to work on it: what is damaged or stale is not its business."""
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    try:
+        storage = JournalStorage(SharedJournal(str(path)) if is_shared else SoleWriterJournal(str(path)))
     except OSError as cause:
         raise OutsideError(f"cannot open the study {path}: {cause.strerror}") from cause
     return optuna.create_study(

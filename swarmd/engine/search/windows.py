@@ -54,3 +54,24 @@ def windows_of(n_bars: int, *, fit: int, test: int, purge: int, embargo: int, an
         )
         for number, start in enumerate(starts)
     )
+
+
+def even_windows(
+    n_bars: int, *, windows: int, fit: float, purge: int, embargo: int, anchored: bool
+) -> tuple[Window, ...]:
+    """So many windows whose tests reach to the last bar; each fit is at least `fit` tests long.
+
+    Raises
+    ------
+    ValueError
+        If there are too few bars for a test of two.
+    """
+    test = int((n_bars - purge - windows * embargo) / (fit + windows))
+    if test < 2:
+        raise ValueError(
+            f"{windows} windows with fits of {fit:g} tests, purge {purge} and embargo {embargo} leave {max(test, 0)} "
+            f"bars a test on {n_bars} bars; take fewer windows or more data"
+        )
+    # What division leaves over goes to the fits.
+    rest = n_bars - purge - windows * (test + embargo)
+    return windows_of(n_bars, fit=rest, test=test, purge=purge, embargo=embargo, anchored=anchored)
