@@ -14,7 +14,10 @@ from swarmd.engine.strategies.registry import strategy_file
 
 _ENGINE = Path(swarmd.__file__).parent / "engine"
 # What turns bars and parameters into numbers; commands, lanes and pages do not.
-_PARTS = ("arrays.py", "backtest.py", "indicators", "kernel", "market", "metrics", "search", "strategies", "guards")
+_PARTS = (
+    "arrays.py", "backtest.py", "indicators", "kernel", "market", "metrics", "search", "strategies", "guards",
+    "validation",
+)  # fmt: skip
 # backtest.cuh and portable.h turn bars into numbers as well.
 _SUFFIXES = (".py", ".cuh", ".h")
 

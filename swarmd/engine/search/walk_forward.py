@@ -3,7 +3,6 @@
 Pure: trials and equities in, a document out. What is walked is the procedure; no vector of the whole history appears.
 """
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -18,9 +17,7 @@ from swarmd.engine.metrics.daily import annual_sharpe, daily_returns
 from swarmd.engine.metrics.drawdown import max_drawdown
 from swarmd.engine.metrics.growth import bar_returns, total_return
 from swarmd.engine.search.windows import Window
-
-# An efficiency of fewer windows says nothing.
-LEAST_WINDOWS = 6
+from swarmd.engine.validation.walk_forward import WalkForwardEfficiency, walk_forward_efficiency
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +84,7 @@ def walk_forward_document(walked: Sequence[Walked], bars: Bars) -> dict[str, Any
     """The windows, and all of them together. `efficiency` is null with the reason beside it where it says nothing."""
     whole = joined(walked, bars)
     returns = [float(each.equity_outside()[-1]) - 1.0 for each in walked]
-    efficiency, why_not = _efficiency(walked)
+    efficiency = _efficiency(walked)
     return {
         "windows": [_window_document(each, bars) for each in walked],
         "outside": {
@@ -99,23 +96,20 @@ def walk_forward_document(walked: Sequence[Walked], bars: Bars) -> dict[str, Any
         },
         "share_of_profitable_windows": sum(earned > 0.0 for earned in returns) / len(returns),
         "worst_window": {"number": int(np.argmin(returns)), "total_return": min(returns)},
-        "efficiency": efficiency,
-        "efficiency_undefined_because": why_not,
+        "efficiency": efficiency.wfe,
+        "efficiency_undefined_because": efficiency.undefined_because,
     }
 
 
-def _efficiency(walked: Sequence[Walked]) -> tuple[float | None, str | None]:
-    """Mean return per bar outside over that inside, pooled over the windows; bar returns are summed, not compounded."""
+def _efficiency(walked: Sequence[Walked]) -> WalkForwardEfficiency:
+    """Of the windows with a choice; bar returns are summed, not compounded."""
     chosen = [each for each in walked if each.choice is not None and each.equity is not None]
-    if len(chosen) < LEAST_WINDOWS:
-        return None, f"{len(chosen)} windows with a choice, fewer than {LEAST_WINDOWS}"
-    inside = math.fsum(each.earned_inside for each in chosen)
-    n_inside = sum(each.window.fit_stop - each.window.fit_start for each in chosen)
-    outside = math.fsum(float(bar_returns(each.equity_outside()).sum()) for each in chosen)
-    n_outside = sum(each.window.test_stop - each.window.test_start for each in chosen)
-    if inside <= 0.0:
-        return None, "nothing was earned inside"
-    return (outside / n_outside) / (inside / n_inside), None
+    return walk_forward_efficiency(
+        is_returns=[each.earned_inside for each in chosen],
+        is_bars=[each.window.fit_stop - each.window.fit_start for each in chosen],
+        oos_returns=[float(bar_returns(each.equity_outside()).sum()) for each in chosen],
+        oos_bars=[each.window.test_stop - each.window.test_start for each in chosen],
+    )
 
 
 def _window_document(each: Walked, bars: Bars) -> dict[str, Any]:

@@ -10,6 +10,9 @@ Pure arithmetic on bar numbers. A test never overlaps another one, and no fit se
 
 from dataclasses import dataclass
 
+from swarmd.engine.validation import walk_windows
+from swarmd.engine.validation.walk_windows import Mode
+
 
 @dataclass(frozen=True, slots=True)
 class Window:
@@ -35,24 +38,17 @@ def windows_of(n_bars: int, *, fit: int, test: int, purge: int, embargo: int, an
     for name, bars, least in (("fit", fit, 2), ("test", test, 2), ("purge", purge, 0), ("embargo", embargo, 0)):
         if bars < least:
             raise ValueError(f"{name} is {bars} bars; give at least {least}")
-    gap = purge + embargo
-    first, step = fit + gap, test + embargo
-    n_windows = (n_bars - first - test) // step + 1 if n_bars >= first + test else 0
-    if not n_windows:
+    # A tile is a test and the embargo behind it; the last test may end with the bars and needs no embargo.
+    mode: Mode = "anchored" if anchored else "rolling"
+    tiles = walk_windows.windows(n_bars + embargo, fit, test + embargo, purge + embargo, mode)
+    if not tiles:
         raise ValueError(
-            f"fit {fit}, purge {purge}, embargo {embargo} and test {test} need {first + test} bars, and there are "
-            f"{n_bars}; shorten them, or take more data"
+            f"fit {fit}, purge {purge}, embargo {embargo} and test {test} need {fit + purge + embargo + test} bars, "
+            f"and there are {n_bars}; shorten them, or take more data"
         )
-    starts = [first + step * number for number in range(n_windows)]
     return tuple(
-        Window(
-            number=number,
-            fit_start=0 if anchored else start - gap - fit,
-            fit_stop=start - gap,
-            test_start=start,
-            test_stop=start + test,
-        )
-        for number, start in enumerate(starts)
+        Window(number, tile.is_start, tile.is_stop, tile.oos_start, tile.oos_stop - embargo)
+        for number, tile in enumerate(tiles)
     )
 
 

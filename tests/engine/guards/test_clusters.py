@@ -4,7 +4,7 @@ import itertools
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from scipy import ndimage
@@ -32,6 +32,7 @@ def slow_means(scores, least_neighbours=2):
     return means
 
 
+@settings(deadline=None, derandomize=True)
 @given(GRIDS)
 def test_a_plain_loop_finds_the_same_means_centre_and_regions(scores):
     means = slow_means(scores)
@@ -57,6 +58,7 @@ def test_a_plain_loop_finds_the_same_means_centre_and_regions(scores):
     assert any(found.centre in {tuple(cell) for cell in each.cells.tolist()} for each in found.clusters)
 
 
+@settings(deadline=None, derandomize=True)
 @given(GRIDS)
 def test_vectors_off_the_grid_have_the_same_means_where_they_lie_on_one(scores):
     places = np.argwhere(np.isfinite(scores)).astype(np.float64)

@@ -55,9 +55,9 @@ def test_efficiency_is_what_a_bar_earned_outside_over_what_it_earned_inside():
 @pytest.mark.parametrize(
     ("growths", "inside", "why"),
     [
-        ([0.05] * 5, 0.2, "5 windows with a choice, fewer than 6"),
-        ([0.05] * 5 + [None] * 2, 0.2, "5 windows with a choice, fewer than 6"),
-        ([0.05] * 6, -0.2, "nothing was earned inside"),
+        ([0.05] * 5, 0.2, "5 windows, fewer than 6"),
+        ([0.05] * 5 + [None] * 2, 0.2, "5 windows, fewer than 6"),
+        ([0.05] * 6, -0.2, "nothing was earned in sample"),
     ],
 )
 def test_an_efficiency_that_says_nothing_is_none_with_the_reason(growths, inside, why):
