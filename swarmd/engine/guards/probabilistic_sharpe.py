@@ -6,7 +6,7 @@ All ratios here are *per period* of the returns; an annualised one with daily co
 
 import math
 from dataclasses import dataclass
-from typing import Literal, assert_never
+from typing import Literal
 
 import numpy as np
 
@@ -14,6 +14,49 @@ from swarmd.engine.arrays import FloatArray
 
 # The same bound as the metrics': below it a variance is rounding noise.
 _LEAST_VARIANCE = 1e-30
+
+
+Variance = Literal["observed", "null"]
+
+# The observed variance has the divisor n - 1 (2012), the one under the null hypothesis n (the later revision).
+LOST_OBSERVATIONS = {"observed": 1, "null": 0}
+
+
+def scaled_sharpe_variance(
+    sr: float, sr_benchmark: float, skew: float, kurtosis: float, *, ar1: float = 0.0, variance: Variance = "observed"
+) -> float:
+    """Variance of an estimated Sharpe ratio times its divisor: what remains when the number of returns is taken out.
+
+    "observed": 1 - skew*SR + (kurtosis - 1)/4 * SR^2, at the estimate. "null", at the benchmark SR* and with
+    autocorrelation rho: a - b*skew*SR* + c*(kurtosis - 1)/4 * SR*^2 with a = (1 + rho)/(1 - rho),
+    b = 1 + rho/(1 - rho) + rho^2/(1 - rho^2), c = (1 + rho^2)/(1 - rho^2).
+
+    Raises
+    ------
+    ValueError
+        As `probabilistic_sharpe_ratio` does, which explains the arguments.
+    """
+    if variance not in LOST_OBSERVATIONS:
+        raise ValueError(f"probabilistic Sharpe ratio: no variance {variance!r}; give one of {set(LOST_OBSERVATIONS)}")
+    if not all(map(math.isfinite, (sr, sr_benchmark, skew, kurtosis, ar1))):
+        raise ValueError(f"probabilistic Sharpe ratio: {(sr, sr_benchmark, skew, kurtosis, ar1)} must all be finite")
+    if kurtosis < 1.0 + skew * skew - 1e-9:
+        raise ValueError(
+            f"probabilistic Sharpe ratio: kurtosis {kurtosis} below 1 + skew^2 = {1 + skew * skew}; "
+            "give the plain kurtosis (Normal = 3), not the excess"
+        )
+    if not -1.0 < ar1 < 1.0:
+        raise ValueError(f"probabilistic Sharpe ratio: autocorrelation {ar1} is not within (-1, 1)")
+    if variance == "observed":
+        scaled = 1.0 - skew * sr + (kurtosis - 1.0) / 4.0 * sr * sr
+    else:
+        a = (1.0 + ar1) / (1.0 - ar1)
+        b = 1.0 + ar1 / (1.0 - ar1) + ar1 * ar1 / (1.0 - ar1 * ar1)
+        c = (1.0 + ar1 * ar1) / (1.0 - ar1 * ar1)
+        scaled = a - b * skew * sr_benchmark + c * (kurtosis - 1.0) / 4.0 * sr_benchmark * sr_benchmark
+    if scaled <= 0.0:
+        raise ValueError(f"probabilistic Sharpe ratio: the estimator's variance is {scaled}; it must be positive")
+    return scaled
 
 
 def probabilistic_sharpe_ratio(
@@ -24,7 +67,7 @@ def probabilistic_sharpe_ratio(
     kurtosis: float,
     *,
     ar1: float = 0.0,
-    variance: Literal["observed", "null"] = "observed",
+    variance: Variance = "observed",
 ) -> float:
     """Probability that the true Sharpe ratio exceeds the benchmark, given an estimate.
 
@@ -35,8 +78,7 @@ def probabilistic_sharpe_ratio(
     skew, kurtosis : of the returns; kurtosis is not excess (Normal = 3)
     ar1 : first-order autocorrelation of the returns, used by the "null" variance only, in (-1, 1)
     variance : "observed" takes the estimator's variance at the estimate (2012), "null" at the benchmark with divisor
-    n and
-        autocorrelation (the later revision).
+        n and autocorrelation (the later revision).
 
     Returns
     -------
@@ -49,34 +91,14 @@ def probabilistic_sharpe_ratio(
         For fewer than two observations, a value that is not finite, moments no distribution has
         (kurtosis < 1 + skew^2), or a variance of zero.
 
-    Source: Bailey and López de Prado (2012), The Sharpe ratio efficient frontier, Journal of Risk 15(2).
+    Source: Bailey and López de Prado (2012), The Sharpe ratio efficient frontier, Journal of Risk 15(2); "null": López
+    de Prado, Lipton and Zoonekynd (2025), How to use the Sharpe ratio.
     """
-    if n_obs < 2:
+    # Written so that a count which is not a number is refused too.
+    if not n_obs >= 2:
         raise ValueError(f"probabilistic Sharpe ratio: {n_obs} observations; give at least 2")
-    if not all(map(math.isfinite, (sr, sr_benchmark, skew, kurtosis, ar1))):
-        raise ValueError(f"probabilistic Sharpe ratio: {(sr, sr_benchmark, skew, kurtosis, ar1)} must all be finite")
-    if kurtosis < 1.0 + skew * skew - 1e-9:
-        raise ValueError(
-            f"probabilistic Sharpe ratio: kurtosis {kurtosis} below 1 + skew^2 = {1 + skew * skew}; "
-            "give the plain kurtosis (Normal = 3), not the excess"
-        )
-    if not -1.0 < ar1 < 1.0:
-        raise ValueError(f"probabilistic Sharpe ratio: autocorrelation {ar1} is not within (-1, 1)")
-    match variance:
-        case "observed":
-            scaled = 1.0 - skew * sr + (kurtosis - 1.0) / 4.0 * sr * sr
-            root_n = math.sqrt(n_obs - 1)
-        case "null":
-            a = (1.0 + ar1) / (1.0 - ar1)
-            b = 1.0 + ar1 / (1.0 - ar1) + ar1 * ar1 / (1.0 - ar1 * ar1)
-            c = (1.0 + ar1 * ar1) / (1.0 - ar1 * ar1)
-            scaled = a - b * skew * sr_benchmark + c * (kurtosis - 1.0) / 4.0 * sr_benchmark * sr_benchmark
-            root_n = math.sqrt(n_obs)
-        case _:
-            assert_never(variance)
-    if scaled <= 0.0:
-        raise ValueError(f"probabilistic Sharpe ratio: the estimator's variance is {scaled}; it must be positive")
-    z = (sr - sr_benchmark) * root_n / math.sqrt(scaled)
+    scaled = scaled_sharpe_variance(sr, sr_benchmark, skew, kurtosis, ar1=ar1, variance=variance)
+    z = (sr - sr_benchmark) * math.sqrt((n_obs - LOST_OBSERVATIONS[variance]) / scaled)
     # erfc keeps its precision in the lower tail, where 1 + erf would round to zero.
     return 0.5 * math.erfc(-z / math.sqrt(2.0))
 

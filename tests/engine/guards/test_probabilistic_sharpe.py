@@ -3,6 +3,7 @@
 import math
 from statistics import NormalDist
 
+import jsharpe
 import numpy as np
 import pytest
 
@@ -52,11 +53,33 @@ def test_far_in_the_tail_it_is_small_and_not_zero():
         ((math.nan, 0.0, 10, 0.0, 3.0), "must all be finite"),
         ((0.1, 0.0, 10, 0.0, 0.0), "not the excess"),
         ((0.1, 0.0, 10, 2.0, 4.0), "kurtosis 4.0 below"),
+        ((0.1, 0.0, math.nan, 0.0, 3.0), "nan observations"),
     ],
 )
 def test_impossible_arguments_are_refused(arguments, said):
     with pytest.raises(ValueError, match=said):
         probabilistic_sharpe_ratio(*arguments)
+
+
+def test_an_unknown_variance_and_a_unit_root_are_refused():
+    with pytest.raises(ValueError, match="no variance 'later'"):
+        probabilistic_sharpe_ratio(0.1, 0.0, 10, 0.0, 3.0, variance="later")
+    with pytest.raises(ValueError, match=r"autocorrelation 1\.0"):
+        probabilistic_sharpe_ratio(0.1, 0.0, 10, 0.0, 3.0, ar1=1.0, variance="null")
+
+
+@pytest.mark.parametrize("rho", [-0.4, 0.0, 0.3])
+def test_an_independent_package_agrees_on_both_variances(rho):
+    rng = np.random.default_rng(4)
+    for sr, benchmark, n_obs in [(0.1, 0.0, 250), (0.05, 0.08, 900), (-0.2, 0.1, 60)]:
+        skew = float(rng.uniform(-1, 1))
+        shape = {"gamma3": skew, "gamma4": 2.0 + skew**2 + float(rng.uniform(0, 5))}
+        deviation = math.sqrt(jsharpe.sharpe_ratio_variance(benchmark, n_obs, rho=rho, **shape))
+        later = probabilistic_sharpe_ratio(sr, benchmark, n_obs, *shape.values(), ar1=rho, variance="null")
+        assert later == pytest.approx(NormalDist().cdf((sr - benchmark) / deviation), rel=1e-9)
+        deviation = math.sqrt(jsharpe.sharpe_ratio_variance(sr, n_obs - 1, **shape))
+        first = probabilistic_sharpe_ratio(sr, benchmark, n_obs, *shape.values())
+        assert first == pytest.approx(NormalDist().cdf((sr - benchmark) / deviation), rel=1e-9)
 
 
 def test_the_evidence_of_returns_is_that_of_plain_sums():
