@@ -200,29 +200,24 @@ def _by_sums(
     inside = np.empty(2 * n_pairs)
     outside = np.empty(2 * n_pairs)
     metrics = np.empty((2, n_trials))
-    total = np.empty((2, _TILE))
-    total_squares = np.empty((2, _TILE))
+    total_squares = np.empty(_TILE)
     for pair in range(n_pairs):
-        for start in range(0, n_trials, _TILE):
-            width = min(_TILE, n_trials - start)
-            total[:] = 0.0
-            total_squares[:] = 0.0
-            for block in range(n_blocks):
-                half = 0 if (masks[pair] >> block) & 1 else 1
-                for j in range(width):
-                    total[half, j] += sums[block, start + j]
+        for half in range(2):
+            # A tile of trials at a time, so that its running sums stay in the nearest cache.
+            for start in range(0, n_trials, _TILE):
+                stop = min(start + _TILE, n_trials)
+                figures = metrics[half, start:stop]
+                figures[:] = 0.0
+                total_squares[:] = 0.0
+                for block in range(n_blocks):
+                    if (masks[pair] >> block) & 1 != half:
+                        _add(figures, sums[block, start:stop])
+                        if is_sharpe:
+                            _add(total_squares, squares[block, start:stop])
                 if is_sharpe:
-                    for j in range(width):
-                        total_squares[half, j] += squares[block, start + j]
-            for half in range(2):
-                for j in range(width):
-                    mean = total[half, j] / n
-                    if not is_sharpe:
-                        metrics[half, start + j] = mean
-                        continue
-                    variance = (total_squares[half, j] - mean * total[half, j]) / (n - 1)
-                    least = max(_LEAST_VARIANCE, _LEAST_VARIANCE_SHARE * total_squares[half, j] / n)
-                    metrics[half, start + j] = mean / math.sqrt(variance) if variance > least else 0.0
+                    _to_sharpe(figures, total_squares, n)
+                else:
+                    figures /= n
         for half in range(2):
             # The first half is the combination itself, the second its complement, from the end of the list.
             at = pair if half == 0 else 2 * n_pairs - 1 - pair
@@ -230,14 +225,33 @@ def _by_sums(
             for j in range(n_trials):
                 if metrics[half, j] > metrics[half, best]:
                     best = j
-            tested = metrics[1 - half, best]
+            others = metrics[1 - half]
+            tested = others[best]
             below = 0
             equal = 0
             for j in range(n_trials):
-                below += metrics[1 - half, j] < tested
-                equal += metrics[1 - half, j] == tested
+                below += others[j] < tested
+                equal += others[j] == tested
             chosen[at] = best
             ranks[at] = below + (equal + 1) / 2.0
             inside[at] = metrics[half, best]
             outside[at] = tested
     return chosen, ranks, inside, outside
+
+
+@njit(cache=True, nogil=True, inline="always")
+def _add(into: FloatArray, values: FloatArray) -> None:
+    for j in range(values.size):
+        into[j] += values[j]
+
+
+# Without a test for a divisor of 0 the loop is four wide; the divisor is none.
+@njit(cache=True, nogil=True, error_model="numpy")
+def _to_sharpe(totals: FloatArray, total_squares: FloatArray, n: int) -> None:
+    """Sums of n returns become their Sharpe ratios, in place."""
+    for j in range(totals.size):
+        mean = totals[j] / n
+        variance = (total_squares[j] - mean * totals[j]) / (n - 1)
+        least = max(_LEAST_VARIANCE, _LEAST_VARIANCE_SHARE * total_squares[j] / n)
+        ratio = mean / math.sqrt(max(variance, _LEAST_VARIANCE))
+        totals[j] = ratio if variance > least else 0.0

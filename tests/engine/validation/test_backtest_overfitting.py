@@ -85,15 +85,16 @@ def test_it_works_by_its_name_for_the_default_metric_and_from_block_sums():
     assert (plain.logits == summed.logits).all()
 
 
-def test_equal_trials_tie_the_first_is_chosen_and_their_ranks_are_shared():
-    returns = np.tile(RNG.normal(0.001, 0.01, (80, 1)), 5)
-    for order in "CF":
-        found = probability_of_backtest_overfitting(np.asarray(returns, order=order), 8)
-        assert set(found.chosen.tolist()) == {0}
-        # All five share the middle of the places, 3 of 6: neither better nor worse than the median.
-        assert set(found.omega.tolist()) == {0.5}
-        assert set(found.logits.tolist()) == {0.0}
-        assert found.pbo == 1.0
+@pytest.mark.parametrize("n_trials", [5, 1037])
+@pytest.mark.parametrize("order", ["C", "F"])
+def test_equal_trials_tie_the_first_is_chosen_and_their_ranks_are_shared(n_trials, order):
+    copies = np.asarray(np.tile(RNG.normal(0.001, 0.01, (80, 1)), n_trials), order=order)
+    found = probability_of_backtest_overfitting(copies, 8)
+    assert set(found.chosen.tolist()) == {0}
+    # All share the middle of the places: neither better nor worse than the median.
+    assert set(found.omega.tolist()) == {0.5}
+    assert set(found.logits.tolist()) == {0.0}
+    assert found.pbo == 1.0
 
 
 def test_a_trial_that_never_trades_has_a_sharpe_ratio_of_zero_and_so_has_one_that_never_varies():
