@@ -1,14 +1,15 @@
 """Keeps the ledger of hypotheses: stated before the first combination is tried, judged by what the screen found.
 
-*Supported*: the finalist passed every gate out of sample. *Not supported*: a phase did its work and the answer was no.
+*Supported*: the finalist passed every gate out of sample. *Not supported*: a phase did its work and the answer was no,
+or the search fell behind at a rung without having found what is claimed even in sample.
 *Not judged*: the chain ended without an answer (data unfit, quarantine), which says nothing about the market. A
 prescreen that had begun before its claim was stated gets none: what is stated afterwards is no hypothesis.
 """
 
 from typing import Literal
 
-from swarmd.agents.rules.ranking import PHASES
-from swarmd.agents.rules.words import gate_word, said_no
+from swarmd.agents.rules.plan import chain_of
+from swarmd.agents.rules.words import gate_word, is_stopped, said_no
 from swarmd.state.actions import Action, JudgeHypothesis, StateHypothesis
 from swarmd.state.records.campaign import Campaign
 from swarmd.state.records.hypothesis import Hypothesis, HypothesisStatus
@@ -75,18 +76,19 @@ def _judged(view: View, campaign: Campaign) -> list[Action]:
     # after in every cycle, and next to none is over.
     jobs, queued = view.jobs, view.unsettled
     return [
-        _verdict(view, each)
+        _verdict(view, campaign, each)
         for each in view.stated_hypotheses
         if (last := each.id + _LAST) not in queued and last in jobs and each.campaign == campaign.id
     ]
 
 
-def _verdict(view: View, hypothesis: Hypothesis) -> JudgeHypothesis:
+def _verdict(view: View, campaign: Campaign, hypothesis: Hypothesis) -> JudgeHypothesis:
     """From its chain: what the screen measured, and how the first phase that did not pass ended."""
-    chain = [job for phase in PHASES[1:] if (job := view.jobs.get(f"{hypothesis.id}.{phase.value}")) is not None]
-    results = {job.phase: result for job in chain if (result := _result(view, job)) is not None}
-    tried = sum(result.summary.tried for result in results.values())
-    screened = results.get(Phase.SCREEN)
+    ids = chain_of(campaign, hypothesis.symbol, hypothesis.mode)
+    chain = [job for id in ids if (job := view.jobs.get(id)) is not None]
+    results = [result for job in chain if (result := _result(view, job)) is not None]
+    tried = sum(result.summary.tried for result in results)
+    screened = next((result for result in results if result.phase is Phase.SCREEN), None)
     measured = _measured(screened)
     claimed = f"(claimed above {hypothesis.threshold:g})"
     figures = "" if measured is None else f"annual Sharpe {measured:.2f} out of sample {claimed}; "
@@ -109,6 +111,9 @@ def _answer(view: View, chain: list[Job]) -> tuple[Judged, str]:
     no = next((job for job in chain if said_no(view, job)), None)
     if no is not None:
         return HypothesisStatus.NOT_SUPPORTED, f"{no.phase.value} said no: {no.reason}"
+    left_behind = next((job for job in chain if is_stopped(view, job)), None)
+    if left_behind is not None:
+        return HypothesisStatus.NOT_SUPPORTED, left_behind.reason
     ended = next((job for job in chain if job.status is not JobStatus.DONE), chain[-1])
     word = ended.reason if ended.status is JobStatus.SKIPPED else f"{gate_word(view, ended)}: {ended.reason}"
     return HypothesisStatus.NOT_JUDGED, word

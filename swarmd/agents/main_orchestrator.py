@@ -1,8 +1,8 @@
 """Moves the campaign: queues its jobs, counts their results, answers what people ask, and knows when it is done.
 
 Goal lock: a campaign is done only when every job is final and nothing actionable is left about its runs. A result
-counts when it carries the token of the newest attempt; a failed gate skips what stands behind it. An honest "no" of a
-screen is an end like any other, not an incident.
+counts when it carries the token of the newest attempt; a failed gate skips what stands behind it, and a search that
+falls behind at a rung is stopped there. An honest "no" of a screen is an end like any other, not an incident.
 """
 
 from collections import Counter
@@ -10,10 +10,11 @@ from typing import assert_never
 
 from swarmd.agents.rules.budget import is_still_out_of_budget
 from swarmd.agents.rules.page_state import PageState, page_state
-from swarmd.agents.rules.plan import plan_size, planned_jobs
+from swarmd.agents.rules.plan import PlannedJob, plan_size, planned_jobs
 from swarmd.agents.rules.pulse import is_unkillable
 from swarmd.agents.rules.ranking import PHASES
-from swarmd.agents.rules.words import gate_word, several
+from swarmd.agents.rules.rungs import rungs
+from swarmd.agents.rules.words import gate_word, is_stopped, several
 from swarmd.state.actions import (
     Action,
     AnswerRequest,
@@ -39,7 +40,7 @@ _ENDED_BADLY = (JobStatus.FAILED, JobStatus.QUARANTINED, JobStatus.SKIPPED)
 
 
 def decide(view: View, now: Millis) -> list[Action]:
-    settled = [*_counted(view), *_skipped(view)]
+    settled = [*_counted(view), *_stopped(view), *_skipped(view)]
     overtaken = _overtaken(view)
     late = {wish.request for wish in overtaken}
     pending = sorted(
@@ -73,12 +74,19 @@ def _queued(view: View) -> list[Action]:
             phase=job.phase,
             priority=job.priority,
             after=job.after,
-            reason=f"phase {PHASES.index(job.phase) + 1} of {len(PHASES)}, tier {job.priority}",
+            trials=job.trials,
+            reason=_planned_as(campaign, job),
             caused_by=(campaign.id,),
         )
         for job in planned_jobs(campaign)
         if job.id not in view.jobs
     ]
+
+
+def _planned_as(campaign: Campaign, job: PlannedJob) -> str:
+    asked = campaign.settings.search.refine.trials
+    rung = "" if job.trials is None else f", rung {job.trials} of {asked} trials"
+    return f"phase {PHASES.index(job.phase) + 1} of {len(PHASES)}{rung}, tier {job.priority}"
 
 
 def _counted(view: View) -> list[Action]:
@@ -103,6 +111,14 @@ def _counted(view: View) -> list[Action]:
     return wishes
 
 
+def _stopped(view: View) -> list[Action]:
+    """Searches that their cohort has left behind: the rung that would come next is not run."""
+    return [
+        SettleJob(job=each.job.id, status=JobStatus.SKIPPED, reason=each.reason, caused_by=each.caused_by)
+        for each in rungs(view).hopeless.values()
+    ]
+
+
 def _skipped(view: View) -> list[Action]:
     """Jobs whose gate will never open, the whole chain at once, with the reason of the gate that closed first."""
     if not view.shut_jobs:
@@ -113,7 +129,7 @@ def _skipped(view: View) -> list[Action]:
         for name in job.after:
             gate = view.jobs.get(name)
             if gate is not None and gate.status in _ENDED_BADLY:
-                is_first = gate.status is not JobStatus.SKIPPED
+                is_first = gate.status is not JobStatus.SKIPPED or is_stopped(view, gate)
                 # Short: the gate's own record holds its whole story, and each job behind it would repeat it.
                 closed[name] = gate_word(view, gate) if is_first else gate.reason
         shut = next((name for name in job.after if name in closed), None)

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from swarmd.agents.rules.changes import changes_something
+from swarmd.agents.rules.rungs import rungs
 from swarmd.agents.rules.scoring import scores
 from swarmd.state.actions import (
     Action,
@@ -173,6 +174,8 @@ def _against_start(view: View, action: StartRun, standing: _Standing, restraints
         return f"{job.id} has 1 open run, {run.id} in {run.lane}"
     if waits := view.waits_for(job):
         return f"{job.id} waits for {len(waits)} jobs, first {waits[0]}"
+    if rungs(view).holds(job):
+        return f"{job.id} is held between two rungs: {rungs(view).why(job)}"
     if job.not_before > now:
         return f"{job.id} waits another {job.not_before - now} ms: {job.reason}"
     if action.job in standing.started_jobs:

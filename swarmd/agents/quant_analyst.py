@@ -6,14 +6,16 @@ agent decides from it.
 
 from collections.abc import Iterable
 
+from swarmd.agents.rules.plan import chain_of
 from swarmd.agents.rules.ranking import PHASES
 from swarmd.agents.rules.words import said_no
 from swarmd.state.actions import Action, Say
 from swarmd.state.index import answers
 from swarmd.state.records.campaign import Campaign
-from swarmd.state.records.job import Job, JobStatus, Phase, job_id
+from swarmd.state.records.job import Job, JobStatus, Phase
 from swarmd.state.records.result import Figure
 from swarmd.state.records.run import run_id
+from swarmd.state.tracker import step_name
 from swarmd.state.units import Millis
 from swarmd.state.view import View
 
@@ -63,7 +65,7 @@ def _with_news(view: View, campaign: Campaign) -> list[str]:
 
 def _answered(view: View, campaign: Campaign, symbol: str) -> list[Job]:
     modes = dict.fromkeys(campaign.settings.strategy.modes)
-    planned = (view.jobs.get(job_id(campaign.id, symbol, mode, phase)) for mode in modes for phase in PHASES[1:])
+    planned = (view.jobs.get(id) for mode in modes for id in chain_of(campaign, symbol, mode))
     return [job for job in planned if job is not None and answers(job)]
 
 
@@ -78,17 +80,18 @@ def found(view: View, jobs: Iterable[Job]) -> str:
 
 
 def _of_phase(view: View, job: Job) -> str:
+    step = step_name(job.phase.value, job.trials)
     word = "no" if said_no(view, job) else _WORDS[job.status]
     result = view.results.get(run_id(job.id, job.attempt))
     if result is None:
-        return f"{job.phase.value} {word} after {job.attempt} attempts"
+        return f"{step} {word} after {job.attempt} attempts"
     figures = result.summary.figures
     told = [
         f"{words} {_figure(figures[name])}"
         for name, words in _FIGURES[job.phase]
         if isinstance(figures.get(name), int | float)
     ]
-    return f"{job.phase.value} {word}, " + ", ".join([*told, f"{result.summary.tried:,} tried"])
+    return f"{step} {word}, " + ", ".join([*told, f"{result.summary.tried:,} tried"])
 
 
 def _figure(value: Figure) -> str:

@@ -48,6 +48,8 @@ class StopRun(Wish):
 
 
 class QueueJob(Wish):
+    """``trials`` makes a rung of a refine job: it ends after so many."""
+
     kind: Literal["queue_job"] = "queue_job"
     job: str
     campaign: str
@@ -56,6 +58,7 @@ class QueueJob(Wish):
     phase: Phase
     priority: int
     after: tuple[str, ...] = ()
+    trials: int | None = None
 
 
 class HoldJob(Wish):

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from swarmd.state.cohorts import held_because
 from swarmd.state.hypothesis_rows import hypothesis_rows
 from swarmd.state.store.publishers import AGENTS, CONTROL_FILE, state_file
 from swarmd.state.store.raw import Line
@@ -256,6 +257,8 @@ def run_rows(picture: Picture, facts: Facts) -> list[Row]:
 
 def job_rows(picture: Picture, facts: Facts) -> list[Row]:
     busy = {run["job"]: run["id"] for run in picture.open_runs()}
+    settings = {campaign["id"]: campaign["settings"] for campaign in picture.rows("campaign")}
+    by_id = {job["id"]: job for job in picture.rows("job")}
     return [
         {
             "id": job["id"],
@@ -270,8 +273,10 @@ def job_rows(picture: Picture, facts: Facts) -> list[Row]:
             "after": job["after"],
             "not_before": iso(job["not_before"]) if job["not_before"] > facts.now else None,
             "reason": job["reason"],
+            "trials": job.get("trials"),
+            "held": held_because(job, by_id, settings[job["campaign"]]) if job["campaign"] in settings else "",
         }
-        for job in picture.rows("job")
+        for job in by_id.values()
     ]
 
 

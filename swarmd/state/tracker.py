@@ -19,29 +19,38 @@ COLUMNS = (
 PREFLIGHT, PRESCREEN, REFINE, SCREEN, CROWN = PHASES = ("preflight", "prescreen", "refine", "screen", "crown")
 
 # What makes a result of the search look as it does; thresholds of the source's gates.
-_SOUND_SHARPE, _SOUND_WFE, _ENOUGH_TRADES, _FEW_CARRY_IT = 0.8, 0.5, 50, 0.4
+SOUND_SHARPE, _SOUND_WFE, _ENOUGH_TRADES, _FEW_CARRY_IT = 0.8, 0.5, 50, 0.4
 
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """What a row needs of a job: its status, why, whether a run of it is open, and the figures of its result."""
+    """What a row needs of a job: its status, why, whether a run of it is open, the figures of its result, and where its
+    cohort holds it between two rungs, whom it waits for."""
 
     status: str
     reason: str
     is_running: bool
     figures: Mapping[str, Any]
+    held: str = ""
 
 
 Jobs = Mapping[tuple[str, str, str], Seen]
-"""By asset, mode (empty for the preflight) and phase."""
+"""By asset, mode (empty for the preflight) and step: the phase, or ``refine-50`` for a rung of it."""
+
+
+def step_name(phase: str, trials: int | None) -> str:
+    """How a job is called in the chain of its asset and mode."""
+    return phase if trials is None else f"{phase}-{trials}"
 
 
 def tracker_rows(
     tiers: Mapping[str, Iterable[str]], modes: Iterable[str], jobs: Jobs
 ) -> list[dict[str, str | float | None]]:
     """Rows in the order of the tiers; figures that are not there yet are None."""
+    rungs = sorted({step for _, _, step in jobs if step.startswith(f"{REFINE}-")}, key=lambda step: int(step[7:]))
+    steps = (PREFLIGHT, PRESCREEN, *rungs, REFINE, SCREEN, CROWN)
     return [
-        _row(asset, tier, mode, jobs)
+        _row(asset, tier, mode, steps, jobs)
         for tier, assets in tiers.items()
         for asset in assets
         for mode in dict.fromkeys(modes)
@@ -68,8 +77,8 @@ def diagnosis(screen: Mapping[str, Any], refine: Mapping[str, Any]) -> str:
     inside, wfe, trades = screen.get("annual_sharpe"), screen.get("wfe"), screen.get("oos_trades")
     share = refine.get("top10_share")
     found = []
-    if inside is not None and inside < _SOUND_SHARPE:
-        found.append(f"under-fitted: annual Sharpe {inside:.2f} in sample already (sound from {_SOUND_SHARPE:g})")
+    if inside is not None and inside < SOUND_SHARPE:
+        found.append(f"under-fitted: annual Sharpe {inside:.2f} in sample already (sound from {SOUND_SHARPE:g})")
     elif inside is not None and (wfe is None or wfe <= _SOUND_WFE):
         told = "undefined" if wfe is None else f"{wfe:.2f}"
         found.append(f"over-fitted: annual Sharpe {inside:.2f} in sample, walk-forward efficiency {told} behind it")
@@ -80,8 +89,8 @@ def diagnosis(screen: Mapping[str, Any], refine: Mapping[str, Any]) -> str:
     return "; ".join(found)
 
 
-def _row(asset: str, tier: str, mode: str, jobs: Jobs) -> dict[str, str | float | None]:
-    chain = {phase: jobs.get((asset, "" if phase == PREFLIGHT else mode, phase)) for phase in PHASES}
+def _row(asset: str, tier: str, mode: str, steps: tuple[str, ...], jobs: Jobs) -> dict[str, str | float | None]:
+    chain = {step: jobs.get((asset, "" if step == PREFLIGHT else mode, step)) for step in steps}
     screened = chain[SCREEN]
     screen = {} if screened is None else screened.figures
     status, reason = _standing(chain)
@@ -110,17 +119,23 @@ def _standing(chain: Mapping[str, Seen | None]) -> tuple[str, str]:
             f"crowned on the screen alone: {crown.reason}" if crown is not None and crowned else "guards were not run"
         )
         return "PASS", f"{screen.reason}; {tail}"
-    for phase in PHASES[:-1]:
-        job = chain[phase]
+    for step, job in chain.items():
+        if step == CROWN:
+            break
         if job is None or job.status == "queued":
             if job is not None and job.is_running:
-                return f"{phase} runs", ""
-            return ("WAITS" if phase == PREFLIGHT else f"{phase} waits"), ""
+                return f"{step} runs", ""
+            if job is not None and job.held:
+                return f"{step} held", job.held
+            return ("WAITS" if step == PREFLIGHT else f"{step} waits"), ""
+        if job.status == "skipped":
+            # The first that is not done: nothing before it closed the way, a rung of the search stopped it.
+            return "STOPPED", job.reason
         if job.status != "done":
             refine = chain[REFINE]
-            why = diagnosis(job.figures, refine.figures if refine is not None else {}) if phase == SCREEN else ""
-            word = {"failed": "FAIL", "quarantined": "QUARANTINE", "skipped": "SKIPPED"}[job.status]
-            return word, "; ".join(part for part in (why, f"{phase}: {job.reason}") if part)
+            why = diagnosis(job.figures, refine.figures if refine is not None else {}) if step == SCREEN else ""
+            word = {"failed": "FAIL", "quarantined": "QUARANTINE"}[job.status]
+            return word, "; ".join(part for part in (why, f"{step}: {job.reason}") if part)
     return "WAITS", ""
 
 

@@ -5,7 +5,8 @@ A topic of ``query``, in a file of its own; like all of that it reads dictionari
 
 from typing import TYPE_CHECKING, Any
 
-from swarmd.state.tracker import Seen, tracker_rows
+from swarmd.state.cohorts import held_because
+from swarmd.state.tracker import Seen, step_name, tracker_rows
 
 if TYPE_CHECKING:
     from swarmd.state.query import Facts, Picture
@@ -18,11 +19,16 @@ def tracker_topic(picture: "Picture", facts: "Facts") -> list[dict[str, Any]]:
         return []
     busy = {run["job"] for run in picture.open_runs()}
     results = {(row["job"], row["attempt"]): row["summary"]["figures"] for row in picture.rows("result")}
-    jobs = {
-        (job["symbol"], job["mode"], job["phase"]): Seen(
-            job["status"], job["reason"], job["id"] in busy, results.get((job["id"], job["attempt"]), {})
-        )
-        for job in picture.jobs()
-    }
     settings = campaign["settings"]
+    by_id = {job["id"]: job for job in picture.jobs()}
+    jobs = {
+        (job["symbol"], job["mode"], step_name(job["phase"], job.get("trials"))): Seen(
+            job["status"],
+            job["reason"],
+            job["id"] in busy,
+            results.get((job["id"], job["attempt"]), {}),
+            held_because(job, by_id, settings),
+        )
+        for job in by_id.values()
+    }
     return tracker_rows(settings["assets"]["tiers"], settings["strategy"]["modes"], jobs)

@@ -58,6 +58,8 @@ class WorkOrder(Shape):
     engine: AskedEngine = "cpu"
     # How much it takes on at a time, as a share of the usual: less after it ran out of memory.
     scale: Ratio = 1.0
+    # A rung of a refinement ends after so many trials of the search; None is all that the campaign asks for.
+    trials: int | None = None
     campaign: CampaignSettings
 
 

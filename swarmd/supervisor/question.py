@@ -20,8 +20,13 @@ def digest(settings: CampaignSettings) -> str:
     """sha256 of the resolved settings: two files that ask the same question have the same digest.
 
     Without the budget and the spares: how much the answer may cost, and how soon a lost lane is back, change no result.
+    Rungs count as the figures they come to; without any it is the question of before there were rungs.
     """
     question = resolved(settings)
+    refine = question["search"]["refine"]
+    refine["rungs"] = settings.rungs()
+    if not refine["rungs"]:
+        del refine["rungs"]
     for name in ("budget", "spares"):
         del question["limits"][name]
     return hashlib.sha256(orjson.dumps(question, option=orjson.OPT_SORT_KEYS)).hexdigest()

@@ -5,6 +5,7 @@ Pure, and plain text: nothing here draws, so that the daemon of a service starts
 
 from collections import Counter
 
+from swarmd.agents.rules.rungs import rungs
 from swarmd.agents.rules.words import said_no, several
 from swarmd.state.records.incident import Incident
 from swarmd.state.records.job import Job, JobStatus
@@ -47,7 +48,10 @@ def idle_because(view: View, now: Millis) -> str:
     queued = [job for job in view.queued_jobs() if view.open_run_of(job.id) is None]
     if not view.is_working or not queued:
         return "nothing queued" if view.is_working else ""
-    ready = [job for job in queued if not view.waits_for(job)]
+    next_ones = [job for job in queued if not view.waits_for(job)]
+    ready = [job for job in next_ones if not rungs(view).holds(job)]
+    if next_ones and not ready:
+        return f"{several(len(next_ones), 'job')} between two rungs, the first {rungs(view).why(next_ones[0])}"
     held = [job for job in ready if job.not_before > now]
     if not ready:
         return f"{several(len(queued), 'job')} to wait for others"

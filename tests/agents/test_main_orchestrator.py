@@ -58,6 +58,7 @@ def test_a_campaign_is_planned_asset_by_asset_each_phase_after_the_one_before() 
     settings = the_settings(
         assets={"tiers": {"TIER1": ["BTCUSDT"], "TIER2": ["SOLUSDT"]}},
         strategy={"name": "mtf_ema", "modes": ["balanced", "aggressive"]},
+        search={"refine": {"rungs": []}},
     )
     found = [wish for wish in wishes(campaigns=[a_campaign(settings=settings)], jobs=[]) if isinstance(wish, QueueJob)]
     told = [(wish.job.removeprefix("majors."), wish.priority, *(after[7:] for after in wish.after)) for wish in found]

@@ -70,13 +70,17 @@ class World:
     pages: list[str] = field(default_factory=list)
 
     def given(self, text: str) -> None:
-        """``symbols=BTCUSDT modes=balanced lanes=1 policy.max_attempts=3``; ``planned=yes``: its jobs are queued."""
+        """``symbols=BTCUSDT modes=balanced lanes=1 policy.max_attempts=3``; ``planned=yes``: its jobs are queued.
+
+        A story about something else has no rungs; ``rungs=50,100`` gives it some.
+        """
         words = dict(word.split("=", 1) for word in text.split())
         settings = the_settings(
             assets={
                 "tiers": {"TIER1": words.get("symbols", "BTCUSDT").split(",")},
                 "batch_size": int(words.get("batch", 6)),
             },
+            search={"refine": {"rungs": [int(rung) for rung in words.get("rungs", "").split(",") if rung]}},
             strategy={"name": "mtf_ema", "modes": words.get("modes", "balanced").split(",")},
         )
         lanes = int(words.get("lanes", 1))
@@ -131,8 +135,9 @@ class World:
                 self.processes[run].dying = {"status": "lost", "signal": int(signal)}
             case [run, "vanishes"]:
                 self.processes[run].dying = {"status": "lost"}
-            case [run, ("pass" | "fail") as verdict, headline]:
-                self._reports(run, verdict, headline, now)
+            case [run, ("pass" | "fail") as verdict, headline, *figures]:
+                said = {name: float(value) for name, _, value in (word.partition("=") for word in figures)}
+                self._reports(run, verdict, headline, now, said)
                 self.processes[run].dying = {"status": "done", "exit_code": 0}
             case [run, "measures", *figures]:
                 self._measures(run, figures, now)
@@ -140,14 +145,14 @@ class World:
                 self.processes[run].mood, self.processes[run].is_ready = "barren", True
                 self.processes[run].ready_at = now
             case [run, "reports-late", headline]:
-                self._reports(run, "pass", headline, now)
+                self._reports(run, "pass", headline, now, {})
             case _:
                 raise ValueError(f"the world does not know how to do this: {told}")
 
-    def _reports(self, run: str, verdict: str, headline: str, now: Millis) -> None:
+    def _reports(self, run: str, verdict: str, headline: str, now: Millis, said: dict[str, float]) -> None:
         view = self.view()
         job = view.jobs[view.runs[run].job]
-        figures: dict[str, Any] = {"score": 1.25}
+        figures: dict[str, Any] = {"score": 1.25, **said}
         if job.phase.value == "crown":
             figures |= {
                 "champion": f"{job.symbol}_5m", "timeframe": "5m", "strategy": "mtf_ema", "annual_sharpe": 1.5,

@@ -111,6 +111,7 @@ def _of_working(run: RunAlive, beat: Beat | None, policy: Policy) -> Iterator[Mi
 
 
 def _of_jobs(view: View, policy: Policy) -> Iterator[Millis]:
+    """Only of jobs between two attempts: one that waits for its gates or its cohort is freed by what others end."""
     grace = RESULT_GRACE_CYCLES * policy.cycle_every
     for job in view.resting_jobs:
         yield job.not_before

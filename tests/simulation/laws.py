@@ -16,9 +16,10 @@ from swarmd.state.index import LENT
 from swarmd.state.projection import Projection
 from swarmd.state.records.campaign import CampaignStatus
 from swarmd.state.records.incident import IncidentStatus, Signature
-from swarmd.state.records.job import JobStatus
+from swarmd.state.records.job import Job, JobStatus
 from swarmd.state.records.lane import LaneStatus
 from swarmd.state.records.run import RunEnded, RunOrdered, RunStatus, run_id
+from swarmd.state.tracker import SOUND_SHARPE
 from swarmd.state.units import MINUTE, Millis, iso
 from swarmd.state.view import AnyRun, View
 
@@ -65,12 +66,25 @@ class Laws:
             raise broken(now, f"{run.id} starts {job.not_before - now} ms before its time: {job.reason}")
         if waits := view.waits_for(job):
             raise broken(now, f"{run.id} starts before {waits}")
+        if run.attempt == 1:
+            self._climbs(view, job, now)
         before = world.processes.get(run_id(run.job, run.attempt - 1))
         if before is not None and before.is_alive:
             raise broken(now, f"{run.id} starts beside {before.run}, which still lives")
         if before is not None and _is_crash(view, before.run) and now - before.ended_at < view.policy.backoff_first:
             raise broken(now, f"{run.id} starts {now - before.ended_at} ms after the crash of {before.run}")
         self._storm(view, now, world)
+
+    def _climbs(self, view: View, job: Job, now: Millis) -> None:
+        """Past a rung comes who is of the better half of its cohort, or sound; and nobody before all are through it."""
+        rung = _rung_before(view, job)
+        if rung is None:
+            return
+        others = _cohort(view, rung)
+        if waits := [other.id for other in others if other.status is JobStatus.QUEUED]:
+            raise broken(now, f"{job.id} starts before its cohort is through the rung: {waits}")
+        if not _may_go_on(view, rung, others):
+            raise broken(now, f"{job.id} starts though its cohort has left it behind at {rung.id}")
 
     def _storm(self, view: View, now: Millis, world: World) -> None:
         """Between the first loss of a window and its end, no more is started than the limit and the lanes allow."""
@@ -197,9 +211,40 @@ class Laws:
             job = view.jobs.get(planned.id)
             if job is None or job.status is JobStatus.QUEUED:
                 raise broken(now, f"{planned.id} was lost: {job and job.status}")
+            rung = _rung_before(view, job)
+            if rung is not None and rung.status is JobStatus.DONE:
+                is_stopped = job.status is JobStatus.SKIPPED
+                if is_stopped == _may_go_on(view, rung, _cohort(view, rung)):
+                    raise broken(
+                        now, f"{job.id} is {job.status.value} against the standing of its cohort: {job.reason}"
+                    )
         for incident in view.open_incidents():
             if incident.status is IncidentStatus.OPEN and now > incident.due and _is_of_work(incident.signature):
                 raise broken(now, f"{incident.id} is still open at the end: {incident.cause}")
+
+
+def _rung_before(view: View, job: Job) -> Job | None:
+    rung = view.jobs.get(job.after[0]) if job.after else None
+    return None if rung is None or rung.trials is None else rung
+
+
+def _cohort(view: View, rung: Job) -> list[Job]:
+    """The rung of each asset of its cohort, worked out here anew from the campaign's file."""
+    settings = view.campaigns[rung.campaign].settings
+    symbols, size = settings.symbols(), settings.assets.batch_size
+    first = symbols.index(rung.symbol) // size * size
+    mine = f".{rung.symbol}.{rung.mode}."
+    return [view.jobs[rung.id.replace(mine, f".{symbol}.{rung.mode}.")] for symbol in symbols[first : first + size]]
+
+
+def _may_go_on(view: View, rung: Job, others: Sequence[Job]) -> bool:
+    done = [other for other in others if other.status is JobStatus.DONE]
+    figures = {other.id: view.results[run_id(other.id, other.attempt)].summary.figures for other in done}
+    mine = figures[rung.id]
+    better = sum(1 for each in figures.values() if float(each["score"] or 0) > float(mine["score"] or 0))
+    before = [other.id for other in done[: done.index(rung)]]
+    ties = sum(1 for id in before if figures[id]["score"] == mine["score"])
+    return better + ties < (len(done) + 1) // 2 or float(mine["best_annual_sharpe"] or 0) >= SOUND_SHARPE
 
 
 def _as_a_fact(name: str, answer: Mapping[Any, Any]) -> object:

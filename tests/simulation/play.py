@@ -35,7 +35,8 @@ _READ_AGAIN_EVERY: Millis = 6 * HOUR
 class Day:
     """What is played. ``skips`` leaves out looks that decide nothing; a day without faults has ``rate`` 0.
 
-    ``shares`` lets what happens to many lanes share instants; without it every process keeps its own time.
+    ``shares`` lets what happens to many lanes share instants; without it every process keeps its own time. With
+    ``climbs`` the searches of every second campaign have rungs.
     """
 
     seed: int
@@ -44,6 +45,7 @@ class Day:
     rate: float = 1.0
     skips: bool = True
     shares: bool = True
+    climbs: bool = True
     keeps_history: bool = False
     keeps_trace: bool = False
     times_cycles: bool = False
@@ -171,9 +173,11 @@ def _next_campaign(it: Play) -> CampaignSettings:
     symbols = max(1, min(1_500, int(lane_hours * HOUR / (CHAIN * it.world.pace * len(modes)))))
     names = [f"S{number:04d}" for number in range(symbols)]
     first = max(1, symbols // 4)
+    climbs = it.day.climbs and it.world.chance(f"climbs/{it.campaign}").random() < 0.5
     settings = CampaignSettings.model_validate(
         {
             "name": f"c{it.campaign}", "data": {"root": "/bars"}, "strategy": {"name": "mtf_ema", "modes": modes},
+            "search": {"refine": {"rungs": "auto" if climbs else []}},
             "assets": {
                 "tiers": {"ONE": names[:first], "TWO": names[first:]} if symbols > 1 else {"ONE": names},
                 "batch_size": chance.choice((symbols, max(1, it.day.lanes // len(modes)))),

@@ -42,6 +42,13 @@ FATES = {
 _HANGS = frozenset({"never_ready", "stuck", "spinning", "silent", "stopped", "barren", "unkillable"})
 
 
+def _share(job: Job) -> float:
+    """How much of its phase's work a job is: rungs are after a quarter and a half of the trials, as ``auto`` has it."""
+    if job.trials is not None:
+        return 0.25
+    return 0.5 if job.phase is Phase.REFINE and job.after and ".refine-" in job.after[0] else 1.0
+
+
 @dataclass
 class Process:
     """``mood`` turns from healthy to the fate's when ``worked`` reaches ``turns_at``; work rests while frozen."""
@@ -159,7 +166,7 @@ class World:
 
     def work_of(self, job: Job) -> Millis:
         low, high = _WORK[job.phase]
-        work = self.chance(f"work/{job.id}").uniform(low, high)
+        work = self.chance(f"work/{job.id}").uniform(low, high) * _share(job)
         return max(SECOND, int(work * (self.pace if high > MINUTE else 1.0)))
 
     def launch(self, run: RunOrdered, job: Job) -> Process:
@@ -290,11 +297,13 @@ class World:
                 process.mood = hang
 
     def _report(self, process: Process, visible_at: Millis) -> None:
-        phase = Phase(process.job.rsplit(".", 1)[1])
+        phase = Phase(process.job.rsplit(".", 1)[1].partition("-")[0])
         chance = self.chance(f"verdict/{process.job}")
         passes = chance.random() < (0.97 if phase is not Phase.SCREEN else 0.5)
         figures: dict[str, Any] = {"score": round(chance.random(), 4)}
         symbol, mode = process.job.split(".")[1], process.job.split(".")[2]
+        if phase is Phase.REFINE:
+            figures["best_annual_sharpe"] = round(chance.uniform(-0.5, 1.2), 4)
         if phase is Phase.CROWN:
             figures |= {
                 "champion": f"{symbol}_5m", "timeframe": "5m", "strategy": "mtf_ema", "annual_sharpe": 1.5,

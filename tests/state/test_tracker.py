@@ -85,5 +85,5 @@ def test_the_csv_has_the_columns_in_their_order_and_a_dash_for_what_is_not_known
 
 def test_what_the_diagnosis_calls_sound_is_what_the_soft_screen_asks() -> None:
     asked = (soft_screen.LEAST_OOS_SHARPE, soft_screen.LEAST_WFE, soft_screen.LEAST_OOS_TRADES)
-    told = (tracker._SOUND_SHARPE, tracker._SOUND_WFE, tracker._ENOUGH_TRADES)
+    told = (tracker.SOUND_SHARPE, tracker._SOUND_WFE, tracker._ENOUGH_TRADES)
     assert told == asked

@@ -8,6 +8,7 @@ import yaml
 from swarmd.engine.kernel.fold import SCREEN_METRICS
 from swarmd.engine.market.timeframes import INTERVALS as ENGINE_INTERVALS
 from swarmd.state.errors import OperatorError
+from swarmd.state.records.campaign import CampaignSettings
 from swarmd.supervisor.campaign_file import (
     INTERVALS,
     SCORE_METRICS,
@@ -25,6 +26,9 @@ strategy: {name: mtf_ema, modes: [aggressive, balanced]}
 space: {L_fast: {low: 5, high: 50, type: int}, sl: {low: 0.005, high: 0.05, log: true}, tf_fast: [15, 30]}
 limits: {run_timeout: 1.5h, backoff: [5s, 1m], disk_free_min: 5GiB}
 """
+
+
+REFINE = "search: {refine: {trials: 200, "
 
 
 def written(folder: Path, text: str) -> Path:
@@ -59,6 +63,34 @@ def test_the_digest_is_that_of_the_question_and_not_of_its_spelling(tmp_path: Pa
     assert digest(read_campaign(written(tmp_path, spelt_out)).settings) == digest(first)
     other = SOUND.replace("batch_size: 2", "batch_size: 3")
     assert digest(read_campaign(written(tmp_path, other)).settings) != digest(first)
+
+
+@pytest.mark.parametrize(
+    ("asked", "found"),
+    [
+        ("trials: 200", (50, 100)),
+        ("trials: 200, rungs: auto", (50, 100)),
+        ("trials: 200, rungs: [20, 60]", (20, 60)),
+        ("trials: 200, rungs: []", ()),
+        ("trials: 99", ()),
+    ],
+)
+def test_rungs_are_a_quarter_and_a_half_of_many_trials_or_what_is_listed(
+    tmp_path: Path, asked: str, found: tuple[int, ...]
+) -> None:
+    settings = read_campaign(written(tmp_path, SOUND + f"search: {{refine: {{{asked}}}}}\n")).settings
+    assert settings.rungs() == found
+
+
+def test_one_asset_alone_climbs_no_rungs_and_rungs_are_the_question_however_they_are_written(tmp_path: Path) -> None:
+    def read(asked: str, text: str = SOUND) -> CampaignSettings:
+        return read_campaign(written(tmp_path, text + f"search: {{refine: {{{asked}}}}}\n")).settings
+
+    alone = SOUND.replace("{TIER1: [BTCUSDT, ETHUSDT], TIER2: [SOLUSDT]}", "{TIER1: [BTCUSDT]}")
+    assert read("trials: 200", alone).rungs() == ()
+    assert digest(read("rungs: auto")) == digest(read("rungs: [50, 100]")) != digest(read("rungs: []"))
+    # As it was before there were rungs: such a campaign is taken up with `rungs: []`.
+    assert digest(read("rungs: [], trials: 80")) == digest(read("trials: 80"))
 
 
 def test_resolved_settings_read_back_as_the_same_campaign(tmp_path: Path) -> None:
@@ -113,6 +145,22 @@ def test_an_absolute_root_and_a_strategy_of_ones_own_are_found_from_anywhere(tmp
         ("5GiB", "§5GB", "limits.disk_free_min", "write 512MiB or 5GiB"),
         ("disk_free_min: 5GiB", "max_lanes: §lots", "limits.max_lanes", "must be 'auto'"),
         ("limits:", "§name: other\nlimits:", "name", "is given twice (first on line 1)"),
+        (
+            "limits:",
+            f"{REFINE}rungs: §aoto}}}}\nlimits:",
+            "search.refine.rungs",
+            "must be 'auto' (got 'aoto'); did you",
+        ),
+        ("limits:", f"{REFINE}rungs: §50}}}}\nlimits:", "search.refine.rungs", "must be a list (got 50)"),
+        ("limits:", f"{REFINE}rungs: [50, §x]}}}}\nlimits:", "search.refine.rungs.1", "valid integer (got 'x')"),
+        ("limits:", f"{REFINE}rungs: [§0]}}}}\nlimits:", "search.refine.rungs.0", "greater than or equal to 1 (got 0)"),
+        ("limits:", f"{REFINE}rungs: §[50, 50]}}}}\nlimits:", "search.refine.rungs", "50 does not come after 50; list"),
+        (
+            "limits:",
+            f"{REFINE}rungs: §[50, 200]}}}}\nlimits:",
+            "search.refine.rungs",
+            "200 is not below trials 200; list",
+        ),
         ("limits:", "score: {primary: §sharpe}\nlimits:", "score.primary", "'annual_sharpe'"),
         ("limits:", "search: {method: §grid}\nlimits:", "search.method", "must be 'tpe'"),
         ("limits:", "? §{a: 1}\n: 2\nlimits:", "", "a key must be one word"),

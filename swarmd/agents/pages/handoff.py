@@ -12,8 +12,9 @@ from swarmd.agents.pages.analysis import analysis, other_findings
 from swarmd.agents.pages.markdown import fenced, figure, table
 from swarmd.agents.pages.troubles import incident_rows
 from swarmd.agents.pages.verdicts import Verdict, verdicts
+from swarmd.agents.rules.rungs import rungs, trials_saved
 from swarmd.agents.rules.words import said_no, several
-from swarmd.state.records.campaign import Campaign, CampaignStatus
+from swarmd.state.records.campaign import Campaign, CampaignSettings, CampaignStatus
 from swarmd.state.records.job import Job, JobStatus, Phase
 from swarmd.state.records.run import RunEnded, RunStatus
 from swarmd.state.records.step import StepStatus
@@ -49,7 +50,7 @@ def handoff(view: View, now: Millis, *, evidence: Sequence[CommandOutput]) -> st
         f"# Handoff: {title}",
         _in_short(view, campaign, found, now),
         _asked(campaign),
-        _ran(view, now),
+        _ran(view, campaign, now),
         _verdicts(found),
         analysis(view),
         _champions(view),
@@ -102,7 +103,7 @@ def _asked(campaign: Campaign | None) -> str:
         *((f"assets, {tier}", ", ".join(symbols)) for tier, symbols in asked.assets.tiers.items()),
         ("data", f"{data.interval} bars in `{data.root}`, {span}; the last {data.oos_share:.0%} kept unseen"),
         ("search", f"{prescreen.combos:,} combinations an asset and mode (seed {prescreen.seed}), top {prescreen.top}"),
-        ("refinement", f"{refine.trials:,} trials with {refine.sampler} (seed {refine.seed})"),
+        ("refinement", f"{refine.trials:,} trials with {refine.sampler} (seed {refine.seed}){_rungs_asked(asked)}"),
         ("costs", f"fee {asked.costs.fee_bps:g} bps, slippage {asked.costs.slippage_bps:g} bps"),
         (
             "gates",
@@ -113,7 +114,12 @@ def _asked(campaign: Campaign | None) -> str:
     return f"## What was asked\n\n{table(('what', 'as asked'), rows)}"
 
 
-def _ran(view: View, now: Millis) -> str:
+def _rungs_asked(asked: CampaignSettings) -> str:
+    rungs = ", ".join(map(str, asked.rungs()))
+    return f", in cohorts of {asked.assets.batch_size} with rungs after {rungs}" if rungs else ""
+
+
+def _ran(view: View, campaign: Campaign | None, now: Millis) -> str:
     rows = []
     for phase in Phase:
         jobs = {job.id for job in view.jobs_of_campaign() if job.phase is phase}
@@ -132,7 +138,22 @@ def _ran(view: View, now: Millis) -> str:
     if not rows:
         return f"## What was run\n\n{intro} No run was started."
     head = ("phase", "jobs", "still to do", "runs", "runs lost", "tried", "lane time")
-    return f"## What was run\n\n{intro}\n\n{table(head, rows, numbers=head[1:])}"
+    parts = ["## What was run", intro, table(head, rows, numbers=head[1:]), *_saved(view, campaign)]
+    return "\n\n".join(parts)
+
+
+def _saved(view: View, campaign: Campaign | None) -> list[str]:
+    """What the rungs of the search left undone, of the searches that have come to their end."""
+    if campaign is None or not campaign.settings.rungs():
+        return []
+    saved = trials_saved(view, campaign)
+    if not saved.searches:
+        return []
+    searches = several(saved.searches, "search", "searches")
+    return [
+        f"{saved.spent:,} of {saved.asked:,} trials spent in {searches}; {saved.share:.0%} saved by rungs, which "
+        f"stopped {saved.stopped}."
+    ]
 
 
 def _verdicts(found: list[Verdict]) -> str:
@@ -147,7 +168,10 @@ def _verdicts(found: list[Verdict]) -> str:
     ]
     head = ("asset", "mode", "tried", *(words for _, words in _FIGURES))
     figures = f"\n\n{table(head, rows, numbers=head[2:])}" if rows else ""
-    legend = "*no*: the phase answered, and the answer was no. *·*: not tried, because an earlier phase had ended it."
+    legend = (
+        "*no*: the phase answered, and the answer was no. *stopped*: its search fell behind at a rung. "
+        "*·*: not tried, because an earlier phase had ended it."
+    )
     return f"## Verdicts\n\n{sentences}\n\n{phases}\n\n{legend}{figures}"
 
 
@@ -219,7 +243,7 @@ def _advice(view: View, campaign: Campaign | None) -> str:
 
 
 def _first(view: View, left: list[Job]) -> str:
-    ready = [job for job in left if not view.waits_for(job)]
+    ready = [job for job in left if not view.waits_for(job) and not rungs(view).holds(job)]
     return f", {len(ready)} of them ready (first `{ready[0].id}`)" if ready else ""
 
 

@@ -1,7 +1,8 @@
 """`pipeline_tracker.csv` and `phase2_candidates.txt`: where each asset stands, and which go on to validation."""
 
+from swarmd.agents.rules.rungs import rungs
 from swarmd.state.records.run import run_id
-from swarmd.state.tracker import Seen, candidates, tracker_csv, tracker_rows
+from swarmd.state.tracker import Seen, candidates, step_name, tracker_csv, tracker_rows
 from swarmd.state.view import View
 
 Rows = list[dict[str, str | float | None]]
@@ -16,7 +17,9 @@ def rows_of(view: View) -> Rows:
         result = view.results.get(run_id(job.id, job.attempt))
         figures = result.summary.figures if result is not None else {}
         is_running = view.open_run_of(job.id) is not None
-        jobs[job.symbol, job.mode, job.phase.value] = Seen(job.status.value, job.reason, is_running, figures)
+        held = rungs(view).waiting.get((job.symbol, job.mode), "") if not view.waits_for(job) else ""
+        step = step_name(job.phase.value, job.trials)
+        jobs[job.symbol, job.mode, step] = Seen(job.status.value, job.reason, is_running, figures, held)
     return tracker_rows(campaign.settings.assets.tiers, campaign.settings.strategy.modes, jobs)
 
 

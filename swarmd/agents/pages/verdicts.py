@@ -4,10 +4,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from swarmd.agents.pages.markdown import figure
+from swarmd.agents.rules.plan import chain_of
+from swarmd.agents.rules.rungs import rungs
+from swarmd.agents.rules.words import is_stopped
 from swarmd.state.records.campaign import Campaign
 from swarmd.state.records.job import Job, JobStatus, Phase, job_id
 from swarmd.state.records.result import Figure, Result
 from swarmd.state.records.run import run_id
+from swarmd.state.tracker import step_name
 from swarmd.state.view import View
 
 _MARKS = {
@@ -21,7 +25,8 @@ _MARKS = {
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """``marks`` holds one word a phase; ``figures`` the latest word on each, from refine on."""
+    """``marks`` holds one word a phase, ``stopped`` where a rung ended the search; ``figures`` the latest word on each,
+    from refine on."""
 
     symbol: str
     mode: str
@@ -41,19 +46,26 @@ def verdicts(view: View, campaign: Campaign) -> list[Verdict]:
 
 
 def _verdict(view: View, campaign: Campaign, symbol: str, mode: str) -> Verdict:
-    jobs = [
-        view.jobs.get(job_id(campaign.id, symbol, "" if phase is Phase.PREFLIGHT else mode, phase)) for phase in Phase
-    ]
+    ids = [job_id(campaign.id, symbol, "", Phase.PREFLIGHT), *chain_of(campaign, symbol, mode)]
+    jobs = [view.jobs.get(id) for id in ids]
     results = [result_of(view, job) for job in jobs]
     figures: dict[str, Figure] = {}
     for result in results[2:]:  # from refine on: what a later phase says of a figure stands
         figures |= result.summary.figures if result is not None else {}
     tried = sum(r.summary.tried for r in results if r is not None)
-    marks = tuple("–" if job is None else _mark(view, job) for job in jobs)
+    marks = tuple(_mark_of(view, [job for job in jobs if job is not None and job.phase is phase]) for phase in Phase)
     return Verdict(symbol, mode, marks, _sentence(view, jobs, results), tried, figures)
 
 
+def _mark_of(view: View, jobs: list[Job]) -> str:
+    """Of a phase that is one job, or of a search with rungs, which is as far as the first that is not done."""
+    now = next((job for job in jobs if job.status is not JobStatus.DONE), jobs[-1] if jobs else None)
+    return "–" if now is None else _mark(view, now)
+
+
 def _mark(view: View, job: Job) -> str:
+    if is_stopped(view, job):
+        return "stopped"
     return "running" if job.status is JobStatus.QUEUED and view.open_run_of(job.id) else _MARKS[job.status]
 
 
@@ -77,12 +89,17 @@ def _sentence(view: View, jobs: list[Job | None], results: list[Result | None]) 
                 return f"Ended at {job.phase.value}: {job.reason}"
             case JobStatus.QUARANTINED:
                 return f"Undecided: {job.phase.value} is in quarantine, {job.reason}"
+            case JobStatus.SKIPPED if is_stopped(view, job):
+                return f"Stopped early: {job.reason}"
             case JobStatus.SKIPPED:
                 return f"Not tried from {job.phase.value} on: {job.reason}"
             case _:
-                done = sum(1 for other in jobs if other is not None and other.status is JobStatus.DONE)
-                state = "running" if view.open_run_of(job.id) else "to do"
-                return f"Unfinished: {done} of {len(jobs)} phases done, {job.phase.value} is {state}"
+                # A search with rungs is one phase, done when its last job is.
+                whole = [other for other in jobs if other is not None and other.trials is None]
+                done = sum(1 for other in whole if other.status is JobStatus.DONE)
+                state = "running" if view.open_run_of(job.id) else rungs(view).why(job) or "to do"
+                step = step_name(job.phase.value, job.trials)
+                return f"Unfinished: {done} of {len(Phase)} phases done, {step} is {state}"
     return "Not begun"
 
 

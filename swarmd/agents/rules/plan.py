@@ -1,4 +1,7 @@
-"""The jobs a campaign is made of: one preflight an asset, then for each mode a chain of the phases behind it."""
+"""The jobs a campaign is made of: one preflight an asset, then for each mode a chain of the phases behind it.
+
+A search with rungs is a chain of refine jobs, one a rung and the whole search last, under the phase's own name.
+"""
 
 from dataclasses import dataclass
 
@@ -15,6 +18,7 @@ class PlannedJob:
     phase: Phase
     priority: int
     after: tuple[str, ...]
+    trials: int | None = None
 
 
 def planned_jobs(campaign: Campaign) -> list[PlannedJob]:
@@ -26,9 +30,9 @@ def planned_jobs(campaign: Campaign) -> list[PlannedJob]:
         plan.append(PlannedJob(preflight, symbol, "", Phase.PREFLIGHT, priority, ()))
         for mode in campaign.settings.strategy.modes:
             before = preflight
-            for phase in PHASES[1:]:
-                job = job_id(campaign.id, symbol, mode, phase)
-                plan.append(PlannedJob(job, symbol, mode, phase, priority, (before,)))
+            for phase, trials in _steps(campaign):
+                job = job_id(campaign.id, symbol, mode, phase, trials)
+                plan.append(PlannedJob(job, symbol, mode, phase, priority, (before,), trials))
                 before = job
     return plan
 
@@ -36,4 +40,18 @@ def planned_jobs(campaign: Campaign) -> list[PlannedJob]:
 def plan_size(campaign: Campaign) -> int:
     """How many jobs ``planned_jobs`` gives, without making them: it is asked every cycle."""
     settings = campaign.settings
-    return len(settings.symbols()) * (1 + len(set(settings.strategy.modes)) * (len(PHASES) - 1))
+    return len(settings.symbols()) * (1 + len(set(settings.strategy.modes)) * len(_steps(campaign)))
+
+
+def chain_of(campaign: Campaign, symbol: str, mode: str) -> list[str]:
+    """Ids of the jobs of an asset and mode behind its preflight, in their order."""
+    return [job_id(campaign.id, symbol, mode, phase, trials) for phase, trials in _steps(campaign)]
+
+
+def _steps(campaign: Campaign) -> list[tuple[Phase, int | None]]:
+    steps: list[tuple[Phase, int | None]] = []
+    for phase in PHASES[1:]:
+        if phase is Phase.REFINE:
+            steps += [(phase, trials) for trials in campaign.settings.rungs()]
+        steps.append((phase, None))
+    return steps

@@ -1,4 +1,4 @@
-"""Which of several ready jobs goes first: preflights, then tier, later phase, better prescreen, first queued.
+"""Which of several ready jobs goes first: preflights, tier, later phase and rung, better prescreen, first queued.
 
 Preflights first: they take seconds, and bad data should be known in the evening. Later phases then: an asset that is
 nearly done frees its place in the batch, and a champion tonight is worth more than ten half-done screens.
@@ -13,6 +13,7 @@ from swarmd.state.records.run import run_id
 from swarmd.state.view import View
 
 PHASES = tuple(Phase)
+_ALL_TRIALS = 1 << 60
 
 
 def priority_of(campaign: Campaign, symbol: str) -> int:
@@ -41,6 +42,7 @@ def ranked(view: View, jobs: Iterable[Job]) -> list[Job]:
             job.phase is not Phase.PREFLIGHT,
             job.priority,
             -PHASES.index(job.phase),
+            -(job.trials or _ALL_TRIALS),
             -prescreen_score(view, job),
         ),
     )

@@ -1,4 +1,6 @@
-"""Which jobs could start now: queued, their predecessors done, their wait over, no run of theirs open."""
+"""Which jobs could start now: queued, their predecessors done, their wait over, their cohort's rung decided for them,
+no run of theirs open.
+"""
 
 from swarmd.agents.rules.backoff import backoff
 from swarmd.agents.rules.losses import (
@@ -10,6 +12,7 @@ from swarmd.agents.rules.losses import (
     newest_run,
     tries_in_vain,
 )
+from swarmd.agents.rules.rungs import rungs
 from swarmd.state.records.job import Job
 from swarmd.state.records.run import RunEnded, run_id
 from swarmd.state.units import Millis
@@ -24,7 +27,7 @@ def ready_jobs(view: View, now: Millis) -> list[Job]:
 def _ready(view: View, now: Millis) -> tuple[Job, ...]:
     if not view.is_working:
         return ()
-    campaign = view.campaign
+    campaign, held = view.campaign, rungs(view)
     ready = [
         job
         for job in view.ungated_jobs
@@ -33,6 +36,7 @@ def _ready(view: View, now: Millis) -> tuple[Job, ...]:
         and job.not_before <= now
         and view.open_run_of(job.id) is None
         and (job.attempt == 0 or not _is_awaited(view, job, now))
+        and not held.holds(job)
     ]
     return tuple(view.in_order(ready))
 
@@ -61,6 +65,10 @@ def _rests(view: View, job: Job, run: RunEnded, now: Millis) -> bool:
 
 
 def assets_in_flight(view: View) -> set[str]:
-    """Assets that were begun and still have something to do: what ``batch_size`` bounds."""
-    begun = view.begun_assets
-    return {job.symbol for job in view.queued_jobs() if (job.campaign, job.symbol) in begun}
+    """Assets that were begun and still have something to do: what ``batch_size`` bounds.
+
+    Not those that only wait for their cohort: the next ones begin meanwhile, or the lanes of a whole batch would stand
+    idle until its slowest search is through the rung.
+    """
+    begun, held = view.begun_assets, rungs(view)
+    return {job.symbol for job in view.queued_jobs() if (job.campaign, job.symbol) in begun and not held.holds(job)}

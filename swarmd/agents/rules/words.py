@@ -21,6 +21,14 @@ def said_no(view: View, job: Job) -> bool:
     return result is not None and result.summary.verdict == "fail"
 
 
+def is_stopped(view: View, job: Job) -> bool:
+    """Whether a rung of the search stopped it: it was skipped though all that it waited for was done."""
+    is_next = job.phase is Phase.REFINE and bool(job.after) and not view.waits_for(job)
+    return is_next and job.status is JobStatus.SKIPPED
+
+
 def gate_word(view: View, job: Job) -> str:
     """Why the jobs behind this one are skipped: ``preflight failed``, ``screen said no``, ``refine quarantined``."""
+    if is_stopped(view, job):
+        return f"{job.phase.value} stopped early"
     return f"{job.phase.value} said no" if said_no(view, job) else f"{job.phase.value} {job.status.value}"

@@ -2,6 +2,9 @@
 
 Keeps its study in `study_<question>.journal` beside its artifacts: a run killed at any instant is carried on by the
 next one as if nothing had happened. A changed question gets a journal of its own and never meets the old trials.
+
+A search may climb in rungs, one job each: all of them carry on one study, and what stands behind the last trial is what
+one run of all trials leaves. A rung writes everything a whole search writes, for it may turn out to be the last.
 """
 
 from collections.abc import Mapping
@@ -23,6 +26,7 @@ from swarmd.engine.search.sampler import ReproducibleSampler
 from swarmd.engine.search.space import space_document
 from swarmd.engine.search.storage import open_study
 from swarmd.engine.search.warm_start import find_seed_file, warm_start_seeds
+from swarmd.state.records.job import Phase, job_id
 from swarmd.state.records.result import ResultSummary
 from swarmd.state.work_order import WorkOrder
 
@@ -32,7 +36,7 @@ _MOST_TOLD = 3
 
 
 def refine(order: WorkOrder, desk: Desk) -> ResultSummary:
-    """Run what is left of the asked trials; fails where no trial meets the constraints."""
+    """Run what is left of the trials up to the order's rung; fails where no trial meets the constraints."""
     question = question_of(order, desk)
     settings = order.campaign.search.refine
     folder = mode_folder(order, desk)
@@ -40,9 +44,12 @@ def refine(order: WorkOrder, desk: Desk) -> ResultSummary:
     identity = _identity(question, settings.seed, warm)
     study_digest = digest_of(identity)[:12]
     sampler = ReproducibleSampler(question.strategy, question.space, seed=settings.seed, warm=warm)
-    study = open_study(folder / f"study_{study_digest}.journal", name=order.job, sampler=sampler)
+    # Named like the job of the whole search: every rung opens the same study.
+    name = job_id(order.campaign.name, order.symbol, order.mode, Phase.REFINE)
+    study = open_study(folder / f"study_{study_digest}.journal", name=name, sampler=sampler)
     bars = question.development
-    desk.expect(settings.trials)
+    n_trials = order.trials or settings.trials
+    desk.expect(n_trials)
     failed: list[int] = []
 
     def evaluate(params: Mapping[str, Any]) -> Simulation:
@@ -66,13 +73,13 @@ def refine(order: WorkOrder, desk: Desk) -> ResultSummary:
         sampler,
         question.space,
         evaluate,
-        n_trials=settings.trials,
+        n_trials=n_trials,
         rule=question.rule,
         constraints=question.constraints,
         finished=finished,
         found=found,
         before=desk.safe_point,
-    )[: settings.trials]
+    )[:n_trials]
     _remove_strangers(folder / "trials", len(trials))
     artifacts = _write_showcases(question, trials, evaluate, folder, desk, seed=settings.seed)
     pick = peak_pick(trials) if settings.pick == "peak" else stable_pick(trials, question.space)
@@ -90,23 +97,28 @@ def refine(order: WorkOrder, desk: Desk) -> ResultSummary:
     n_valid = sum(trial.is_valid for trial in trials)
     n_failed = sum(trial.error is not None for trial in trials)
     told_failed = f", {n_failed} failed (first: {_first_error(trials)})" if n_failed else ""
+    # What the rungs below have tried is told by their own results.
+    tried = len(trials) - max((rung for rung in order.campaign.rungs() if rung < n_trials), default=0)
+    rung = f" (rung {n_trials} of {settings.trials})" if n_trials < settings.trials else ""
     if pick is None:
         desk.say(f"{order.job}: no trial meets the constraints, so there are no showcases ({', '.join(SHOWCASES)})")
         return ResultSummary(
             verdict="fail",
-            headline=f"{order.symbol} {order.mode}: none of {len(trials)} trials meets the constraints{told_failed}",
-            tried=len(trials),
+            headline=f"{order.symbol} {order.mode}: none of {len(trials)} trials{rung} meets the constraints"
+            f"{told_failed}",
+            tried=tried,
             figures={"valid": 0, "failed": n_failed},
             artifacts=artifacts,
         )
     return ResultSummary(
         verdict="pass",
-        headline=f"{order.symbol} {order.mode}: {n_valid} of {len(trials)} trials valid, best score "
+        headline=f"{order.symbol} {order.mode}: {n_valid} of {len(trials)} trials valid{rung}, best score "
         f"{pick.peak.score:.3f} (trial {pick.peak.number}, from {pick.peak.origin}); finalist: {pick.told}"
         f"{told_failed}",
-        tried=len(trials),
+        tried=tried,
         figures={
             "score": pick.trial.score,
+            "best_annual_sharpe": _best_sharpe(trials),
             "valid": n_valid,
             "failed": n_failed,
             "trial": pick.trial.number,
@@ -149,6 +161,12 @@ def _identity(question: Question, seed: int, warm: tuple[dict[str, float | int],
         "code_version": question.origin.code_version,
         "seed": seed,
     }
+
+
+def _best_sharpe(trials: tuple[Trial, ...]) -> float | None:
+    """The highest annual Sharpe ratio of a valid trial: what the search can do, whichever trial it picks."""
+    sharpes = [trial.metrics.get("annual_sharpe") for trial in trials if trial.is_valid]
+    return max((float(sharpe) for sharpe in sharpes if sharpe is not None), default=None)
 
 
 def _first_error(trials: tuple[Trial, ...]) -> str:

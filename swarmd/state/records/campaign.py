@@ -5,9 +5,10 @@ the record adds where the campaign stands. Durations are ms, sizes bytes, costs 
 """
 
 from enum import StrEnum
+from itertools import pairwise
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import BeforeValidator, Field, field_validator, model_validator
+from pydantic import BeforeValidator, Discriminator, Field, Tag, ValidationInfo, field_validator, model_validator
 
 from swarmd.state.lifecycle import Lifecycle
 from swarmd.state.records.record import Ratio, Record, Shape
@@ -82,14 +83,46 @@ class PrescreenSettings(Shape):
     top: Annotated[int, Field(ge=1, le=100_000)] = 500
 
 
+def _word_or_list(value: Any) -> str:
+    return "word" if isinstance(value, str) else "list"
+
+
+# Told apart beforehand: of a list with a mistake in it nobody wants to hear that it is not the word.
+Rungs = Annotated[
+    Annotated[Literal["auto"], Tag("word")] | Annotated[tuple[Annotated[int, Field(ge=1)], ...], Tag("list")],
+    Discriminator(_word_or_list),
+]
+# From so many trials on, ``auto`` makes rungs: half of fewer tells too little of an asset.
+_RUNGS_FROM = 100
+
+
 class RefineSettings(Shape):
-    """``pick`` says which trial stands for the search: the middle of the best neighbourhood, or the highest score."""
+    """``pick`` says which trial stands for the search: the middle of the best neighbourhood, or the highest score.
+
+    ``rungs`` are the trial counts after which an asset is compared with its cohort, and goes on or stops; ``[]`` gives
+    each asset all its trials, ``auto`` is a quarter and a half of them from 100 trials and two assets on.
+    """
 
     trials: Annotated[int, Field(ge=1, le=1_000_000)] = 200
+    rungs: Rungs = "auto"
     sampler: Literal["tpe"] = "tpe"
     warm_start: Annotated[int, Field(ge=0)] = 20
     pick: Literal["cluster", "peak"] = "cluster"
     seed: Annotated[int, Field(ge=0)] = 42
+
+    @field_validator("rungs")
+    @classmethod
+    def _climbing(cls, rungs: tuple[int, ...] | str, info: ValidationInfo) -> tuple[int, ...] | str:
+        if isinstance(rungs, str) or not rungs:
+            return rungs
+        for lower, upper in pairwise(rungs):
+            if upper <= lower:
+                raise ValueError(f"{upper} does not come after {lower}; list the trial counts in rising order")
+        if (trials := info.data.get("trials")) is not None and rungs[-1] >= trials:
+            raise ValueError(
+                f"{rungs[-1]} is not below trials {trials}; list only the counts before the last, or raise trials"
+            )
+        return rungs
 
 
 class SearchSettings(Shape):
@@ -190,6 +223,15 @@ class CampaignSettings(Shape):
     def symbols(self) -> tuple[str, ...]:
         return tuple(symbol for tier in self.assets.tiers.values() for symbol in tier)
 
+    def rungs(self) -> tuple[int, ...]:
+        """The trial counts at which each search pauses before its last trial, ``auto`` made into figures."""
+        refine = self.search.refine
+        if not isinstance(refine.rungs, str):
+            return refine.rungs
+        if refine.trials < _RUNGS_FROM or len(self.symbols()) < 2:
+            return ()
+        return refine.trials // 4, refine.trials // 2
+
 
 class CampaignStatus(StrEnum):
     ACTIVE = "active"
@@ -219,9 +261,11 @@ class Campaign(Record):
     """``id`` is the campaign's name; ``digest`` that of its resolved settings; ``data.root`` is absolute by now.
 
     ``started_at`` is when the present session took it up, ``spent`` what the sessions before it used up.
+    Version 2 has rungs; a campaign of version 1 was planned without.
     """
 
     KIND: ClassVar[str] = "campaign"
+    VERSION: ClassVar[int] = 2
 
     settings: CampaignSettings
     digest: str

@@ -1,7 +1,9 @@
 """A unit of work of a campaign: one phase for one asset (and mode), done exactly once however many runs it takes."""
 
 from enum import StrEnum
-from typing import ClassVar
+from typing import Annotated, ClassVar
+
+from pydantic import Field
 
 from swarmd.state.lifecycle import Lifecycle
 from swarmd.state.records.record import Record
@@ -36,10 +38,11 @@ JOB_MOVES = Lifecycle(
 
 
 class Job(Record):
-    """``id`` is ``<campaign>.<SYMBOL>[.<mode>].<phase>``; a job is *running* while one of its runs lives.
+    """``id`` is ``<campaign>.<SYMBOL>[.<mode>].<phase>[-<trials>]``; a job is *running* while one of its runs lives.
 
     ``attempt`` is the fencing token of the newest run ordered for it: a result that carries an older one is refused.
     ``after`` names the jobs that must be done first, ``not_before`` the instant until which it waits, ``reason`` why.
+    ``trials`` is set on a rung, a refine job that ends after so many trials of its search; the last has all of them.
     """
 
     KIND: ClassVar[str] = "job"
@@ -54,7 +57,9 @@ class Job(Record):
     attempt: int = 0
     not_before: Millis = 0
     reason: str = ""
+    trials: Annotated[int, Field(ge=1)] | None = None
 
 
-def job_id(campaign: str, symbol: str, mode: str, phase: Phase) -> str:
-    return ".".join(part for part in (campaign, symbol, mode, phase.value) if part)
+def job_id(campaign: str, symbol: str, mode: str, phase: Phase, trials: int | None = None) -> str:
+    last = phase.value if trials is None else f"{phase.value}-{trials}"
+    return ".".join(part for part in (campaign, symbol, mode, last) if part)

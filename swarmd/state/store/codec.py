@@ -62,8 +62,17 @@ KINDS: Mapping[str, TypeAdapter[Any]] = {
     "throughput": TypeAdapter(Throughput),
 }
 
-# {(kind, old version): data of that version -> data of the next}. Empty until a shape changes for the first time.
-UPCASTS: Mapping[tuple[str, int], Callable[[dict[str, Any]], dict[str, Any]]] = {}
+
+def _without_rungs(campaign: dict[str, Any]) -> dict[str, Any]:
+    """A campaign of before there were rungs: its jobs are planned, and it gets no further ones."""
+    settings = campaign["settings"]
+    search = settings["search"]
+    refine = {**search["refine"], "rungs": []}
+    return {**campaign, "settings": {**settings, "search": {**search, "refine": refine}}}
+
+
+# {(kind, old version): data of that version -> data of the next}
+UPCASTS: Mapping[tuple[str, int], Callable[[dict[str, Any]], dict[str, Any]]] = {("campaign", 1): _without_rungs}
 
 _CLASSES: tuple[type[Record], ...] = (
     ActionTaken, Beat, Campaign, Champion, Cycle, Device, Document, Failure, Fastest, Finding, Gauge, Hypothesis,

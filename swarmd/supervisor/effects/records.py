@@ -77,6 +77,7 @@ def consequences(view: View, taken: ActionTaken, at: Millis) -> list[Record]:
                 priority=action.priority,
                 after=action.after,
                 reason=action.reason,
+                trials=action.trials,
             )
             return [job]
         case HoldJob():

@@ -46,6 +46,7 @@ def work_order(view: View, run: RunOrdered, *, home: Path, session: str, threads
         threads=max(1, round(threads * run.scale)),
         engine=run.engine,
         scale=run.scale,
+        trials=job.trials,
         campaign=campaign.settings,
     )
 

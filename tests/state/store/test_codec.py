@@ -36,7 +36,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from swarmd.state.errors import InvariantError, OperatorError
-from swarmd.state.records.campaign import CAMPAIGN_MOVES
+from swarmd.state.records.campaign import CAMPAIGN_MOVES, Campaign
 from swarmd.state.records.hypothesis import HYPOTHESIS_MOVES
 from swarmd.state.records.incident import INCIDENT_MOVES
 from swarmd.state.records.job import JOB_MOVES
@@ -139,3 +139,13 @@ def test_the_plain_lifecycles_are_those_of_the_records() -> None:
     assert plain == MOVES
     statuses = {kind for kind, record in ((r.KIND, r) for r in ONE_OF_EACH) if hasattr(record, "status")}
     assert statuses == set(MOVES)
+
+
+def test_a_campaign_of_before_there_were_rungs_is_read_as_one_without() -> None:
+    (old,) = (SAMPLES / "campaign-v1.jsonl").read_bytes().splitlines()
+    before = line_of(old).said
+    campaign = decode(before)
+    assert isinstance(campaign, Campaign)
+    assert campaign.settings.rungs() == ()
+    assert a_campaign().settings.rungs() == (50, 100), "today's default"
+    assert "rungs" not in before["data"]["settings"]["search"]["refine"], "what was read is left as it was"
