@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from swarmd.engine.guards.backtest_length import minimum_backtest_length
@@ -32,6 +32,7 @@ def test_over_that_many_years_the_best_of_noise_shows_the_target_on_average():
     assert annual.max(axis=1).mean() == pytest.approx(1.0, abs=0.08)
 
 
+@settings(max_examples=60, deadline=None, derandomize=True)
 @given(st.floats(1.0, 1e12), st.floats(0.1, 10.0))
 def test_the_bound_lies_above_and_a_higher_target_needs_less(n_trials, target):
     found = minimum_backtest_length(n_trials, target)

@@ -6,7 +6,7 @@ import jsharpe
 import numpy as np
 import pytest
 import sharpebench
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from swarmd.engine.guards.expected_maximum import expected_maximum_sharpe
@@ -43,6 +43,7 @@ def test_more_trials_than_a_float_can_subtract_from_one_still_count():
     assert expected_maximum_sharpe(1e300) > expected_maximum_sharpe(1e30)
 
 
+@settings(max_examples=60, deadline=None, derandomize=True)
 @given(st.floats(1.0, 1e9), st.floats(1.0, 1e3))
 def test_it_never_falls_with_the_trials_and_is_never_negative(n_trials, factor):
     few, many = expected_maximum_sharpe(n_trials), expected_maximum_sharpe(n_trials * factor)

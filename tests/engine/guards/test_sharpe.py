@@ -6,7 +6,7 @@ import math
 import numpy as np
 import pytest
 import sharpebench
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from swarmd.engine.guards.sharpe import sharpe_ratio
@@ -68,6 +68,7 @@ def test_what_is_no_series_of_returns_is_refused(arguments, said):
         sharpe_ratio(*arguments)
 
 
+@settings(max_examples=60, deadline=None, derandomize=True)
 @given(RETURNS, st.sampled_from([None, 1, 365.0]), st.sampled_from([0, 1]))
 def test_it_is_always_finite_and_never_defined_without_a_deviation(returns, periods, ddof):
     ratio = sharpe_ratio(returns, periods, ddof)
@@ -76,6 +77,7 @@ def test_it_is_always_finite_and_never_defined_without_a_deviation(returns, peri
     assert not (ratio.defined and len(set(returns)) < 2)
 
 
+@settings(max_examples=60, deadline=None, derandomize=True)
 @given(st.lists(st.integers(-1000, 1000), min_size=2, max_size=30), st.sampled_from([0.25, 2.0, 64.0]))
 def test_it_knows_neither_order_nor_scale_and_losses_mirror_gains(thousandths, scale):
     returns = np.array(thousandths) / 1000.0

@@ -6,7 +6,7 @@ import jsharpe
 import numpy as np
 import pytest
 import sharpebench
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from swarmd.engine.guards.probabilistic_sharpe import probabilistic_sharpe_ratio, sharpe_evidence
@@ -44,6 +44,7 @@ def test_independent_packages_agree_under_both_variances():
         assert later == pytest.approx(theirs, rel=1e-12)
 
 
+@settings(max_examples=60, deadline=None, derandomize=True)
 @given(
     st.floats(0.02, 0.5), st.floats(-0.3, 0.0), SHAPES, st.floats(0.55, 0.999), st.sampled_from(["observed", "null"])
 )
