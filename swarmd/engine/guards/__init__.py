@@ -17,6 +17,7 @@ _HOMES = {
     "combined_p_value": "combined_p",
     "deflated_sharpe_ratio": "deflated_sharpe",
     "effective_number_of_trials": "effective_trials",
+    "effective_rank_of_returns": "effective_trials",
     "expected_maximum_sharpe": "expected_maximum",
     "minimum_backtest_length": "backtest_length",
     "minimum_track_record_length": "track_record_length",

@@ -8,13 +8,10 @@ import math
 from dataclasses import dataclass
 from typing import Literal
 
-import numpy as np
+from numpy.typing import ArrayLike
 
-from swarmd.engine.arrays import FloatArray
-
-# The same bound as the metrics': below it a variance is rounding noise.
-_LEAST_VARIANCE = 1e-30
-
+from swarmd.engine.guards.series import checked_series
+from swarmd.engine.guards.sharpe import sharpe_ratio
 
 Variance = Literal["observed", "null"]
 
@@ -120,7 +117,7 @@ class SharpeEvidence:
         return probabilistic_sharpe_ratio(self.sr, sr_benchmark, self.n_obs, self.skew, self.kurtosis)
 
 
-def sharpe_evidence(returns: FloatArray) -> SharpeEvidence:
+def sharpe_evidence(returns: ArrayLike) -> SharpeEvidence:
     """Sharpe ratio (n - 1 in the deviation) and moments (n, as the source has them) of returns per period, flat ones
     included.
 
@@ -129,22 +126,17 @@ def sharpe_evidence(returns: FloatArray) -> SharpeEvidence:
     ValueError
         If a return is not finite; names the first.
     """
-    wrong = ~np.isfinite(returns)
-    if wrong.any():
-        at = int(np.argmax(wrong))
-        raise ValueError(f"Sharpe ratio: return {at} is {returns[at]}; leave no hole in the series")
-    n_obs = int(returns.size)
-    values = returns.tolist()
-    mean = math.fsum(values) / n_obs if n_obs else 0.0
+    series = checked_series(returns, of="Sharpe ratio")
+    ratio = sharpe_ratio(series)
+    if not ratio.defined:
+        return SharpeEvidence(0.0, series.size, 0.0, 3.0, is_defined=False)
+    sr = float(ratio)
+    values = series.tolist()
+    mean = math.fsum(values) / series.size
     deviations = [value - mean for value in values]
-    second = math.fsum(d**2 for d in deviations) / n_obs if n_obs else 0.0
-    if n_obs < 2 or second <= _LEAST_VARIANCE:
-        return SharpeEvidence(0.0, n_obs, 0.0, 3.0, is_defined=False)
-    third = math.fsum(d**3 for d in deviations) / n_obs
-    fourth = math.fsum(d**4 for d in deviations) / n_obs
-    sr = mean / math.sqrt(second * n_obs / (n_obs - 1))
+    second, third, fourth = (math.fsum(d**power for d in deviations) / series.size for power in (2, 3, 4))
     kurtosis = fourth / second**2
     skew = third / second**1.5
     # Two values only, one of them rare: kurtosis is exactly 1 + skew^2, and the variance may vanish.
     is_defined = 1.0 - skew * sr + (kurtosis - 1.0) / 4.0 * sr * sr > 0.0
-    return SharpeEvidence(sr, n_obs, skew, kurtosis, is_defined)
+    return SharpeEvidence(sr, series.size, skew, kurtosis, is_defined)

@@ -37,7 +37,8 @@ def spa_p_values(
     (`block_signs` says why). What the three differ in is what they take trials below the benchmark for: "upper" for as
     good as it, so that worthless trials added to a search weaken it; "lower" for as bad as they look; "consistent", the
     one to read, for bad only where a statistic is below -sqrt(2 ln ln n_obs). The reality check takes the largest total
-    itself: the trial that moves most decides.
+    itself: the trial that moves most decides. Far apart they warn of trials whose large losses are rare: one that has
+    met none yet has a deviation of next to nothing, which every studentised test believes.
 
     Parameters
     ----------

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from swarmd.engine.guards.effective_trials import effective_number_of_trials
+from swarmd.engine.guards.effective_trials import effective_number_of_trials, effective_rank_of_returns
 
 
 def crowd(n_groups: int, size: int, within: float) -> np.ndarray:
@@ -110,3 +110,29 @@ def test_a_matrix_rounded_for_a_report_is_taken():
     correlation = np.corrcoef(returns, rowvar=False)
     exact, rounded = (effective_number_of_trials(matrix) for matrix in (correlation, correlation.round(3)))
     assert rounded.effective_rank == pytest.approx(exact.effective_rank, rel=0.01)
+
+
+@pytest.mark.parametrize(("n_obs", "n_trials"), [(40, 7), (12, 50), (2, 5), (30, 5000)])
+def test_the_way_round_the_matrix_gives_the_rank_of_the_matrix(n_obs, n_trials):
+    rng = np.random.default_rng(5)
+    returns = rng.standard_normal((n_obs, n_trials)) + 2.0 * rng.standard_normal((n_obs, 1))
+    found = effective_rank_of_returns(returns)
+    matrix = np.corrcoef(returns[:, :400], rowvar=False)
+    if n_trials <= 400:
+        assert found == pytest.approx(effective_number_of_trials(matrix).effective_rank, rel=1e-6)
+    assert 1.0 <= found <= min(n_trials, n_obs - 1)
+
+
+def test_trials_that_never_vary_are_no_trials_there():
+    returns = np.random.default_rng(6).standard_normal((50, 4))
+    with_constants = np.hstack([returns, np.zeros((50, 3)), np.full((50, 2), 0.1)])
+    assert effective_rank_of_returns(with_constants) == pytest.approx(effective_rank_of_returns(returns), rel=1e-12)
+    assert effective_rank_of_returns(np.zeros((50, 3))) == 1.0
+    assert effective_rank_of_returns(np.empty((50, 0))) == 1.0
+
+
+def test_returns_with_holes_or_of_one_row_are_refused():
+    with pytest.raises(ValueError, match="return 1 of trial 0 is nan"):
+        effective_rank_of_returns([[0.1], [np.nan]])
+    with pytest.raises(ValueError, match=r"shape \(1, 3\)"):
+        effective_rank_of_returns(np.zeros((1, 3)))

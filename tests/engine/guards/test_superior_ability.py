@@ -100,6 +100,17 @@ def test_survivors_alone_look_superior_where_the_whole_search_does_not():
     assert spa_p_values(survivors, block_length=10).consistent < 0.05
 
 
+def test_trials_whose_losses_are_rare_are_told_by_the_reality_check():
+    """A hundred trials that gain 0.1 % a day and lose 9.9 % one day in a hundred: worth nothing; some met no loss."""
+    rng = np.random.default_rng(7)
+    found = [
+        spa_p_values(np.where(rng.random((730, 100)) < 0.01, -0.099, 0.001), block_length=10, n_resamples=199)
+        for _ in range(10)
+    ]
+    assert all(p.reality_check > 0.05 for p in found)
+    assert sum(p.consistent <= 0.05 for p in found) >= 5
+
+
 def test_an_independent_package_agrees_on_what_is_clear_and_on_what_is_not():
     for lift, bound in ((0.0015, 0.02), (0.0008, 0.15), (0.0, 0.1)):
         returns = np.random.default_rng(8).standard_t(5, (1000, 30)) * 0.01
