@@ -46,7 +46,8 @@ class Gate:
         return {
             "name": self.name,
             "meaning": self.meaning,
-            "figure": self.figure,
+            # Plain, whatever kind of float a statistic returned: journals refuse the others.
+            "figure": None if self.figure is None else float(self.figure),
             "comparison": self.comparison,
             "threshold": self.threshold,
             "pass": self.passes,

@@ -121,6 +121,7 @@ def entered_later(position: FloatArray, *, bars: int = 1) -> FloatArray:
     float64, shape (n_bars,)
         0 in the first `bars` bars of each holding, the position otherwise.
     """
+    position = np.asarray(position, np.float64)
     side = np.sign(position)
     is_entry = np.concatenate(([True], side[1:] != side[:-1])) if side.size else np.zeros(0, np.bool_)
     starts = np.maximum.accumulate(np.where(is_entry, np.arange(side.size), 0))

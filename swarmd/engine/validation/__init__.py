@@ -13,7 +13,7 @@ from typing import Any
 _HOMES = {
     "block_sums": "returns_by_block",
     "cpcv_paths": "purging",
-    "cscv_combinations": "backtest_overfitting",
+    "cscv_combinations": "half_splits",
     "joined_trials": "returns_by_block",
     "kendall_tau_b": "rank_stability",
     "probability_of_backtest_overfitting": "backtest_overfitting",

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from swarmd.engine.arrays import FloatArray
 
@@ -29,7 +30,7 @@ class BlockSums:
         return int(self.sums.shape[1])
 
 
-def block_sums(returns: FloatArray, n_blocks: int) -> BlockSums:
+def block_sums(returns: ArrayLike, n_blocks: int) -> BlockSums:
     """Block sums of the newest `T - T % n_blocks` rows; the oldest `T % n_blocks` belong to no block.
 
     Parameters
@@ -42,18 +43,19 @@ def block_sums(returns: FloatArray, n_blocks: int) -> BlockSums:
     ValueError
         If there are fewer rows than blocks, or a return is not finite; names its row and trial.
     """
-    if returns.ndim != 2:
-        raise ValueError(f"block sums: returns have shape {returns.shape}; give rows of time and columns of trials")
-    n_rows = returns.shape[0] // n_blocks
+    matrix = np.asarray(returns)
+    if matrix.ndim != 2:
+        raise ValueError(f"block sums: returns have shape {matrix.shape}; give rows of time and columns of trials")
+    n_rows = matrix.shape[0] // n_blocks
     if not n_rows:
-        raise ValueError(f"block sums: {returns.shape[0]} rows do not fill {n_blocks} blocks; give more rows")
-    oldest = returns.shape[0] % n_blocks
-    sums = np.empty((n_blocks, returns.shape[1]))
+        raise ValueError(f"block sums: {matrix.shape[0]} rows do not fill {n_blocks} blocks; give more rows")
+    oldest = matrix.shape[0] % n_blocks
+    sums = np.empty((n_blocks, matrix.shape[1]))
     squares = np.empty_like(sums)
     for block in range(n_blocks):
         start = oldest + block * n_rows
         # One block at a time: the whole in float64, or its squares, would be as large as the returns again.
-        rows = np.asarray(returns[start : start + n_rows], np.float64)
+        rows = np.asarray(matrix[start : start + n_rows], np.float64)
         rows.sum(axis=0, out=sums[block])
         np.einsum("ij,ij->j", rows, rows, out=squares[block])
         if not np.isfinite(squares[block]).all():

@@ -83,7 +83,7 @@ def walk_forward_efficiency(
     return WalkForwardEfficiency(
         wfe=wfe,
         n_windows=n_windows,
-        profitable_share=sum(earned > 0.0 for earned in oos_returns) / n_windows if n_windows else None,
+        profitable_share=sum(float(earned) > 0.0 for earned in oos_returns) / n_windows if n_windows else None,
         worst_window=worst,
         worst_return=None if worst is None else float(oos_returns[worst]),
         undefined_because=why_not,

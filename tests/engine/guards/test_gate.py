@@ -2,6 +2,7 @@
 
 import math
 
+import numpy as np
 import pytest
 
 from swarmd.engine.guards.gate import Gate
@@ -27,7 +28,7 @@ def test_what_is_undefined_or_not_finite_fails(comparison, figure):
 
 
 def test_it_is_told_and_written_with_figure_and_threshold():
-    gate = Gate("mc_p", "p-value", 0.01234567, "<", 0.05)
+    gate = Gate("mc_p", "p-value", np.float64(0.01234567), "<", 0.05)
     assert gate.told == "mc_p 0.01235 (< 0.05): pass"
     assert gate.document() == {
         "name": "mc_p",
@@ -37,3 +38,4 @@ def test_it_is_told_and_written_with_figure_and_threshold():
         "threshold": 0.05,
         "pass": True,
     }
+    assert type(gate.document()["figure"]) is float

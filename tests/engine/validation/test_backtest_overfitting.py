@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from swarmd.engine.validation import block_sums, cscv_combinations, probability_of_backtest_overfitting
+from swarmd.engine.validation import block_sums, probability_of_backtest_overfitting
 
 RNG = np.random.default_rng(20)
 
@@ -34,19 +34,6 @@ def slow(returns, S, metric=sharpe):
         logits.append(math.log(omega / (1 - omega)))
         pairs.append((inside[best], outside[best]))
     return np.mean(np.array(logits) <= 1e-12), np.array(logits), np.array(pairs)
-
-
-def test_combinations_are_all_halves_in_order_and_mirror_images_are_complements():
-    assert cscv_combinations(4) == ((0, 1), (0, 2), (0, 3), (1, 2), (1, 3), (2, 3))
-    halves = cscv_combinations(16)
-    assert len(halves) == 12_870
-    assert all(sorted(a + b) == list(range(16)) for a, b in zip(halves, reversed(halves), strict=True))
-
-
-@pytest.mark.parametrize("S", [0, 1, 3, 15, -2])
-def test_blocks_that_cannot_be_halved_are_refused(S):
-    with pytest.raises(ValueError, match=f"{S} blocks cannot be halved"):
-        cscv_combinations(S)
 
 
 @settings(max_examples=30, deadline=None, derandomize=True)
