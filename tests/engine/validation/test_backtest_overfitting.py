@@ -5,6 +5,7 @@ import math
 
 import numpy as np
 import pytest
+import sharpebench
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
@@ -50,6 +51,14 @@ def test_the_plain_twin_says_the_same(seed, S, n_trials, extra):
     line = np.polyfit(pairs[:, 0], pairs[:, 1], 1)
     assert (found.slope, found.intercept) == pytest.approx(tuple(line), rel=1e-6, abs=1e-6)
     assert (found.n_trials, found.n_blocks, found.rows_per_block) == (n_trials, S, 5)
+
+
+@pytest.mark.parametrize(("T", "n_trials", "S"), [(160, 20, 16), (160, 21, 8), (80, 5, 4), (400, 50, 10)])
+def test_an_independent_tool_says_the_same_where_the_blocks_fill_all_of_time(T, n_trials, S):
+    for _ in range(3):
+        returns = RNG.normal(0, 0.01, (T, n_trials)) + RNG.normal(0, 0.0008, n_trials)
+        theirs = sharpebench.probability_of_backtest_overfitting(returns.tolist(), S)
+        assert probability_of_backtest_overfitting(returns, S).pbo == pytest.approx(theirs)
 
 
 @pytest.mark.parametrize(
