@@ -5,7 +5,7 @@ engine alone, which may not be imported here: its own command is asked in a proc
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,8 @@ from swarmd.state.yaml_places import Problem
 from swarmd.supervisor.campaign_file import CampaignFile, CampaignFileError
 from swarmd.supervisor.engine_answers import engine_document
 
+# As the engine has it; a test holds them equal.
+MOST_POINTS = 20_000
 BARS_SUFFIXES = (".parquet", ".csv", ".feather")
 
 Card = Mapping[str, Any]
@@ -75,6 +77,7 @@ def strategy_problems(file: CampaignFile, cards: Mapping[str, Card]) -> list[Pro
             text = f"{mode!r} is not a mode of {wanted.name}; {nearest(mode, modes)}"
             problems.append(file.problem(("strategy", "modes", index), text))
     params = {param["name"]: param for param in card["params"]}
+    is_grid = file.settings.search.procedure == "grid"
     for name, entry in file.settings.space.items():
         if name not in params:
             text = f"is not a parameter of {wanted.name}; {nearest(name, params)}"
@@ -82,9 +85,12 @@ def strategy_problems(file: CampaignFile, cards: Mapping[str, Card]) -> list[Pro
             place = file.document.keys.get(("space", name), problem.place)
             problems.append(Problem(place, problem.field, problem.text))
             continue
-        text = _refusal(params[name], entry)
+        text = _refusal(params[name], entry) or (_not_on_a_grid(params[name], entry) if is_grid else "")
         if text:
             problems.append(file.problem(("space", name), text))
+    if is_grid and not problems and (n_points := math.prod(_n_values(file.settings.space.values()))) > MOST_POINTS:
+        text = f"makes a grid of {n_points:,} points, more than {MOST_POINTS:,}; list fewer values, or take monte_carlo"
+        problems.append(file.problem(("space",), text))
     return problems
 
 
@@ -104,6 +110,19 @@ def _refusal(param: Card, entry: SpaceRange | tuple[float, ...]) -> str:
         if param.get("kind") == "int" and value % 1:
             return f"{value:g} is not a whole number, which {param['name']} must be"
     return ""
+
+
+def _not_on_a_grid(param: Card, entry: SpaceRange | tuple[float, ...]) -> str:
+    """Why the range has no points to try one by one; empty when it has."""
+    if isinstance(entry, tuple) or entry.low == entry.high or "int" in (param.get("kind"), entry.type):
+        return ""
+    return "is a range without values; for a grid list them"
+
+
+def _n_values(entries: Iterable[SpaceRange | tuple[float, ...]]) -> Iterator[int]:
+    """How many values each parameter of a grid has."""
+    for entry in entries:
+        yield len(set(entry)) if isinstance(entry, tuple) else int(entry.high) - int(entry.low) + 1
 
 
 def _names(listed: Any) -> list[str]:

@@ -10,7 +10,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from swarmd.state.records.campaign import CampaignSettings
+from swarmd.state.records.campaign import CampaignSettings, SearchSettings
 from swarmd.state.settings_file import SettingsFileError, nearest, problems_of, text_of
 from swarmd.state.units import millis_of_iso
 from swarmd.state.yaml_places import Document, Place, Problem, Trail, dotted, read_yaml
@@ -132,6 +132,7 @@ def _sense(file: CampaignFile) -> list[Problem]:
     if first > cap:
         text = f"begins with {first} ms, above its cap of {cap} ms; write the shorter one first"
         problems.append(file.problem(("limits", "backoff"), text))
+    problems += _search_sense(file)
     for name, entry in settings.space.items():
         if isinstance(entry, tuple) and not entry:
             problems.append(file.problem(("space", name), "has no values; list at least one"))
@@ -141,3 +142,25 @@ def _sense(file: CampaignFile) -> list[Problem]:
         elif not isinstance(entry, tuple) and entry.type == "int" and (entry.low % 1 or entry.high % 1):
             problems.append(file.problem(("space", name), "is of type int: give whole numbers for low and high"))
     return problems
+
+
+def _search_sense(file: CampaignFile) -> list[Problem]:
+    """What one method of search asks, and another has no use for. A default may be written out: it asks nothing."""
+    search, usual = file.settings.search, SearchSettings()
+    walks = search.method == "walk_forward"
+    found = []
+    if not walks and search.walk_forward != usual.walk_forward:
+        text = f"belongs to method walk_forward, and the method is {search.method}"
+        found.append(file.problem(("search", "walk_forward"), text))
+    if search.procedure == "grid":
+        for name, told in (("trials", "counts draws"), ("rungs", "counts trials")):
+            if getattr(search.refine, name) != getattr(usual.refine, name):
+                text = f"{told}, and a grid tries every point of its space; leave it out"
+                found.append(file.problem(("search", "refine", name), text))
+        if not file.settings.space:
+            where: Trail = ("search", "walk_forward", "procedure") if walks else ("search", "method")
+            found.append(file.problem(where, "a grid needs a space; give at least one parameter its values"))
+    if walks and search.refine.workers > 1:
+        text = "must be 1 where a search is walked forward: its windows run one by one"
+        found.append(file.problem(("search", "refine", "workers"), text))
+    return found

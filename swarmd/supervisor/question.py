@@ -20,13 +20,23 @@ def digest(settings: CampaignSettings) -> str:
     """sha256 of the resolved settings: two files that ask the same question have the same digest.
 
     Without the budget and the spares: how much the answer may cost, and how soon a lost lane is back, change no result.
-    Rungs count as the figures they come to; without any it is the question of before there were rungs.
+    Rungs count as the figures they come to; without any it is the question of before there were rungs. So it is with
+    what else came later: where it stands at its default it asks nothing new.
     """
     question = resolved(settings)
     refine = question["search"]["refine"]
     refine["rungs"] = settings.rungs()
     if not refine["rungs"]:
         del refine["rungs"]
+    if settings.search.method != "walk_forward":
+        del question["search"]["walk_forward"]
+    for section, shape, name in (
+        (refine, settings.search.refine, "prune"),
+        (refine, settings.search.refine, "workers"),
+        (question["constraints"], settings.constraints, "enforce_tp_progression"),
+    ):
+        if getattr(shape, name) == type(shape).model_fields[name].default:
+            del section[name]
     for name in ("budget", "spares"):
         del question["limits"][name]
     return hashlib.sha256(orjson.dumps(question, option=orjson.OPT_SORT_KEYS)).hexdigest()

@@ -4,7 +4,14 @@ from pathlib import Path
 
 import pytest
 
-from swarmd.supervisor.campaign_checks import check_campaign, data_problems, strategy_cards, strategy_problems
+from swarmd.engine.search.methods import MOST_POINTS as ENGINES_MOST_POINTS
+from swarmd.supervisor.campaign_checks import (
+    MOST_POINTS,
+    check_campaign,
+    data_problems,
+    strategy_cards,
+    strategy_problems,
+)
 from swarmd.supervisor.campaign_file import CampaignFile, CampaignFileError, read_campaign
 
 CARDS = {
@@ -73,6 +80,33 @@ def test_what_the_strategy_does_not_have_is_told(tmp_path: Path, lines: dict[str
     assert problem.field == field
     assert said in problem.text
     assert problem.place.line == (4 if "strategy" in lines else 5)
+
+
+@pytest.mark.parametrize(
+    ("space", "field", "said"),
+    [
+        ("{sl: {low: 0.01, high: 0.02}}", "space.sl", "is a range without values; for a grid list them"),
+        ("{L_fast: [0, 5]}", "space.L_fast", "0 lies outside 1 to 1000"),
+        (
+            "{L_fast: {low: 1, high: 1000, type: int}, sl: [0.01, 0.02, 0.03, 0.04, 0.05, 0.06, 0.07, 0.08, 0.09, 0.1,"
+            " 0.11, 0.12, 0.13, 0.14, 0.15, 0.16, 0.17, 0.18, 0.19, 0.2, 0.21]}",
+            "space",
+            "makes a grid of 21,000 points, more than 20,000",
+        ),
+    ],
+)
+def test_what_has_no_points_for_a_grid_is_told(tmp_path: Path, space: str, field: str, said: str) -> None:
+    (problem,) = strategy_problems(a_file(tmp_path, search="{method: grid}", space=space), CARDS)
+    assert (problem.field, problem.place.line) == (field, 6)
+    assert said in problem.text
+    walked = "{method: walk_forward, walk_forward: {procedure: grid}}"
+    assert [each.field for each in strategy_problems(a_file(tmp_path, search=walked, space=space), CARDS)] == [field]
+
+
+def test_a_grid_of_lists_and_whole_numbers_is_no_problem_and_the_engine_takes_as_many_points(tmp_path: Path) -> None:
+    space = "{L_fast: {low: 5, high: 50, type: int}, tf_fast: [15, 30], sl: {low: 0.01, high: 0.01}}"
+    assert strategy_problems(a_file(tmp_path, search="{method: grid}", space=space), CARDS) == []
+    assert ENGINES_MOST_POINTS == MOST_POINTS
 
 
 def test_a_space_within_the_limits_is_no_problem(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """Campaign files: what a sound one becomes, and what is said of each mistake, at its place."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -93,6 +94,27 @@ def test_one_asset_alone_climbs_no_rungs_and_rungs_are_the_question_however_they
     assert digest(read("rungs: [], trials: 80")) == digest(read("trials: 80"))
 
 
+def test_a_setting_that_came_later_changes_the_question_only_where_it_asks_something(tmp_path: Path) -> None:
+    def of(text: str) -> str:
+        return digest(read_campaign(written(tmp_path, SOUND + text)).settings)
+
+    same = ("search: {refine: {prune: off, workers: 1}}\n", "constraints: {enforce_tp_progression: true}\n")
+    other = (
+        "search: {refine: {prune: median}}\n", "search: {refine: {workers: 2}}\n",
+        "constraints: {enforce_tp_progression: false}\n", "search: {method: monte_carlo}\n",
+        "search: {method: walk_forward}\n", "search: {method: walk_forward, walk_forward: {windows: 7}}\n",
+    )  # fmt: skip
+    assert {of(text) for text in same} == {of("")}
+    assert len({of(""), *(of(text) for text in other)}) == 1 + len(other)
+
+
+def test_a_grid_without_a_space_is_told_at_its_method(tmp_path: Path) -> None:
+    text = re.sub("space: .*\n", "", SOUND) + "search: {method: grid}\n"
+    ((line, column, field, said),) = problems_of(tmp_path, text)
+    assert (line, column, field) == (6, 18, "search.method")
+    assert said == "a grid needs a space; give at least one parameter its values"
+
+
 def test_resolved_settings_read_back_as_the_same_campaign(tmp_path: Path) -> None:
     settings = read_campaign(written(tmp_path, SOUND)).settings
     again = read_campaign(written(tmp_path, yaml.safe_dump(resolved(settings)))).settings
@@ -162,7 +184,36 @@ def test_an_absolute_root_and_a_strategy_of_ones_own_are_found_from_anywhere(tmp
             "200 is not below trials 200; list",
         ),
         ("limits:", "score: {primary: §sharpe}\nlimits:", "score.primary", "'annual_sharpe'"),
-        ("limits:", "search: {method: §grid}\nlimits:", "search.method", "must be 'tpe'"),
+        ("limits:", "search: {method: §gird}\nlimits:", "search.method", "did you mean 'grid'?"),
+        ("limits:", f"{REFINE}prune: §half}}}}\nlimits:", "search.refine.prune", "must be 'off' or 'median'"),
+        ("limits:", f"{REFINE}workers: §0}}}}\nlimits:", "search.refine.workers", "greater than or equal to 1 (got 0)"),
+        ("limits:", "search: {walk_forward: §{windows: 4}}\nlimits:", "search.walk_forward", "and the method is tpe"),
+        (
+            "limits:",
+            "search: {method: walk_forward, walk_forward: {windows: §1}}\nlimits:",
+            "search.walk_forward.windows",
+            "greater than or equal to 2 (got 1)",
+        ),
+        (
+            "limits:",
+            "search: {method: walk_forward, walk_forward: {§window: 6}}\nlimits:",
+            "search.walk_forward.window",
+            "did you mean 'windows'?",
+        ),
+        (
+            "limits:",
+            "search: {method: walk_forward, refine: {workers: §2}}\nlimits:",
+            "search.refine.workers",
+            "must be 1",
+        ),
+        ("limits:", "search: {method: grid, refine: {trials: §100}}\nlimits:", "search.refine.trials", "every point"),
+        ("limits:", "search: {method: grid, refine: {rungs: §[10]}}\nlimits:", "search.refine.rungs", "every point"),
+        (
+            "limits:",
+            "constraints: {enforce_tp_progression: §maybe}\nlimits:",
+            "constraints.enforce_tp_progression",
+            "valid boolean",
+        ),
         ("limits:", "? §{a: 1}\n: 2\nlimits:", "", "a key must be one word"),
         ("limits:", "label: §*nobody\nlimits:", "", "this is not YAML"),
         ("limits:", "§\tlimits:", "", "this is not YAML"),

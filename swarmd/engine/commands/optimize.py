@@ -5,7 +5,14 @@ from typing import Any
 
 import click
 
-from swarmd.engine.commands.search_flags import SearchFlags, home_in_force, search_flags, settings_of
+from swarmd.engine.commands.search_flags import (
+    SearchFlags,
+    home_in_force,
+    prune_flag,
+    search_flags,
+    settings_of,
+    workers_flag,
+)
 from swarmd.state.records.job import Phase
 from swarmd.state.work_order import AskedEngine
 
@@ -20,6 +27,8 @@ from swarmd.state.work_order import AskedEngine
 )
 @click.option("--trials", default=200, show_default=True, type=click.IntRange(1), help="Trials of the refinement.")
 @click.option("--seed", default=42, show_default=True, type=click.IntRange(0), help="Of both searches.")
+@prune_flag
+@workers_flag
 @click.option(
     "--oos-share", default=1 / 3, show_default="1/3", type=click.FloatRange(0.05, 0.9, min_open=True, max_open=True),
     help="Last part of the data, seen by the finalist alone.",
@@ -33,6 +42,8 @@ def optimize(
     combos: int,
     trials: int,
     seed: int,
+    prune: str,
+    workers: int,
     oos_share: float,
     engine: AskedEngine,
     campaign: str,
@@ -47,7 +58,10 @@ def optimize(
     from swarmd.engine.commands.by_hand import log_to_stderr, run_phases, told_phase
 
     log_to_stderr()
-    search = {"prescreen": {"combos": combos, "seed": seed}, "refine": {"trials": trials, "seed": seed}}
+    search = {
+        "prescreen": {"combos": combos, "seed": seed},
+        "refine": {"trials": trials, "seed": seed, "prune": prune, "workers": workers},
+    }
     settings = settings_of(SearchFlags(**flags), campaign=campaign, search=search, oos_share=oos_share)
     home = home_in_force()
     told: list[dict[str, Any]] = []

@@ -114,11 +114,14 @@ def _screen(
     from swarmd.engine.search.score import Constraints, ScoreRule
     from swarmd.engine.search.space import search_space
     from swarmd.engine.search.split import vault_start
+    from swarmd.engine.strategies.contract import without_tp_progression
     from swarmd.engine.strategies.registry import strategy_named
     from swarmd.state.records.campaign import ScoreSettings
 
     with told_to_the_operator():
         strategy = strategy_named(flags.strategy)
+        if not flags.enforce_tp_progression:
+            strategy = without_tp_progression(strategy)
         mode = flags.mode if flags.mode is not None else next(iter(strategy.card.modes))
         space = search_space(strategy.card, mode, {})
         costs = Costs(flags.fee_bps, flags.slippage_bps)

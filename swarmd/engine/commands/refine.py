@@ -5,7 +5,14 @@ from typing import Any
 
 import click
 
-from swarmd.engine.commands.search_flags import SearchFlags, home_in_force, search_flags, settings_of
+from swarmd.engine.commands.search_flags import (
+    SearchFlags,
+    home_in_force,
+    prune_flag,
+    search_flags,
+    settings_of,
+    workers_flag,
+)
 from swarmd.state.records.job import Phase
 
 
@@ -19,6 +26,8 @@ from swarmd.state.records.job import Phase
 @click.option(
     "--warm-start", default=20, show_default=True, type=click.IntRange(0), help="Trials taken from the prescreen."
 )
+@prune_flag
+@workers_flag
 @click.option(
     "--oos-share", default=1 / 3, show_default="1/3", type=click.FloatRange(0.05, 0.9, min_open=True, max_open=True),
     help="Last part of the data, kept out of the search.",
@@ -26,17 +35,26 @@ from swarmd.state.records.job import Phase
 @click.option("--campaign", default="optimize", show_default=True, help="Name under which results are kept.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
 def refine(
-    trials: int, seed: int, warm_start: int, oos_share: float, campaign: str, as_json: bool, **flags: Any
+    trials: int,
+    seed: int,
+    warm_start: int,
+    prune: str,
+    workers: int,
+    oos_share: float,
+    campaign: str,
+    as_json: bool,
+    **flags: Any,
 ) -> int:
     """Search for the best parameters on the first part of the data.
 
-    Run again after an interruption, it goes on where it was, and ends with the trials an undisturbed run makes. With a
-    prescreen of the same data in the results folder (`swarmd optimize` leaves one), its best are tried first.
+    Run again after an interruption, it goes on where it was, and ends with the trials an undisturbed run makes (with
+    one worker; several lose no vector, but another run makes other trials). With a prescreen of the same data in the
+    results folder (`swarmd optimize` leaves one), its best are tried first.
     """
     from swarmd.engine.commands.by_hand import log_to_stderr, run_phases, told_phase
 
     log_to_stderr()
-    search = {"refine": {"trials": trials, "seed": seed, "warm_start": warm_start}}
+    search = {"refine": {"trials": trials, "seed": seed, "warm_start": warm_start, "prune": prune, "workers": workers}}
     settings = settings_of(SearchFlags(**flags), campaign=campaign, search=search, oos_share=oos_share)
     home = home_in_force()
     last: tuple[Phase, Any] | None = None

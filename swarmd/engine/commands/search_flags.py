@@ -42,8 +42,26 @@ _FLAGS = (
     click.option("--slippage-bps", default=2.0, show_default=True, help="Slippage per side, in basis points of price."),
     click.option("--min-trades", default=30, show_default=True, help="Fewer trades do not rank."),
     click.option("--max-drawdown", default=0.35, show_default=True, help="A deeper drawdown does not rank (fraction)."),
+    click.option(
+        "--enforce-tp-progression/--any-tp-progression",
+        default=True,
+        show_default=True,
+        help="Try only targets in rising order, where a strategy has several.",
+    ),
     click.option("--primary", default="annual_sharpe", show_default=True, help="Metric to rank by."),
 )
+
+
+# What refine and optimize say alike of the refinement.
+prune_flag = click.option(
+    "--prune", type=click.Choice(["off", "median"]), default="off", show_default=True,
+    help="Give a trial up that does worse on the first third of the bars than the median of those before it.",
+)  # fmt: skip
+workers_flag = click.option(
+    "--workers", default=1, show_default=True, type=click.IntRange(1, 64),
+    help="Processes on one search. With one it is reproducible; with several it is not, since what is tried then"
+    " depends on which trial ends first.",
+)  # fmt: skip
 
 
 def search_flags(command: _Command) -> _Command:
@@ -70,6 +88,7 @@ class SearchFlags:
     slippage_bps: float
     min_trades: int
     max_drawdown: float
+    enforce_tp_progression: bool
     primary: str
 
 
@@ -113,7 +132,11 @@ def settings_of(
                 "assets": {"tiers": {"TIER1": (flags.symbol or flags.data.stem,)}},
                 "strategy": {"name": flags.strategy, "modes": (mode,)},
                 "search": search,
-                "constraints": {"min_trades": flags.min_trades, "max_drawdown": flags.max_drawdown},
+                "constraints": {
+                    "min_trades": flags.min_trades,
+                    "max_drawdown": flags.max_drawdown,
+                    "enforce_tp_progression": flags.enforce_tp_progression,
+                },
                 "score": {"primary": flags.primary},
                 "costs": {"fee_bps": flags.fee_bps, "slippage_bps": flags.slippage_bps},
             }

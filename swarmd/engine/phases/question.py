@@ -18,7 +18,7 @@ from swarmd.engine.search.provenance import Provenance, provenance
 from swarmd.engine.search.score import Constraints, ScoreRule
 from swarmd.engine.search.space import Space, search_space
 from swarmd.engine.search.split import vault_start
-from swarmd.engine.strategies.contract import BarStrategy
+from swarmd.engine.strategies.contract import BarStrategy, without_tp_progression
 from swarmd.engine.strategies.registry import strategy_named
 from swarmd.state.records.campaign import CampaignSettings, DataSettings
 from swarmd.state.units import millis_of_iso
@@ -43,6 +43,7 @@ class Question:
     bars: Bars
     vault_bar: int
     origin: Provenance
+    enforces_tp_progression: bool = True
 
     @property
     def development(self) -> Bars:
@@ -72,7 +73,9 @@ def question_of(order: WorkOrder, desk: Desk) -> Question:
     """
     settings = order.campaign
     strategy = strategy_named(settings.strategy.name)
-    space = search_space(strategy.card, order.mode, settings.space)
+    if not settings.constraints.enforce_tp_progression:
+        strategy = without_tp_progression(strategy)
+    space = search_space(strategy.card, order.mode, settings.space, is_grid=settings.search.procedure == "grid")
     bars = kept_bars_of(settings.data, order.symbol, desk)
     sha256 = bars.sha256()
     seen = read_document(symbol_folder(order, desk) / PREFLIGHT_FILE, made_by="preflight")
@@ -93,6 +96,7 @@ def question_of(order: WorkOrder, desk: Desk) -> Question:
         bars=bars,
         vault_bar=vault_start(bars.n_bars, settings.data.oos_share),
         origin=provenance(snapshot_id=bars.snapshot_id(), sha256=sha256, strategy_name=settings.strategy.name),
+        enforces_tp_progression=settings.constraints.enforce_tp_progression,
     )
 
 

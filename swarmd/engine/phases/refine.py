@@ -7,88 +7,60 @@ A search may climb in rungs, one job each: all of them carry on one study, and w
 one run of all trials leaves. A rung writes everything a whole search writes, for it may turn out to be the last.
 """
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from swarmd.engine.backtest import Simulation, run_backtest
+from swarmd.engine.backtest import Simulation
 from swarmd.engine.phases.desk import Desk
-from swarmd.engine.phases.question import Question, digest_of, mode_folder, question_of
+from swarmd.engine.phases.question import Question, mode_folder, question_of
+from swarmd.engine.phases.shared_study import run_shared_study
+from swarmd.engine.phases.study import Study, run_study
 from swarmd.engine.phases.trade_table import trades_csv
-from swarmd.engine.search.pick import peak_pick, stable_pick
-from swarmd.engine.search.refine import (
-    SHOWCASES,
-    Trial,
-    run_trials,
-    showcase_trials,
-)
-from swarmd.engine.search.sampler import ReproducibleSampler
-from swarmd.engine.search.space import space_document
-from swarmd.engine.search.storage import open_study
+from swarmd.engine.phases.walk import told_walk, walk, walk_figures, windows_for
+from swarmd.engine.search.methods import procedure_of
+from swarmd.engine.search.pick import picked
+from swarmd.engine.search.refine import SHOWCASES, Trial, showcase_trials
 from swarmd.engine.search.warm_start import find_seed_file, warm_start_seeds
 from swarmd.state.records.job import Phase, job_id
 from swarmd.state.records.result import ResultSummary
 from swarmd.state.work_order import WorkOrder
 
 ALL_TRIALS_FILE = "all_trials.json"
-# Failed trials of one run that are told one by one; all of them are in their files.
-_MOST_TOLD = 3
 
 
 def refine(order: WorkOrder, desk: Desk) -> ResultSummary:
     """Run what is left of the trials up to the order's rung; fails where no trial meets the constraints."""
     question = question_of(order, desk)
-    settings = order.campaign.search.refine
+    search = order.campaign.search
+    settings = search.refine
     folder = mode_folder(order, desk)
-    warm = _seeds(question, folder, settings.warm_start)
-    identity = _identity(question, settings.seed, warm)
-    study_digest = digest_of(identity)[:12]
-    sampler = ReproducibleSampler(question.strategy, question.space, seed=settings.seed, warm=warm)
-    # Named like the job of the whole search: every rung opens the same study.
-    name = job_id(order.campaign.name, order.symbol, order.mode, Phase.REFINE)
-    study = open_study(folder / f"study_{study_digest}.journal", name=name, sampler=sampler)
-    bars = question.development
-    n_trials = order.trials or settings.trials
-    desk.expect(n_trials)
-    failed: list[int] = []
-
-    def evaluate(params: Mapping[str, Any]) -> Simulation:
-        return run_backtest(bars, question.strategy, params, mode=question.mode, costs=question.costs)
-
-    def found(trial: Trial) -> None:
-        # Written again: a kill may have come between the study's journal and this file.
-        desk.write_json(_trial_path(folder, trial), _trial_document(trial, question, settings.seed))
-        desk.advance(1)
-
-    def finished(trial: Trial) -> None:
-        found(trial)
-        if trial.error is not None:
-            failed.append(trial.number)
-            if len(failed) <= _MOST_TOLD:
-                desk.say(f"{order.job}: trial {trial.number} failed: {trial.error}; the search goes on")
-        desk.told_trial(_trial_document(trial, question, settings.seed))
-
-    trials = run_trials(
-        study,
-        sampler,
-        question.space,
-        evaluate,
-        n_trials=n_trials,
-        rule=question.rule,
-        constraints=question.constraints,
-        finished=finished,
-        found=found,
-        before=desk.safe_point,
-    )[:n_trials]
-    _remove_strangers(folder / "trials", len(trials))
-    artifacts = _write_showcases(question, trials, evaluate, folder, desk, seed=settings.seed)
-    pick = peak_pick(trials) if settings.pick == "peak" else stable_pick(trials, question.space)
+    study = study_of(order, question, desk)
+    n_all = study.procedure.n_trials
+    n_trials = min(order.trials or n_all, n_all)
+    # A rung is not walked: what it would tell of the procedure is told behind the last trial.
+    walks = search.method == "walk_forward" and n_trials == n_all
+    windows = windows_for(question, search) if walks else ()
+    desk.expect(n_trials + len(windows) * (n_all + 1))
+    walked: dict[str, Any] | None = None
+    artifacts: tuple[str, ...] = ()
+    if walks:
+        walked, written = walk(question, search, study.procedure, windows, folder, desk, name=study.name)
+        artifacts = (written,)
+    if settings.workers > 1:
+        trials = run_shared_study(study, order, desk, n_trials)
+    else:
+        trials = run_study(study, desk, n_trials)
+    artifacts = (*_write_showcases(question, trials, study.evaluate, folder, desk, seed=settings.seed), *artifacts)
+    pick = picked(trials, question.space, settings.pick)
+    n_tried = len(trials) + (0 if walked is None else int(walked["tried"]))
     document = {
         "schema": "swarmd.trials/1",
         "symbol": question.symbol,
-        **identity,
-        **question.origin.document(seed=settings.seed, tried=len(trials)),
-        "study": study_digest,
+        **study.identity,
+        **question.origin.document(seed=settings.seed, tried=n_tried),
+        "search": search.method,
+        "workers": settings.workers,
+        "study": study.digest,
         "finalist": None if pick is None else pick.trial.number,
         "pick": None if pick is None else pick.document(),
         "trials": [trial.document() for trial in trials],
@@ -96,35 +68,65 @@ def refine(order: WorkOrder, desk: Desk) -> ResultSummary:
     artifacts = (desk.write_json(folder / ALL_TRIALS_FILE, document, sync=True), *artifacts)
     n_valid = sum(trial.is_valid for trial in trials)
     n_failed = sum(trial.error is not None for trial in trials)
-    told_failed = f", {n_failed} failed (first: {_first_error(trials)})" if n_failed else ""
+    n_pruned = sum(trial.state == "pruned" for trial in trials)
+    told = f", {n_failed} failed (first: {_first_error(trials)})" if n_failed else ""
+    told += f", {n_pruned} given up on the first third of the bars" if n_pruned else ""
+    told += f"; {told_walk(walked)}" if walked is not None else ""
+    counts = {"failed": n_failed, "pruned": n_pruned} if study.prunes else {"failed": n_failed}
     # What the rungs below have tried is told by their own results.
-    tried = len(trials) - max((rung for rung in order.campaign.rungs() if rung < n_trials), default=0)
-    rung = f" (rung {n_trials} of {settings.trials})" if n_trials < settings.trials else ""
+    tried = n_tried - max((rung for rung in order.campaign.rungs() if rung < n_trials), default=0)
+    rung = f" (rung {n_trials} of {n_all})" if n_trials < n_all else ""
     if pick is None:
         desk.say(f"{order.job}: no trial meets the constraints, so there are no showcases ({', '.join(SHOWCASES)})")
         return ResultSummary(
             verdict="fail",
-            headline=f"{order.symbol} {order.mode}: none of {len(trials)} trials{rung} meets the constraints"
-            f"{told_failed}",
+            headline=f"{order.symbol} {order.mode}: none of {len(trials)} trials{rung} meets the constraints{told}",
             tried=tried,
-            figures={"valid": 0, "failed": n_failed},
+            figures={"valid": 0, **counts, **({} if walked is None else walk_figures(walked))},
             artifacts=artifacts,
         )
     return ResultSummary(
         verdict="pass",
         headline=f"{order.symbol} {order.mode}: {n_valid} of {len(trials)} trials valid{rung}, best score "
         f"{pick.peak.score:.3f} (trial {pick.peak.number}, from {pick.peak.origin}); finalist: {pick.told}"
-        f"{told_failed}",
+        f"{told}",
         tried=tried,
         figures={
             "score": pick.trial.score,
             "best_annual_sharpe": _best_sharpe(trials),
             "valid": n_valid,
-            "failed": n_failed,
+            **counts,
             "trial": pick.trial.number,
             **pick.trial.metrics,
+            **({} if walked is None else walk_figures(walked)),
         },
         artifacts=artifacts,
+    )
+
+
+def study_of(order: WorkOrder, question: Question, desk: Desk) -> Study:
+    """The order's search on its development bars; its workers make the same of it."""
+    search = order.campaign.search
+    settings, folder = search.refine, mode_folder(order, desk)
+    # What is walked forward does without seeds in its windows, and is searched alike at the end.
+    is_warm = search.method == "tpe"
+    procedure = procedure_of(
+        search.procedure,
+        question.strategy,
+        question.space,
+        trials=settings.trials,
+        seed=settings.seed,
+        warm=_seeds(question, folder, settings.warm_start) if is_warm else (),
+    )
+    return Study(
+        # Named like the job of the whole search: every rung opens the same study.
+        name=job_id(order.campaign.name, order.symbol, order.mode, Phase.REFINE),
+        question=question,
+        procedure=procedure,
+        bars=question.development,
+        folder=folder,
+        prunes=settings.prune == "median",
+        workers=settings.workers,
     )
 
 
@@ -143,26 +145,6 @@ def _seeds(question: Question, folder: Path, count: int) -> tuple[dict[str, floa
     return warm_start_seeds(path, question.strategy, question.space, count=count, expected=expected)
 
 
-def _identity(question: Question, seed: int, warm: tuple[dict[str, float | int], ...]) -> dict[str, Any]:
-    """All that the trials depend on: two studies with equal identities make equal trials."""
-    return {
-        "strategy": question.strategy_name,
-        "mode": question.mode,
-        "space": space_document(question.space),
-        "costs": {"fee_bps": question.costs.fee_bps, "slippage_bps": question.costs.slippage_bps},
-        "score": {"primary": question.rule.primary, "weights": dict(question.rule.weights)},
-        "constraints": {
-            "min_trades": question.constraints.min_trades,
-            "max_drawdown": question.constraints.max_drawdown,
-        },
-        "development_bars": question.vault_bar,
-        "warm_start": digest_of(warm)[:12] if warm else None,
-        "data_sha256": question.origin.data_sha256,
-        "code_version": question.origin.code_version,
-        "seed": seed,
-    }
-
-
 def _best_sharpe(trials: tuple[Trial, ...]) -> float | None:
     """The highest annual Sharpe ratio of a valid trial: what the search can do, whichever trial it picks."""
     sharpes = [trial.metrics.get("annual_sharpe") for trial in trials if trial.is_valid]
@@ -171,18 +153,6 @@ def _best_sharpe(trials: tuple[Trial, ...]) -> float | None:
 
 def _first_error(trials: tuple[Trial, ...]) -> str:
     return next(f"trial {trial.number}: {trial.error}" for trial in trials if trial.error is not None)
-
-
-def _trial_path(folder: Path, trial: Trial) -> Path:
-    return folder / "trials" / f"trial_{trial.number}.json"
-
-
-def _trial_document(trial: Trial, question: Question, seed: int) -> dict[str, Any]:
-    return {
-        "schema": "swarmd.trial/1",
-        **trial.document(),
-        **question.origin.document(seed=seed, tried=trial.number + 1),
-    }
 
 
 def _write_showcases(
@@ -216,11 +186,3 @@ def _write_showcases(
             desk.write(folder / name / "trades.csv", trades_csv(simulation.trades, question.development)),
         ]
     return tuple(artifacts)
-
-
-def _remove_strangers(folder: Path, n_trials: int) -> None:
-    """Trial files of an earlier, longer study would be counted among these."""
-    mine = {f"trial_{number}.json" for number in range(n_trials)}
-    for path in folder.glob("trial_*.json"):
-        if path.name not in mine:
-            path.unlink()

@@ -95,7 +95,7 @@ def run_trials(
         If every trial of the first hundred failed: the question is wrong then, not the luck.
     """
     done = list(finished_trials(study))
-    for trial in done:
+    for trial in done[:n_trials]:
         found(trial)
     for trial_now in _to_do(study, n_trials):
         before()

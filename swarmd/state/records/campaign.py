@@ -101,6 +101,9 @@ class RefineSettings(Shape):
 
     ``rungs`` are the trial counts after which an asset is compared with its cohort, and goes on or stops; ``[]`` gives
     each asset all its trials, ``auto`` is a quarter and a half of them from 100 trials and two assets on.
+
+    ``prune: median`` gives a trial up that does worse on the first third of the bars than half of those before it.
+    With several ``workers`` the trials depend on which of them ends first: another run makes others.
     """
 
     trials: Annotated[int, Field(ge=1, le=1_000_000)] = 200
@@ -108,6 +111,8 @@ class RefineSettings(Shape):
     sampler: Literal["tpe"] = "tpe"
     warm_start: Annotated[int, Field(ge=0)] = 20
     pick: Literal["cluster", "peak"] = "cluster"
+    prune: Literal["off", "median"] = "off"
+    workers: Annotated[int, Field(ge=1, le=64)] = 1
     seed: Annotated[int, Field(ge=0)] = 42
 
     @field_validator("rungs")
@@ -125,10 +130,34 @@ class RefineSettings(Shape):
         return rungs
 
 
+class WalkSettings(Shape):
+    """``windows`` tests lie end to end at the end of the development bars, each after a stretch to search on that is
+    ``fit`` times as long (and begins at the first bar where ``anchored``); ``purge`` bars before and ``embargo`` bars
+    after a test are left out. ``procedure`` is what searches each window anew, with ``refine.trials``.
+    """
+
+    windows: Annotated[int, Field(ge=2, le=100)] = 6
+    fit: Annotated[float, Field(ge=0.5, le=50)] = 3.0
+    anchored: bool = False
+    purge: Annotated[int, Field(ge=0)] = 0
+    embargo: Annotated[int, Field(ge=0)] = 0
+    procedure: Literal["tpe", "grid", "monte_carlo"] = "tpe"
+
+
 class SearchSettings(Shape):
+    """``method`` is how the refinement searches: Optuna's ``tpe``, every point of a ``grid``, seeded draws
+    (``monte_carlo``), or a search that is walked forward besides, as ``walk_forward`` says.
+    """
+
     prescreen: PrescreenSettings = PrescreenSettings()
     refine: RefineSettings = RefineSettings()
-    method: Literal["tpe"] = "tpe"
+    method: Literal["tpe", "grid", "monte_carlo", "walk_forward"] = "tpe"
+    walk_forward: WalkSettings = WalkSettings()
+
+    @property
+    def procedure(self) -> Literal["tpe", "grid", "monte_carlo"]:
+        """The search itself: of each window where it is walked forward."""
+        return self.walk_forward.procedure if self.method == "walk_forward" else self.method
 
 
 class SpaceRange(Shape):
@@ -147,8 +176,13 @@ class SpaceRange(Shape):
 
 
 class ConstraintSettings(Shape):
+    """With ``enforce_tp_progression`` a vector whose targets do not rise, half an average true range apart, is never
+    tried; it concerns strategies with several targets.
+    """
+
     min_trades: Annotated[int, Field(ge=1)] = 30
     max_drawdown: Ratio = 0.35
+    enforce_tp_progression: bool = True
 
 
 class ScoreSettings(Shape):
@@ -228,7 +262,9 @@ class CampaignSettings(Shape):
         refine = self.search.refine
         if not isinstance(refine.rungs, str):
             return refine.rungs
-        if refine.trials < _RUNGS_FROM or len(self.symbols()) < 2:
+        # The first points of a grid tell little of the others, and what is walked forward is walked to the end.
+        climbs = self.search.method in ("tpe", "monte_carlo")
+        if not climbs or refine.trials < _RUNGS_FROM or len(self.symbols()) < 2:
             return ()
         return refine.trials // 4, refine.trials // 2
 

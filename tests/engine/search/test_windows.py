@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from swarmd.engine.experiments.settings import bars_in
-from swarmd.engine.search.windows import Window, windows_of
+from swarmd.engine.search.windows import Window, even_windows, windows_of
 
 SIZES = st.fixed_dictionaries(
     {
@@ -61,3 +61,28 @@ def test_stretches_count_bars_or_time():
     assert bars_in("30d", 60) == 720
     with pytest.raises(ValueError, match="90m is no whole number of bars of 60 min"):
         bars_in("90m", 60)
+
+
+@given(
+    st.integers(30, 5_000),
+    st.integers(2, 12),
+    st.floats(0.5, 20.0),
+    st.integers(0, 9),
+    st.integers(0, 9),
+    st.booleans(),
+)
+def test_even_windows_reach_to_the_last_bar_and_their_fits_are_as_long_as_asked(
+    n, windows, fit, purge, embargo, anchored
+):
+    asked = {"windows": windows, "fit": fit, "purge": purge, "embargo": embargo, "anchored": anchored}
+    if (n - purge - windows * embargo) / (fit + windows) < 2:
+        with pytest.raises(ValueError, match=f"on {n} bars; take fewer windows or more data"):
+            even_windows(n, **asked)
+        return
+    made = even_windows(n, **asked)
+    assert len(made) == windows
+    assert made[-1].test_stop == n
+    for window in made:
+        assert window.fit_stop - window.fit_start >= fit * (window.test_stop - window.test_start)
+        assert window.test_start - window.fit_stop == purge + embargo
+    assert all(after.test_start == before.test_stop + embargo for before, after in itertools.pairwise(made))

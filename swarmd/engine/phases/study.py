@@ -1,0 +1,163 @@
+"""One search on one stretch of bars: its study's journal, a file for each trial, and the desk that hears of them.
+
+The refinement has one on its development bars, and a walk forward one for each window. Whatever a trial depends on is
+in the study's identity, whose digest names the journal: a changed question never meets the old trials.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import optuna
+
+from swarmd.engine.backtest import Simulation, run_backtest
+from swarmd.engine.market.bars import Bars
+from swarmd.engine.phases.desk import Desk
+from swarmd.engine.phases.question import Question, digest_of
+from swarmd.engine.search.methods import Procedure
+from swarmd.engine.search.pruning import FIRST_PART, Pruning
+from swarmd.engine.search.refine import Trial, run_trials
+from swarmd.engine.search.sampler import ReproducibleSampler
+from swarmd.engine.search.space import space_document
+from swarmd.engine.search.storage import open_study
+from swarmd.engine.search.windows import Window
+
+TRIALS = "trials"
+# Failed trials of one run that are told one by one; all of them are in their files.
+_MOST_TOLD = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Study:
+    """What is searched how, and where it is kept. `name` is the job's, `window` the one it is fitted for, if any."""
+
+    name: str
+    question: Question
+    procedure: Procedure
+    bars: Bars
+    folder: Path
+    prunes: bool
+    workers: int = 1
+    window: Window | None = None
+
+    @property
+    def identity(self) -> dict[str, Any]:
+        """All that the trials depend on: two studies with equal identities, of one worker each, make equal trials."""
+        question, procedure = self.question, self.procedure
+        window = self.window
+        return {
+            "strategy": question.strategy_name,
+            "mode": question.mode,
+            "method": procedure.method,
+            "space": space_document(question.space),
+            "costs": {"fee_bps": question.costs.fee_bps, "slippage_bps": question.costs.slippage_bps},
+            "score": {"primary": question.rule.primary, "weights": dict(question.rule.weights)},
+            "constraints": {
+                "min_trades": question.constraints.min_trades,
+                "max_drawdown": question.constraints.max_drawdown,
+                "enforce_tp_progression": question.enforces_tp_progression,
+            },
+            "development_bars": question.vault_bar,
+            # A longer draw begins as a shorter one does: the list of the other methods follows from space and seed.
+            "warm_start": digest_of(procedure.listed)[:12] if procedure.listed and procedure.method == "tpe" else None,
+            "prune": "median" if self.prunes else "off",
+            # Of several workers the trials depend on which ends first, and such a study is one of its own.
+            "reproducible": self.workers == 1,
+            **({} if window is None else {"fit": [window.fit_start, window.fit_stop]}),
+            "data_sha256": question.origin.data_sha256,
+            "code_version": question.origin.code_version,
+            "seed": procedure.seed,
+        }
+
+    @property
+    def digest(self) -> str:
+        return digest_of(self.identity)[:12]
+
+    @property
+    def journal(self) -> Path:
+        return self.folder / f"study_{self.digest}.journal"
+
+    def opened(self) -> tuple[optuna.Study, ReproducibleSampler]:
+        """The study and its sampler; fit for several processes where several work on it."""
+        is_shared = self.workers > 1
+        choose = self.procedure.shared_sampler if is_shared else self.procedure.sampler
+        sampler = choose(self.question.strategy, self.question.space)
+        return open_study(self.journal, name=self.name, sampler=sampler, is_shared=is_shared), sampler
+
+    def evaluate(self, params: Mapping[str, Any]) -> Simulation:
+        return self._run(self.bars, params)
+
+    @property
+    def pruning(self) -> Pruning | None:
+        if not self.prunes:
+            return None
+        first = self.bars.between(0, round(self.bars.n_bars * FIRST_PART))
+        return Pruning(lambda params: self._run(first, params), first.n_bars)
+
+    def _run(self, bars: Bars, params: Mapping[str, Any]) -> Simulation:
+        question = self.question
+        return run_backtest(bars, question.strategy, params, mode=question.mode, costs=question.costs)
+
+
+@dataclass(frozen=True, slots=True)
+class Clerk:
+    """Keeps the trials of a study: `found` those that were there already, `finished` the new ones."""
+
+    found: Callable[[Trial], None]
+    finished: Callable[[Trial], None]
+
+
+def clerk_of(study: Study, desk: Desk) -> Clerk:
+    """Writes each trial's file, counts it at the desk, and tells of the new ones."""
+    failed: list[int] = []
+
+    def document(trial: Trial) -> dict[str, Any]:
+        origin = study.question.origin.document(seed=study.procedure.seed, tried=trial.number + 1)
+        window = {} if study.window is None else {"window": study.window.number}
+        return {"schema": "swarmd.trial/1", **trial.document(), **window, **origin}
+
+    def found(trial: Trial) -> None:
+        # Written again: a kill may have come between the study's journal and this file.
+        desk.write_json(study.folder / TRIALS / f"trial_{trial.number}.json", document(trial))
+        desk.advance(1)
+
+    def finished(trial: Trial) -> None:
+        found(trial)
+        if trial.error is not None:
+            failed.append(trial.number)
+            if len(failed) <= _MOST_TOLD:
+                desk.say(f"{study.name}: trial {trial.number} failed: {trial.error}; the search goes on")
+        desk.told_trial(document(trial))
+
+    return Clerk(found, finished)
+
+
+def run_study(study: Study, desk: Desk, n_trials: int) -> tuple[Trial, ...]:
+    """Run what is left of the first `n_trials` trials, one after the other in this process; all of them, by number."""
+    question = study.question
+    clerk = clerk_of(study, desk)
+    opened, sampler = study.opened()
+    trials = run_trials(
+        opened,
+        sampler,
+        question.space,
+        study.evaluate,
+        n_trials=n_trials,
+        rule=question.rule,
+        constraints=question.constraints,
+        finished=clerk.finished,
+        found=clerk.found,
+        before=desk.safe_point,
+        pruning=study.pruning,
+    )[:n_trials]
+    remove_strangers(study.folder / TRIALS, len(trials))
+    return trials
+
+
+def remove_strangers(folder: Path, n_trials: int) -> None:
+    """Trial files of an earlier, longer study would be counted among these."""
+    mine = {f"trial_{number}.json" for number in range(n_trials)}
+    for path in folder.glob("trial_*.json"):
+        if path.name not in mine:
+            path.unlink()
