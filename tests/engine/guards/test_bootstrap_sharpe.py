@@ -72,6 +72,13 @@ def test_resamples_without_a_single_trade_count_with_zero():
     assert math.isfinite(high)
 
 
+def test_the_interval_is_the_quantiles_of_the_ratios_of_its_resamples():
+    indices = stationary_indices(np.random.default_rng(9), 2000, RETURNS.size, 5.0)
+    ratios = [sharpe_ratio(RETURNS[row]) for row in indices]
+    found = stationary_bootstrap_sharpe_ci(RETURNS, 0.9, block_length=5.0, seed=9)
+    assert found == pytest.approx(np.quantile(ratios, [0.05, 0.95]), rel=1e-9)
+
+
 def test_blocks_run_on_and_around_and_last_as_long_as_asked():
     indices = stationary_indices(np.random.default_rng(7), 400, 300, 12.0)
     assert indices.min() == 0

@@ -43,7 +43,7 @@ def test_the_published_levels_of_saffron():
     assert online_fdr(DRAWN, 0.1, "saffron", w0=0.025).levels == pytest.approx(SAFFRON_RICH, abs=5.1e-10)
 
 
-def twin(p: list[float], alpha: float, method: str, w0: float, c: float = 0.5) -> list[float]:
+def twin(p: list[float], alpha: float, method: str, w0: float, c: float) -> list[float]:
     """The definitions read aloud, with every sum written out anew for every test."""
     levels: list[float] = []
     rejections: list[int] = []
@@ -69,10 +69,16 @@ def twin(p: list[float], alpha: float, method: str, w0: float, c: float = 0.5) -
 
 
 @settings(max_examples=60, deadline=None, derandomize=True)
-@given(P_VALUES, st.sampled_from(METHODS), st.sampled_from([0.01, 0.05, 0.2]), st.floats(0.05, 1.0))
-def test_a_twin_in_plain_loops_agrees(p, method, alpha, share):
-    found = online_fdr(p, alpha, method, w0=share * alpha)
-    assert found.levels == pytest.approx(twin(p, alpha, method, share * alpha), rel=1e-12)
+@given(
+    P_VALUES,
+    st.sampled_from(METHODS),
+    st.sampled_from([0.01, 0.05, 0.2]),
+    st.floats(0.05, 1.0),
+    st.sampled_from([0.1, 0.5, 0.8]),
+)
+def test_a_twin_in_plain_loops_agrees(p, method, alpha, share, c):
+    found = online_fdr(p, alpha, method, w0=share * alpha, candidate_below=c)
+    assert found.levels == pytest.approx(twin(p, alpha, method, share * alpha, c), rel=1e-12)
     assert np.array_equal(found.rejected, np.array(p) <= found.levels)
 
 
@@ -83,6 +89,13 @@ def test_what_comes_later_changes_nothing_and_the_next_level_is_the_next_level(p
     assert np.array_equal(found.levels, longer.levels[: len(p)])
     assert np.array_equal(found.rejected, longer.rejected[: len(p)])
     assert found.next_level == longer.levels[len(p)]
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_a_p_value_at_its_level_is_a_discovery_and_one_above_is_not(method):
+    level = online_fdr([], method=method).next_level
+    assert online_fdr([level, 0.9], method=method).rejected.tolist() == [True, False]
+    assert online_fdr([np.nextafter(level, 1.0)], method=method).rejected.tolist() == [False]
 
 
 def test_before_the_first_test_the_first_level_is_known():

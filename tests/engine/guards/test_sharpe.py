@@ -31,7 +31,7 @@ def test_it_agrees_with_an_independent_package_and_with_the_metrics():
     assert sharpe_ratio(returns, 365) == pytest.approx(annual_sharpe(returns), rel=1e-14)
 
 
-@pytest.mark.parametrize("returns", [[], [0.01], [0.0] * 50, [0.1] * 7, [1000.0 / 3.0] * 7, [1e-17, -1e-17]])
+@pytest.mark.parametrize("returns", [[], [0.01], [0.0] * 50, [0.1] * 7, [12345.678] * 11, [1e-17, -1e-17]])
 def test_without_deviation_it_is_zero_and_undefined_and_fails_every_gate(returns):
     ratio = sharpe_ratio(returns, 365)
     assert (ratio, ratio.defined, ratio.figure) == (0.0, False, None)

@@ -92,6 +92,9 @@ def test_trials_that_never_traded_or_lost_are_never_named():
     found = romano_wolf_stepwise(TrialBlocks(sums, 200))
     assert found.p_values[:2].tolist() == [1.0, 1.0]
     assert found.rejected.tolist() == [False, False, True]
+    slight_loser = np.random.default_rng(4).standard_normal((20, 1))
+    slight_loser -= slight_loser.mean() + 0.01
+    assert romano_wolf_stepwise(TrialBlocks(slight_loser, 200)).p_values.tolist() == [1.0]
 
 
 def test_what_cannot_reach_alpha_is_refused():

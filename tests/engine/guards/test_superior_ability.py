@@ -92,6 +92,23 @@ def test_many_losers_weaken_the_upper_and_the_reality_check_but_not_the_consiste
     assert crowded.consistent < 1.5 * alone.consistent
 
 
+def test_a_loser_counts_for_nothing_below_minus_the_root_of_two_log_log_and_for_as_good_above():
+    """500 periods: the bound is -1.911. Losers at -1.85 weigh as much as unbiased trials, at -1.95 hardly anything."""
+    rng = np.random.default_rng(12)
+    winner = rng.standard_normal((30, 1)) + 0.4
+    found = {}
+    for statistic in (-1.85, -1.95):
+        losers = rng.standard_normal((30, 50))
+        deviations = losers - losers.mean(axis=0)
+        # Blocks of deviation 1 and mean m have the statistic m sqrt(30) / sqrt(1 + m^2).
+        mean = statistic / np.sqrt(30 - statistic**2)
+        losers = deviations / deviations.std(axis=0) + mean
+        found[statistic] = spa_p_values(TrialBlocks(np.hstack([winner, losers]), 500))
+    assert found[-1.85].consistent == found[-1.85].upper
+    assert found[-1.95].consistent < 0.2 * found[-1.95].upper
+    assert found[-1.95].lower == pytest.approx(found[-1.95].consistent)
+
+
 def test_survivors_alone_look_superior_where_the_whole_search_does_not():
     """The classic mistake: what the screen dropped is part of what the winner was chosen from."""
     returns = noise(500, 2000, 3)

@@ -80,6 +80,16 @@ def test_draws_repeat_with_their_seed_and_differ_without():
     assert first == pytest.approx(other, abs=0.02)
 
 
+def test_draws_come_close_to_the_visit():
+    """Ten of twenty periods in: 184,756 orders, more than are visited; all of them here, by index."""
+    rng = np.random.default_rng(8)
+    positions, returns = np.repeat([1.0, 0.0], 10), rng.standard_normal(20) + np.repeat([0.4, 0.0], 10)
+    places = np.array(list(itertools.combinations(range(20), 10)))
+    exact = np.mean(returns[places].sum(axis=1) >= positions @ returns - 1e-12)
+    assert 0.01 < exact < 0.9
+    assert position_permutation_p_value(positions, returns) == pytest.approx(exact, abs=4 * math.sqrt(exact / 9999))
+
+
 def test_a_rule_that_holds_for_weeks_in_a_market_that_trends_fools_the_permutation_and_not_the_shift():
     """Persistent positions on persistent noise: independent orders scatter too little, shifts keep both memories."""
     rng = np.random.default_rng(4)
