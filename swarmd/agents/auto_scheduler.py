@@ -5,6 +5,8 @@ that is said once; so is a job that would not fit into memory beside the running
 What a job waits for stands in its record; no timer lives here.
 """
 
+from collections.abc import Iterator
+
 from swarmd.agents.rules.losses import losses_since
 from swarmd.agents.rules.memory_need import room
 from swarmd.agents.rules.ranking import ranked
@@ -19,6 +21,8 @@ from swarmd.state.view import View
 
 NAME = "auto_scheduler"
 _STORM, _MEMORY = "storm", "memory"
+# Started in one cycle at most; the next follows at once. Whatever else happens must not wait for a thousand starts.
+_AT_ONCE = 100
 
 
 def decide(view: View, now: Millis) -> list[Action]:
@@ -38,7 +42,7 @@ def decide(view: View, now: Millis) -> list[Action]:
 
 
 def _starts(view: View, now: Millis) -> list[Action]:
-    free = view.free_lanes()
+    free = view.free_lanes()[:_AT_ONCE]
     ready = ready_jobs(view, now) if free else []
     if not ready:
         return _said_of_memory(view, "")
@@ -63,24 +67,27 @@ def _said_of_memory(view: View, refused: str) -> list[Action]:
     return [Say(topic=_MEMORY, reason=refused, caused_by=("host.mem_available_bytes",))]
 
 
-def _within_batch(view: View, jobs: list[Job]) -> list[Job]:
+def _within_batch(view: View, jobs: list[Job]) -> Iterator[Job]:
     """Those the batch has room for, each beginning asset taking one of its places; one crown per asset at a time."""
     campaign = view.campaign
     size = campaign.settings.assets.batch_size if campaign is not None else 0
     begun = assets_in_flight(view)
     # Two modes of one asset claim the same niche: crowned one after the other, the better one stands in the end.
-    crowning = {job.symbol for run in view.open_runs() if (job := view.jobs.get(run.job)) and job.phase is Phase.CROWN}
-    chosen: list[Job] = []
+    crowning: set[str] | None = None
     for job in jobs:
         if job.symbol not in begun and len(begun) >= size:
             continue
         if job.phase is Phase.CROWN:
+            crowning = _being_crowned(view) if crowning is None else crowning
             if job.symbol in crowning:
                 continue
             crowning.add(job.symbol)
         begun.add(job.symbol)
-        chosen.append(job)
-    return chosen
+        yield job
+
+
+def _being_crowned(view: View) -> set[str]:
+    return {job.symbol for run in view.open_runs() if (job := view.jobs.get(run.job)) and job.phase is Phase.CROWN}
 
 
 def _start(view: View, job: Job, lane: Lane, rank: int, ready: int, now: Millis) -> StartRun:

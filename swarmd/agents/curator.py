@@ -47,7 +47,7 @@ def page_id(campaign: str, name: str) -> str:
 
 def _asset_moment(view: View, campaign: Campaign, now: Millis) -> Millis:
     """When an asset last had an answer, if the tracker is old enough to be written anew or the campaign has ended."""
-    answered = max((at for (name, _), at in view.answered.items() if name == campaign.id), default=-1)
+    answered = view.last_answered.get(campaign.id, -1)
     if campaign.status in (CampaignStatus.STOPPED, CampaignStatus.DONE):
         return max(answered, campaign.at)
     due = max(_written_at(view, campaign, name) for name in OF_ASSETS) + TRACKER_EVERY

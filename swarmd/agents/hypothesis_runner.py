@@ -6,6 +6,7 @@ or the search fell behind at a rung without having found what is claimed even in
 prescreen that had begun before its claim was stated gets none: what is stated afterwards is no hypothesis.
 """
 
+from itertools import islice
 from typing import Literal
 
 from swarmd.agents.rules.plan import chain_of
@@ -25,6 +26,8 @@ Judged = Literal[HypothesisStatus.SUPPORTED, HypothesisStatus.NOT_SUPPORTED, Hyp
 
 # What the soft screen asks of the out-of-sample annual Sharpe ratio; a test holds it equal to the engine's own gate.
 LEAST_SHARPE = {"source_soft": 0.8}
+# Stated in one cycle at most, and yet more than are started in one: a claim comes before what is to show it.
+_AT_ONCE = 250
 _LAST = f".{Phase.CROWN.value}"
 
 
@@ -40,11 +43,12 @@ def _stated(view: View, campaign: Campaign) -> list[Action]:
     wanted = len(campaign.settings.symbols()) * len(campaign.settings.strategy.modes)
     if view.n_hypotheses.get(campaign.id, 0) >= wanted:
         return []
-    return [
-        _claim(campaign, job)
+    unsaid = (
+        job
         for job in view.queued_jobs()
         if job.phase is Phase.PRESCREEN and job.attempt == 0 and _chain(job) not in known
-    ]
+    )
+    return [_claim(campaign, job) for job in islice(unsaid, _AT_ONCE)]
 
 
 def _chain(job: Job) -> str:

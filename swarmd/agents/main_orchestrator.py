@@ -6,6 +6,7 @@ falls behind at a rung is stopped there. An honest "no" of a screen is an end li
 """
 
 from collections import Counter
+from itertools import islice
 from typing import assert_never
 
 from swarmd.agents.rules.budget import is_still_out_of_budget
@@ -36,6 +37,8 @@ from swarmd.state.view import View
 NAME = "main_orchestrator"
 _STOPS = (Verb.STOP, Verb.STOP_NOW)
 _OVERTAKEN = "overtaken"
+# Queued in one cycle at most; the next follows at once. Nothing else must wait for thousands of jobs to be written.
+_AT_ONCE = 500
 _ENDED_BADLY = (JobStatus.FAILED, JobStatus.QUARANTINED, JobStatus.SKIPPED)
 
 
@@ -59,12 +62,13 @@ def decide(view: View, now: Millis) -> list[Action]:
 
 
 def _queued(view: View) -> list[Action]:
-    """The jobs the campaign is made of and that are not on record yet."""
+    """The jobs the campaign is made of and that are not on record yet, some of them in each cycle."""
     campaign = view.campaign
     if campaign is None or campaign.status is not CampaignStatus.ACTIVE:
         return []
     if view.n_jobs(campaign.id) >= plan_size(campaign):
         return []
+    missing = (job for job in planned_jobs(campaign) if job.id not in view.jobs)
     return [
         QueueJob(
             job=job.id,
@@ -78,8 +82,7 @@ def _queued(view: View) -> list[Action]:
             reason=_planned_as(campaign, job),
             caused_by=(campaign.id,),
         )
-        for job in planned_jobs(campaign)
-        if job.id not in view.jobs
+        for job in islice(missing, _AT_ONCE)
     ]
 
 

@@ -10,7 +10,7 @@ from swarmd.agents.rules.plan import chain_of
 from swarmd.agents.rules.ranking import PHASES
 from swarmd.agents.rules.words import said_no
 from swarmd.state.actions import Action, Say
-from swarmd.state.index import answers
+from swarmd.state.index import TELLER, answers
 from swarmd.state.records.campaign import Campaign
 from swarmd.state.records.job import Job, JobStatus, Phase
 from swarmd.state.records.result import Figure
@@ -19,7 +19,7 @@ from swarmd.state.tracker import step_name
 from swarmd.state.units import Millis
 from swarmd.state.view import View
 
-NAME = "quant_analyst"
+NAME = TELLER
 
 # What of a phase's figures a person asks for first, and how it is called.
 _FIGURES: dict[Phase, tuple[tuple[str, str], ...]] = {
@@ -53,14 +53,7 @@ def decide(view: View, now: Millis) -> list[Action]:
 
 def _with_news(view: View, campaign: Campaign) -> list[str]:
     """Assets of which a phase was settled since they were last spoken of."""
-    said, topic = view.findings, f"{NAME}/{campaign.id}."
-    return [
-        symbol
-        for (name, symbol), answered in view.answered.items()
-        if answered >= 0
-        and name == campaign.id
-        and ((known := said.get(topic + symbol)) is None or answered > known.at)
-    ]
+    return sorted(symbol for name, symbol in view.unheard.values() if name == campaign.id)
 
 
 def _answered(view: View, campaign: Campaign, symbol: str) -> list[Job]:

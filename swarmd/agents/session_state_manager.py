@@ -252,9 +252,14 @@ def _findings(view: View, now: Millis) -> list[Action]:
 def _stalled(view: View, now: Millis) -> tuple[str, bool]:
     """What to say of stalled progress, and whether an earlier word on it may stand."""
     limit = view.policy.no_worker_after
-    beats = [(run, view.beats[run.id]) for run in view.live_runs() if run.id in view.beats]
-    still = [now - beat.progress_at - beat.excused for _, beat in beats if beat.is_ready]
-    if not still or min(still) <= limit:
+    still: list[Millis] = []
+    for run in view.live_runs():
+        beat = view.beats.get(run.id)
+        if beat is not None and beat.is_ready:
+            still.append(now - beat.progress_at - beat.excused)
+            if still[-1] <= limit:
+                return "", False
+    if not still:
         return "", False
     queued = several(len(view.queued_jobs()), "job")
     told = f"0 of {several(len(still), 'run')} advanced for {min(still)} ms (limit {limit} ms), {queued} to do"
@@ -267,7 +272,7 @@ def _low_use(view: View, now: Millis) -> tuple[str, bool]:
     if load is None or not ready or load.value >= _ENOUGH * target:
         return "", False
     text = f"processor load {load.value:.2f} (target {target:.2f}) with {several(ready, 'job')} ready and no lane free"
-    is_low = load.value < _LOW * target and not view.free_lanes() and bool(view.live_runs())
+    is_low = load.value < _LOW * target and not view.n_free_lanes and bool(view.live_runs())
     return (text if is_low else ""), True
 
 

@@ -124,22 +124,22 @@ def _lanes(view: View, found: Everywhere | None, now: Millis) -> list[SetLane]:
         why = f"the last {len(found.runs)} runs were all lost to {found.signature.value}: the swarm rests"
         return [
             SetLane(lane=lane.id, status=LaneStatus.HELD, reason=why, caused_by=found.runs[-1:])
-            for lane in _open_lanes(view)
+            for lane in view.open_lanes
         ]
     rest = open_breaker(view)
     if rest is not None:
         return _rested(view, rest, now)
     if full := disk_shortage(view):
-        return [_held(lane, full) for lane in _open_lanes(view)]
+        return [_held(lane, full) for lane in view.open_lanes]
     if short := memory_shortage(view):
         # One a cycle, from the last: what runs goes on, and each hold is judged by what it brought.
-        return [_held(lane, short) for lane in _open_lanes(view)[-1:]]
+        return [_held(lane, short) for lane in view.open_lanes[-1:]]
     return _reopened(view, now)
 
 
 def _rested(view: View, rest: Incident, now: Millis) -> list[SetLane]:
     """All held but for the one that may try; it is held again as soon as its run is there."""
-    opened = _open_lanes(view)
+    opened = view.open_lanes
     if not may_probe(view, rest, now) or worked_after(view, rest.opened_at):
         why = f"the swarm rests: {rest.cause}"
         return [SetLane(lane=lane.id, status=LaneStatus.HELD, reason=why, caused_by=(rest.id,)) for lane in opened]
@@ -157,13 +157,13 @@ def _rested(view: View, rest: Incident, now: Millis) -> list[SetLane]:
 
 def _reopened(view: View, now: Millis) -> list[SetLane]:
     """One held lane a cycle, from the first, when there is room, and work that finds no lane."""
-    ready, free = len(ready_jobs(view, now)), len(view.free_lanes())
-    held = [lane for lane in _own_lanes(view) if lane.status is LaneStatus.HELD and not _is_haunted(view, lane, now)]
+    ready, free = len(ready_jobs(view, now)), view.n_free_lanes
+    held = [lane for lane in _own_held_lanes(view) if not _is_haunted(view, lane, now)]
     if not held or ready <= free or not memory_is_ample(view) or not disk_is_ample(view):
         return []
     # What was short is there again. Whoever else loads the processors may do so for ever, and lanes that share them are
     # slower, not wrong; only after a slow prescreen is it better to wait.
-    if _open_lanes(view) and resting(view, now):
+    if view.n_open_lanes and resting(view, now):
         return []
     why = f"{ready} jobs ready for {free} free lanes, processor load {view.gauge('host.cpu_util'):.2f}"
     return [SetLane(lane=held[0].id, status=LaneStatus.OPEN, reason=why, caused_by=(held[0].id, "host.cpu_util"))]
@@ -171,11 +171,15 @@ def _reopened(view: View, now: Millis) -> list[SetLane]:
 
 def _own_lanes(view: View) -> list[Lane]:
     """Lanes the policy provides for; those beyond ``max_lanes`` are left from a wider day and stay held."""
-    return [lane for lane in view.lanes.values() if lane.slot < view.policy.max_lanes and not lane.is_fill]
+    return [lane for lane in view.lanes.values() if _is_own(view, lane)]
 
 
-def _open_lanes(view: View) -> list[Lane]:
-    return [lane for lane in view.lanes.values() if lane.status is LaneStatus.OPEN]
+def _own_held_lanes(view: View) -> list[Lane]:
+    return [lane for lane in view.held_lanes if _is_own(view, lane)]
+
+
+def _is_own(view: View, lane: Lane) -> bool:
+    return lane.slot < view.policy.max_lanes and not lane.is_fill
 
 
 def _held(lane: Lane, why: Shortage) -> SetLane:
@@ -197,8 +201,8 @@ def _no_gpu(view: View) -> list[Action]:
 
 def _all_held(view: View, now: Millis, *, is_opening: bool) -> list[Action]:
     """Work waits and every lane is held: never a silent stop."""
-    held = [lane for lane in _own_lanes(view) if lane.status is LaneStatus.HELD]
-    waiting = bool(ready_jobs(view, now)) and bool(held) and not is_opening and not _open_lanes(view)
+    held = [] if view.n_open_lanes else _own_held_lanes(view)
+    waiting = bool(ready_jobs(view, now)) and bool(held) and not is_opening
     if not waiting:
         return _said(view, "capacity", "", f"{NAME}/capacity")
     if _spoken_text(view, "capacity"):

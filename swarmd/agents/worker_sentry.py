@@ -174,9 +174,8 @@ def _why_refused(job: Job, result: Result) -> str:
 
 
 def _dead_zone(view: View, now: Millis) -> list[Action]:
-    campaign, free = view.campaign, view.free_lanes()
-    ready = ready_jobs(view, now)
-    if campaign is None or not ready or not free or view.open_runs():
+    campaign, free = view.campaign, view.n_free_lanes
+    if campaign is None or not free or view.open_runs() or not (ready := ready_jobs(view, now)):
         return []
     since = _idle_since(view, ready)
     limit = view.policy.no_worker_after
@@ -184,7 +183,7 @@ def _dead_zone(view: View, now: Millis) -> list[Action]:
         return []
     lately = losses_since(view, now - view.policy.fleet_window, now)
     cause = (
-        f"no run for {now - since} ms (limit {limit} ms) with {len(ready)} jobs ready and {len(free)} lanes free; "
+        f"no run for {now - since} ms (limit {limit} ms) with {len(ready)} jobs ready and {free} lanes free; "
         f"{len(lately)} runs lost in the last {view.policy.fleet_window} ms (limit {view.policy.fleet_losses_max})"
     )
     return [
@@ -204,7 +203,7 @@ def _dead_zone(view: View, now: Millis) -> list[Action]:
 def _idle_since(view: View, ready: list[Job]) -> Millis:
     """When the present stretch without a run can have begun at the earliest."""
     campaign, session = view.campaign, view.session
-    ends = [run.ended_at for run in view.ended_runs[-1:]]
+    ends = [run.ended_at for run in view.last_ended(1)]
     waits = [job.not_before for job in ready]
     begun = [0 if campaign is None else campaign.at, 0 if session is None else session.at]
     # The shortest wait among the ready jobs: before it was over nobody could have worked.

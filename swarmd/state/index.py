@@ -9,9 +9,11 @@ from enum import Enum
 from typing import Any
 
 from swarmd.state.actions import ActionTaken, StopRun
+from swarmd.state.records.gauge import Finding
 from swarmd.state.records.hypothesis import Hypothesis, HypothesisStatus
 from swarmd.state.records.incident import Incident, IncidentStatus
 from swarmd.state.records.job import Job, JobStatus, Phase
+from swarmd.state.records.lane import Lane, LaneStatus
 from swarmd.state.records.record import Record
 from swarmd.state.records.request import Request, RequestStatus
 from swarmd.state.records.result import Result
@@ -20,8 +22,10 @@ from swarmd.state.units import Millis
 
 # What is lent, by the names the View knows it by.
 LENT = (
-    "_open_by_id", "_ended_by_id", "_told_to_stop_by_id",
-    "_unsettled_by_id", "_begun_by_id", "_ungated_by_id", "_shut_by_id", "_places", "tally", "answered", "begun_assets",
+    "_open_by_id", "_ended_by_id", "_told_to_stop_by_id", "taken_slots",
+    "_lane_places", "_open_lanes_by_id", "_held_lanes_by_id", "_free_lanes_by_id", "_fill_lanes_by_id",
+    "_unsettled_by_id", "_begun_by_id", "_ungated_by_id", "_shut_by_id", "_places", "tally",
+    "answered", "last_answered", "begun_assets", "assets_under_way", "unheard",
     "_loose_by_id", "_told_open_by_id", "_closed_by_id", "_pending_by_id", "_stops", "_stated_by_id", "n_hypotheses",
 )  # fmt: skip
 
@@ -33,6 +37,8 @@ _IN_ORDER_OF: Mapping[str, Callable[[Any], Millis]] = {
 
 # How a job ends that accepts the result of its newest attempt, or has nothing to do with one.
 _ACCEPTS = frozenset({JobStatus.DONE, JobStatus.FAILED})
+# Who tells what was found of an asset, on a topic named ``<campaign>.<SYMBOL>``.
+TELLER = "quant_analyst"
 # What of an asset's jobs says something of the market when it ends.
 _ANSWERS = frozenset({JobStatus.DONE, JobStatus.FAILED, JobStatus.QUARANTINED})
 
@@ -73,6 +79,9 @@ class Index:
         self._held: dict[str, dict[Any, Any]] = {name: {} for name in LENT}
         self._lent: set[str] = set()
         self._behind: dict[str, list[str]] = {}  # {gate: the jobs that wait for it}
+        self._n_in_lane: dict[str, int] = {}  # open runs
+        self._n_unsettled: dict[tuple[str, str], int] = {}  # jobs, by campaign and asset
+        self._told_at: dict[str, Millis] = {}  # when an asset was last spoken of, by topic
         self._mixed: set[str] = set()  # what was met out of the order of its instants: a snapshot's order
 
     def lend(self, *, for_good: bool) -> Mapping[str, Mapping[Any, Any]]:
@@ -89,8 +98,18 @@ class Index:
         match record:
             case RunOrdered() | RunAlive():
                 self._own("_open_by_id")[record.id] = record
+                if before is None:
+                    self._run_ordered(record)
             case RunEnded():
                 self._run_ended(record, gone)
+            case Finding(agent=agent, at=at) if agent == TELLER:
+                topic = record.id.removeprefix(f"{TELLER}/")
+                asset = self._held["unheard"].get(topic)
+                self._told_at[topic] = at
+                if asset is not None and self._held["answered"].get(asset, -1) < at:
+                    del self._own("unheard")[topic]
+            case Lane():
+                self._lane(record, before)
             case Job():
                 self._job(record, before, jobs)
             case Result():
@@ -114,13 +133,39 @@ class Index:
             case _:
                 pass
 
+    def _run_ordered(self, run: RunOrdered | RunAlive) -> None:
+        self._own("taken_slots")[run.slot] = run.id
+        self._n_in_lane[run.lane] = self._n_in_lane.get(run.lane, 0) + 1
+        if run.lane in self._held["_free_lanes_by_id"]:
+            del self._own("_free_lanes_by_id")[run.lane]
+
     def _run_ended(self, run: RunEnded, gone: str) -> None:
-        self._own("_open_by_id").pop(run.id, None)
+        if self._own("_open_by_id").pop(run.id, None) is not None:
+            self._leaves(run)
         self._come_to_an_end("_ended_by_id", run, gone)
         if run.was_stopped:
             self._own("_told_to_stop_by_id")[run.id] = run
         if gone in self._held["_told_to_stop_by_id"]:
             self._own("_told_to_stop_by_id").pop(gone)
+
+    def _leaves(self, run: RunEnded) -> None:
+        """Its slot and, unless another is in it, its lane are free."""
+        if self._held["taken_slots"].get(run.slot) == run.id:
+            del self._own("taken_slots")[run.slot]
+        self._n_in_lane[run.lane] -= 1
+        lane = self._held["_open_lanes_by_id"].get(run.lane)
+        if lane is not None and not self._n_in_lane[run.lane]:
+            self._own("_free_lanes_by_id")[lane.id] = lane
+
+    def _lane(self, lane: Lane, before: Lane | None) -> None:
+        if before is None:
+            places = self._own("_lane_places")
+            places[lane.id] = len(places)
+        is_open = lane.status is LaneStatus.OPEN
+        self._keep("_open_lanes_by_id", lane, is_open)
+        self._keep("_held_lanes_by_id", lane, not is_open)
+        self._keep("_fill_lanes_by_id", lane, lane.is_fill)
+        self._keep("_free_lanes_by_id", lane, is_open and not self._n_in_lane.get(lane.id))
 
     def _come_to_an_end(self, name: str, record: Record, gone: str) -> None:
         """Kept in the order of their ends."""
@@ -153,6 +198,7 @@ class Index:
         if not is_queued:
             for waiting in self._behind.pop(job.id, ()):
                 self._gate(jobs[waiting], jobs)
+        self._asset(job, before, is_queued=is_queued)
         if before is None or before.status is not job.status:
             tally = self._own("tally")
             if before is not None:
@@ -160,10 +206,28 @@ class Index:
             key = job.campaign, job.phase, job.status
             tally[key] = tally.get(key, 0) + 1
             answered = self._own("answered")
-            asset = job.campaign, job.symbol
+            asset, topic = (job.campaign, job.symbol), f"{job.campaign}.{job.symbol}"
             answered[asset] = max(answered.get(asset, -1), job.at if answers(job) else -1)
+            if answers(job):
+                last = self._own("last_answered")
+                last[job.campaign] = max(last.get(job.campaign, -1), job.at)
+            if 0 <= answered[asset] >= self._told_at.get(topic, -1) and topic not in self._held["unheard"]:
+                self._own("unheard")[topic] = asset
         if job.status in _ACCEPTS and job.attempt:
             self._own("_loose_by_id").pop(run_id(job.id, job.attempt), None)
+
+    def _asset(self, job: Job, before: Job | None, *, is_queued: bool) -> None:
+        """Whether an asset was begun and has still something to do."""
+        asset = job.campaign, job.symbol
+        was_queued = before is not None and before.status is JobStatus.QUEUED
+        left = self._n_unsettled[asset] = self._n_unsettled.get(asset, 0) + is_queued - was_queued
+        is_under_way = left > 0 and asset in self._held["begun_assets"]
+        if is_under_way != (asset in self._held["assets_under_way"]):
+            under_way = self._own("assets_under_way")
+            if is_under_way:
+                under_way[asset] = True
+            else:
+                del under_way[asset]
 
     def _gate(self, job: Job, jobs: Mapping[str, Job]) -> None:
         """Whether its turn has come, or never will."""

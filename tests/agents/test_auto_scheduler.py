@@ -133,3 +133,12 @@ def test_a_storm_of_losses_starts_nothing_is_said_once_and_taken_back() -> None:
     calm = wishes(now=NOW + 60_000, jobs=[a_job()], runs=lost, policy=policy, findings=[finding])
     assert [type(wish) for wish in calm] == [Say, StartRun]
     assert calm[0].reason == ""
+
+
+def test_a_thousand_free_lanes_are_not_filled_in_one_cycle() -> None:
+    symbols = [f"S{number:04d}" for number in range(1_000)]
+    settings = the_settings(assets={"tiers": {"T": symbols}, "batch_size": 1_000})
+    jobs, campaigns = [a_job(symbol) for symbol in symbols], [a_campaign(settings=settings)]
+    begun = started(wishes(jobs=jobs, campaigns=campaigns, lanes=lanes(1_000)))
+    assert begun[0] == "majors.S0000.balanced.prescreen in cpu0"
+    assert begun[-1] == "majors.S0099.balanced.prescreen in cpu99"

@@ -1,11 +1,12 @@
 from typing import Any
 
 import pytest
-from builders import a_campaign, a_hypothesis, a_job, a_result, a_view, the_settings
+from builders import a_campaign, a_hypothesis, a_job, a_lane, a_result, a_view, the_settings
 
+from swarmd.agents import auto_scheduler
 from swarmd.agents.hypothesis_runner import LEAST_SHARPE, decide
 from swarmd.engine.guards.soft_screen import LEAST_OOS_SHARPE
-from swarmd.state.actions import Action, JudgeHypothesis, StateHypothesis
+from swarmd.state.actions import Action, JudgeHypothesis, StartRun, StateHypothesis
 from swarmd.state.records.hypothesis import HypothesisStatus
 from swarmd.state.records.run import run_id
 
@@ -101,3 +102,19 @@ def test_a_verdict_stands_and_other_campaigns_are_left_alone() -> None:
     assert wishes(**tables, hypotheses=[a_hypothesis(status="not_supported")]) == []
     later = a_campaign(id="later", started_at=1, settings=the_settings(name="later"))
     assert wishes(**tables, hypotheses=[a_hypothesis()], campaigns=[a_campaign(), later]) == []
+
+
+def test_more_claims_are_stated_in_a_cycle_than_runs_are_started() -> None:
+    jobs = [a_job(f"S{number:04d}") for number in range(1_000)]
+    symbols = [job.symbol for job in jobs]
+    settings = the_settings(assets={"tiers": {"T": symbols}, "batch_size": 1_000})
+    tables = {
+        "jobs": jobs,
+        "campaigns": [a_campaign(settings=settings)],
+        "lanes": [a_lane(f"cpu{slot}") for slot in range(1_000)],
+    }
+    stated, started = wishes(**tables), auto_scheduler.decide(a_view(**tables), 100)
+    claimed = [wish.symbol for wish in stated if isinstance(wish, StateHypothesis)]
+    begun = [wish.job.split(".")[1] for wish in started if isinstance(wish, StartRun)]
+    assert len(begun) < len(claimed) < len(jobs)
+    assert claimed[: len(begun)] == begun

@@ -74,6 +74,18 @@ def test_a_campaign_is_planned_asset_by_asset_each_phase_after_the_one_before() 
     assert len(told) == 18
 
 
+def test_a_large_campaign_is_planned_in_several_cycles_each_going_on_where_the_one_before_stopped() -> None:
+    settings = the_settings(assets={"tiers": {"T": [f"S{number:04d}" for number in range(300)]}})
+    campaigns, jobs, sizes = [a_campaign(settings=settings)], list[Any](), list[int]()
+    while queued := [wish for wish in wishes(campaigns=campaigns, jobs=jobs) if isinstance(wish, QueueJob)]:
+        sizes.append(len(queued))
+        jobs += [a_job(wish.symbol, wish.phase.value, id=wish.job, mode=wish.mode, after=wish.after) for wish in queued]
+    planned = [job.id for job in planned_jobs(campaigns[0])]
+    assert [job.id for job in jobs] == planned
+    assert len(sizes) > 1
+    assert max(sizes) == sizes[0] == 500
+
+
 def test_only_what_is_missing_is_queued_and_only_while_active() -> None:
     jobs = all_jobs("queued")
     assert kinds(wishes(jobs=jobs[:-1])) == ["queue_job"]

@@ -42,6 +42,12 @@ def test_it_is_said_again_only_when_a_further_phase_is_settled() -> None:
     assert len(wishes([PRESCREEN, SCREEN], results=RESULTS, findings=known)) == 1
 
 
+def test_what_was_settled_in_the_very_instant_of_the_last_word_is_said_too() -> None:
+    (said,) = wishes([PRESCREEN], results=RESULTS)
+    known = [a_finding("quant_analyst/majors.BTCUSDT", text=said.reason, at=SCREEN.at)]
+    assert len(wishes([PRESCREEN, SCREEN], results=RESULTS, findings=known)) == 1
+
+
 def test_a_phase_without_a_result_is_told_by_its_attempts() -> None:
     (said,) = wishes([a_job(status="quarantined", attempt=5)])
     assert said.reason == "balanced: prescreen in quarantine after 5 attempts"

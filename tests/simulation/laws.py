@@ -18,10 +18,10 @@ from swarmd.state.records.campaign import CampaignStatus
 from swarmd.state.records.incident import IncidentStatus, Signature
 from swarmd.state.records.job import Job, JobStatus
 from swarmd.state.records.lane import LaneStatus
-from swarmd.state.records.run import RunEnded, RunOrdered, RunStatus, run_id
+from swarmd.state.records.run import AnyRun, RunEnded, RunOrdered, RunStatus, run_id
 from swarmd.state.tracker import SOUND_SHARPE
 from swarmd.state.units import MINUTE, Millis, iso
-from swarmd.state.view import AnyRun, View
+from swarmd.state.view import View
 
 _LOOKED_OVER_EVERY: Millis = 5 * MINUTE
 

@@ -13,10 +13,10 @@ from typing import Literal
 from swarmd.agents.rules.words import several
 from swarmd.state.records.campaign import BudgetSettings, Campaign, CampaignStatus, Spent
 from swarmd.state.records.job import JobStatus
-from swarmd.state.records.run import RunEnded
+from swarmd.state.records.run import AnyRun, RunEnded
 from swarmd.state.records.session import SessionStatus
 from swarmd.state.units import HOUR, Millis, spoken
-from swarmd.state.view import AnyRun, View
+from swarmd.state.view import View
 
 SPENT = "budget spent"  # how the reason of a campaign begins that was stopped for it
 WARNED_FROM = 0.80

@@ -6,6 +6,8 @@ each change is judged by the load it brought, and the first to be held, and drai
 short.
 """
 
+from collections.abc import Sequence
+
 from swarmd.agents.rules.capacity import memory_is_ample, memory_shortage
 from swarmd.agents.rules.readiness import ready_jobs
 from swarmd.state.actions import Action, SetLane, StopRun
@@ -22,7 +24,7 @@ _CPU_STALL_MAX = 0.50
 
 def about_fill_lanes(view: View, now: Millis) -> list[Action]:
     """Open one, hold one, or drain them; nothing while the last change has not settled."""
-    fills = [lane for lane in view.lanes.values() if lane.is_fill]
+    fills = view.fill_lanes
     if not fills:
         return []
     opened = [lane for lane in fills if lane.status is LaneStatus.OPEN]
@@ -41,10 +43,10 @@ def about_fill_lanes(view: View, now: Millis) -> list[Action]:
     return _one_more(view, fills, len(opened), load.value, target, now)
 
 
-def _one_more(view: View, fills: list[Lane], n_open: int, load: float, target: float, now: Millis) -> list[Action]:
+def _one_more(view: View, fills: Sequence[Lane], n_open: int, load: float, target: float, now: Millis) -> list[Action]:
     held = [lane for lane in fills if lane.status is LaneStatus.HELD and view.run_in(lane.id) is None]
     room = load < target - BELOW and view.gauge("host.psi_cpu") < _CPU_STALL_MAX and memory_is_ample(view)
-    if not held or n_open >= view.policy.fill_lanes or not room or view.free_lanes() or not _all_main_busy(view):
+    if not held or n_open >= view.policy.fill_lanes or not room or view.n_free_lanes or not _all_main_busy(view):
         return []
     n_ready = len(ready_jobs(view, now))
     if not n_ready:
@@ -64,7 +66,7 @@ def _held(lane: Lane, why: str) -> SetLane:
     return SetLane(lane=lane.id, status=LaneStatus.HELD, reason=f"fill lanes go first: {why}", caused_by=(lane.id,))
 
 
-def _drained(view: View, fills: list[Lane], why: str) -> list[Action]:
+def _drained(view: View, fills: Sequence[Lane], why: str) -> list[Action]:
     """Their runs are asked to stop at a safe point: their work is kept, and their memory comes free."""
     names = {lane.id for lane in fills}
     return [

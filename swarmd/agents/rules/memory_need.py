@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from swarmd.state.records.job import Job, Phase
 from swarmd.state.view import View
 
-# The last few of a phase: what it took weeks ago, with other settings, says little.
-_LATEST = 20
+# The last few of a phase: what it took weeks ago, with other settings, says little. Looked for among so many runs.
+_LATEST, _LOOKED_AT = 20, 1000
 _MIB = 1 << 20
 
 
@@ -47,7 +47,7 @@ def room(view: View) -> Room:
     if available is None:
         return Room(None, needs, len(open_runs))
     growth = 0
-    for run in open_runs:
+    for run in open_runs if needs else ():
         job, beat = view.jobs.get(run.job), view.beats.get(run.id)
         held = beat.rss_bytes if beat is not None else 0
         growth += max(0, (needs.get(job.phase, 0) if job is not None else 0) - held)
@@ -58,7 +58,7 @@ def _needs(view: View) -> dict[Phase, int]:
     """By phase the most that one of its last runs held."""
     needs: dict[Phase, int] = {}
     counted: dict[Phase, int] = {}
-    for run in reversed(view.ended_runs):
+    for run in view.last_ended(_LOOKED_AT):
         job = view.jobs.get(run.job) if run.high_water_bytes else None
         if job is None or counted.get(job.phase, 0) >= _LATEST:
             continue

@@ -70,5 +70,9 @@ def assets_in_flight(view: View) -> set[str]:
     Not those that only wait for their cohort: the next ones begin meanwhile, or the lanes of a whole batch would stand
     idle until its slowest search is through the rung.
     """
-    begun, held = view.begun_assets, rungs(view)
-    return {job.symbol for job in view.queued_jobs() if (job.campaign, job.symbol) in begun and not held.holds(job)}
+    campaign, held = view.campaign, rungs(view)
+    under_way = {symbol for name, symbol in view.assets_under_way if campaign is not None and name == campaign.id}
+    if not held.waiting and not held.hopeless:
+        return under_way
+    # The head of every chain is ungated, and what stands behind a held one is held with it.
+    return under_way & {job.symbol for job in view.ungated_jobs if not held.holds(job)}

@@ -14,9 +14,9 @@ from swarmd.state.records.failure import Tally, failure_id
 from swarmd.state.records.incident import Signature
 from swarmd.state.records.job import Job
 from swarmd.state.records.remedy import Remedy
-from swarmd.state.records.run import RunAlive, RunEnded, RunOrdered
+from swarmd.state.records.run import AnyRun, RunAlive, RunEnded, RunOrdered
 from swarmd.state.units import Millis
-from swarmd.state.view import AnyRun, View
+from swarmd.state.view import View
 from swarmd.state.work_order import AskedEngine
 
 # A smaller run takes on a quarter at a time, and never less than a hundredth of the usual.

@@ -9,7 +9,6 @@ efficiency   share of open lanes that are busy while jobs are ready
 
 from swarmd.agents.rules.readiness import ready_jobs
 from swarmd.state.records.gauge import Scores
-from swarmd.state.records.lane import LaneStatus
 from swarmd.state.records.run import RunStatus
 from swarmd.state.records.step import StepStatus
 from swarmd.state.units import Millis
@@ -45,12 +44,12 @@ def _deviation(view: View) -> float:
 
 
 def _performance(view: View) -> float:
-    latest = view.ended_runs[-_LATEST:]
+    latest = view.last_ended(_LATEST)
     return _share(sum(1 for run in latest if run.status is RunStatus.DONE), len(latest))
 
 
 def _efficiency(view: View, now: Millis) -> float:
-    lanes = {lane.id for lane in view.lanes.values() if lane.status is LaneStatus.OPEN}
+    lanes = view.n_open_lanes
     if not lanes or not ready_jobs(view, now):
         return 1.0
-    return _share(len({run.lane for run in view.open_runs()} & lanes), len(lanes))
+    return _share(lanes - view.n_free_lanes, lanes)

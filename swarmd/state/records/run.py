@@ -97,3 +97,6 @@ RUN_SHAPES: TypeAdapter[RunOrdered | RunAlive | RunEnded] = TypeAdapter(Run)
 def run_id(job: str, attempt: int) -> str:
     """Made from what the run is for, so that asking twice is harmless."""
     return f"{job}-a{attempt}"
+
+
+AnyRun = RunOrdered | RunAlive | RunEnded

@@ -120,8 +120,7 @@ def consequences(view: View, taken: ActionTaken, at: Millis) -> list[Record]:
 
 def _start(view: View, action: StartRun, at: Millis, cause: tuple[str, ...]) -> list[Record]:
     job = _known(view.jobs, action.job, action)
-    taken_slots = {run.slot for run in view.open_runs()}
-    slot = next((slot for slot in range(SLOTS) if slot not in taken_slots), None)
+    slot = next((slot for slot in range(SLOTS) if slot not in view.taken_slots), None)
     if slot is None:
         raise InvariantError(f"no free slot in the page of progress counters for {action.job}: all {SLOTS} are taken")
     ordered = RunOrdered(

@@ -1,0 +1,91 @@
+"""What was said, asked and decided: incidents, requests, hypotheses, actions, results to be counted."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from functools import cached_property
+
+from swarmd.state.actions import StopRun
+from swarmd.state.index import is_loose
+from swarmd.state.questions.picture import Picture
+from swarmd.state.records.hypothesis import Hypothesis, HypothesisStatus
+from swarmd.state.records.incident import Incident, IncidentStatus, Signature
+from swarmd.state.records.request import Request, RequestStatus
+from swarmd.state.records.result import Result
+
+
+class OfTelling(Picture):
+    """What the View answers about words and deeds."""
+
+    def open_incidents(self) -> list[Incident]:
+        return [*self._told_open]
+
+    @cached_property
+    def _told_open(self) -> tuple[Incident, ...]:
+        return tuple(self._told_open_by_id.values())
+
+    @cached_property
+    def _told_open_by_id(self) -> Mapping[str, Incident]:
+        return {each.id: each for each in self.incidents.values() if each.status is not IncidentStatus.CLOSED}
+
+    def last_closed(self, count: int) -> list[Incident]:
+        """So many incidents that were closed last, and those closed at the same instant as the first of them."""
+        found: list[Incident] = []
+        for each in reversed(self._closed_by_id.values()):
+            if len(found) >= count and each.at < found[-1].at:
+                break
+            found.append(each)
+        return found
+
+    @cached_property
+    def _closed_by_id(self) -> dict[str, Incident]:
+        closed = [each for each in self.incidents.values() if each.status is IncidentStatus.CLOSED]
+        return {each.id: each for each in sorted(closed, key=lambda each: each.at)}
+
+    @cached_property
+    def told_of(self) -> Mapping[str, Incident]:
+        """The last incident told of each subject, but for results that came too late, which are another matter."""
+        return {i.subject: i for i in self.incidents.values() if i.signature is not Signature.LATE_RESULT}
+
+    @cached_property
+    def rests(self) -> tuple[Incident, ...]:
+        """The times in which the whole swarm rested, because the same trouble hit everywhere."""
+        return tuple(each for each in self.incidents.values() if each.signature is Signature.FLEET_WIDE)
+
+    def pending_requests(self) -> list[Request]:
+        return [*self._pending_by_id.values()]
+
+    @cached_property
+    def _pending_by_id(self) -> Mapping[str, Request]:
+        return {each.id: each for each in self.requests.values() if each.status is RequestStatus.PENDING}
+
+    @cached_property
+    def n_hypotheses(self) -> Mapping[str, int]:
+        """How many were stated of a campaign."""
+        return Counter(each.campaign for each in self.hypotheses.values())
+
+    @property
+    def stated_hypotheses(self) -> Iterable[Hypothesis]:
+        """Those not judged yet."""
+        return self._stated_by_id.values()
+
+    @cached_property
+    def _stated_by_id(self) -> Mapping[str, Hypothesis]:
+        return {each.id: each for each in self.hypotheses.values() if each.status is HypothesisStatus.STATED}
+
+    @property
+    def stopped_runs(self) -> Iterable[str]:
+        """Runs that were told to stop by the actions on record, each as often as it was told."""
+        return self._stops.values()
+
+    @cached_property
+    def _stops(self) -> Mapping[str, str]:
+        return {each.id: each.action.run for each in self.actions.values() if isinstance(each.action, StopRun)}
+
+    @property
+    def loose_results(self) -> Iterable[Result]:
+        """Results that their job has not ended with: to be counted, or too late."""
+        return self._loose_by_id.values()
+
+    @cached_property
+    def _loose_by_id(self) -> Mapping[str, Result]:
+        return {each.id: each for each in self.results.values() if is_loose(each, self.jobs.get(each.job))}
