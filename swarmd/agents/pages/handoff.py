@@ -103,7 +103,7 @@ def _asked(campaign: Campaign | None) -> str:
         *((f"assets, {tier}", ", ".join(symbols)) for tier, symbols in asked.assets.tiers.items()),
         ("data", f"{data.interval} bars in `{data.root}`, {span}; the last {data.oos_share:.0%} kept unseen"),
         ("search", f"{prescreen.combos:,} combinations an asset and mode (seed {prescreen.seed}), top {prescreen.top}"),
-        ("refinement", f"{refine.trials:,} trials with {refine.sampler} (seed {refine.seed}){_rungs_asked(asked)}"),
+        ("refinement", f"{_method_asked(asked)} (seed {refine.seed}){_rungs_asked(asked)}"),
         ("costs", f"fee {asked.costs.fee_bps:g} bps, slippage {asked.costs.slippage_bps:g} bps"),
         (
             "gates",
@@ -112,6 +112,14 @@ def _asked(campaign: Campaign | None) -> str:
         ),
     ]
     return f"## What was asked\n\n{table(('what', 'as asked'), rows)}"
+
+
+def _method_asked(asked: CampaignSettings) -> str:
+    search = asked.search
+    trials = "every point of a grid" if search.procedure == "grid" else f"{search.refine.trials:,} trials"
+    method = "" if search.procedure == "grid" else f" with {search.procedure}"
+    walked = f", walked forward over {search.walk_forward.windows} windows" if search.method == "walk_forward" else ""
+    return f"{trials}{method}{walked}"
 
 
 def _rungs_asked(asked: CampaignSettings) -> str:

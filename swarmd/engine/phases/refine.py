@@ -51,7 +51,7 @@ def refine(order: WorkOrder, desk: Desk) -> ResultSummary:
     else:
         trials = run_study(study, desk, n_trials)
     artifacts = (*_write_showcases(question, trials, study.evaluate, folder, desk, seed=settings.seed), *artifacts)
-    pick = picked(trials, question.space, settings.pick)
+    pick = picked(trials, question.space, settings.pick, is_grid=study.procedure.method == "grid")
     n_tried = len(trials) + (0 if walked is None else int(walked["tried"]))
     document = {
         "schema": "swarmd.trials/1",

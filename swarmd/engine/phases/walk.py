@@ -102,7 +102,7 @@ def _walked(question: Question, study: Study, trials: tuple[Trial, ...], rule: L
     window = study.window
     assert window is not None
     n_valid = sum(trial.is_valid for trial in trials)
-    pick = picked(trials, question.space, rule)
+    pick = picked(trials, question.space, rule, is_grid=study.procedure.method == "grid")
     if pick is None:
         return Walked(window, len(trials), n_valid, None)
     trial = pick.trial

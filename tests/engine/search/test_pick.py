@@ -94,3 +94,22 @@ def test_it_is_the_argmax_of_plain_means_and_another_unit_changes_nothing(seed: 
     again = stable_pick(moved, scaled)
     assert again is not None
     assert again.trial.number == pick.trial.number
+
+
+def test_on_a_grid_the_neighbours_are_one_step_away_however_far_that_is() -> None:
+    values = {(x, n): 2.0 if x == 10.0 else 1.0 for x in (0.0, 1.0, 5.0, 10.0) for n in (1, 5, 21)}
+    values[0.0, 21] = 2.5
+    trials = [a_trial(at, x, n, score) for at, ((x, n), score) in enumerate(values.items())]
+    alone = stable_pick(trials, SPACE)
+    assert alone is not None
+    assert (alone.trial.score, alone.n_neighbours) == (2.5, 0)
+    pick = stable_pick(trials, SPACE, is_grid=True)
+    assert pick is not None
+    # Ten and its neighbours: six vectors, three of them of score 2; nobody else's mean is as high.
+    assert (pick.trial.params, pick.n_neighbours, pick.mean) == ({"x": 10.0, "n": 5}, 5, 1.5)
+    assert pick.document()["radius"] == "one step of the grid"
+    # A point that breaks a constraint is no neighbour, but it keeps its place between the others.
+    trials[7] = a_trial(7, 5.0, 5, 1.0, {"min_trades": 3.0})
+    fewer = stable_pick(trials, SPACE, is_grid=True)
+    assert fewer is not None
+    assert (fewer.trial.params["x"], fewer.n_neighbours) == (10.0, 4)
