@@ -12,6 +12,7 @@ from typing import Any
 # import Python would put the file under that name here, in front of the function.
 _HOMES = {
     "adjusted_p_values": "adjusted_p",
+    "blocked_trials": "trial_blocks",
     "break_even_cost": "stress",
     "circular_shift_p_value": "timing",
     "combined_p_value": "combined_p",
@@ -28,7 +29,9 @@ _HOMES = {
     "position_permutation_p_value": "timing",
     "probabilistic_sharpe_ratio": "probabilistic_sharpe",
     "regime_mismatch": "regimes",
+    "returns_block_length": "block_length",
     "romano_wolf_stepwise": "stepwise",
+    "sharpe_evidence": "probabilistic_sharpe",
     "sharpe_ratio": "sharpe",
     "sign_flip_p_value": "sign_flip",
     "spa_p_values": "superior_ability",

@@ -34,7 +34,8 @@ def scaled_sharpe_variance(
         As `probabilistic_sharpe_ratio` does, which explains the arguments.
     """
     if variance not in LOST_OBSERVATIONS:
-        raise ValueError(f"probabilistic Sharpe ratio: no variance {variance!r}; give one of {set(LOST_OBSERVATIONS)}")
+        known = ", ".join(LOST_OBSERVATIONS)
+        raise ValueError(f"probabilistic Sharpe ratio: no variance {variance!r}; give one of {known}")
     if not all(map(math.isfinite, (sr, sr_benchmark, skew, kurtosis, ar1))):
         raise ValueError(f"probabilistic Sharpe ratio: {(sr, sr_benchmark, skew, kurtosis, ar1)} must all be finite")
     if kurtosis < 1.0 + skew * skew - 1e-9:
@@ -115,6 +116,15 @@ class SharpeEvidence:
         if not self.is_defined:
             return 0.0
         return probabilistic_sharpe_ratio(self.sr, sr_benchmark, self.n_obs, self.skew, self.kurtosis)
+
+    def p_value(self, sr_benchmark: float = 0.0) -> float:
+        """1 - psr of the true ratio at most the benchmark, to be combined with others; 1 where undefined.
+
+        By the mirror image of the returns: subtracted from 1, everything beyond eight deviations would be 0.
+        """
+        if not self.is_defined:
+            return 1.0
+        return probabilistic_sharpe_ratio(-self.sr, -sr_benchmark, self.n_obs, -self.skew, self.kurtosis)
 
 
 def sharpe_evidence(returns: ArrayLike) -> SharpeEvidence:

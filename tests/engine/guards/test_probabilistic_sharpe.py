@@ -100,6 +100,17 @@ def test_returns_that_do_not_vary_are_undefined_and_fail(returns):
     assert evidence.psr() == 0.0
 
 
+def test_the_p_value_is_the_rest_to_one_and_keeps_its_figures_where_that_would_be_none():
+    returns = np.random.default_rng(9).standard_t(5, 400) * 0.01 + 0.0005
+    evidence = sharpe_evidence(returns)
+    for benchmark in (0.0, 0.05, -0.1):
+        assert evidence.p_value(benchmark) == pytest.approx(1.0 - evidence.psr(benchmark), rel=1e-12)
+    certain = sharpe_evidence(returns + 0.02)
+    assert 1.0 - certain.psr() == 0.0
+    assert 0.0 < certain.p_value() < 1e-20
+    assert sharpe_evidence(np.zeros(50)).p_value() == 1.0
+
+
 def test_a_hole_in_the_returns_is_refused_by_its_place():
     with pytest.raises(ValueError, match="return 2 is nan"):
         sharpe_evidence(np.array([0.0, 0.1, math.nan]))
