@@ -6,9 +6,10 @@ readiness holds those that wait. Of each cohort the better half goes on, and wit
 sound Sharpe ratio already: strong neighbours stop nobody who keeps what is asked.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import NamedTuple
 
 from swarmd.agents.rules.words import is_stopped
 from swarmd.state.cohorts import cohorts, held_words, waited_for
@@ -22,8 +23,7 @@ Chain = tuple[str, str]
 """An asset and a mode."""
 
 
-@dataclass(frozen=True, slots=True)
-class Finisher:
+class Finisher(NamedTuple):
     """An asset that is done with a rung: its finalist's score, and the best annual Sharpe of any valid trial.
 
     A figure that is not known is None. Nobody is stopped for one.
@@ -113,24 +113,37 @@ def _rungs(view: View) -> Rungs:
         return _NONE
     waiting: dict[Chain, str] = {}
     hopeless: dict[Chain, Hopeless] = {}
-    compared: dict[tuple[str, ...], tuple[str, Mapping[str, Stopped]]] = {}
-    cohort_of: Mapping[str, tuple[str, ...]] = {}
-    for job in view.ungated_jobs:
-        if job.phase is not Phase.REFINE or job.attempt or job.campaign != campaign.id:
+    for members, mode, trials, jobs in _before_a_rung(view, campaign):
+        ids = _rung_ids(campaign.id, members, mode, trials)
+        if waits := waited_for(ids, lambda id: id not in view.unsettled and id in view.jobs):
+            words = held_words(trials, [id.split(".")[1] for id in waits])
+            waiting |= {(job.symbol, mode): words for job in jobs}
             continue
-        rung = view.jobs.get(job.after[0]) if job.after else None
-        if rung is None or rung.trials is None:
+        # Whoever is sound goes on whatever the others have: mostly there is nobody to compare.
+        if all(_finisher(view, view.jobs[job.after[0]]).is_sound for job in jobs):
             continue
-        cohort_of = cohort_of or _cohort_of(campaign.settings.symbols(), campaign.settings.assets.batch_size)
-        ids = _rung_ids(campaign.id, cohort_of.get(job.symbol, (job.symbol,)), job.mode, rung.trials)
-        if ids not in compared:
-            compared[ids] = _compared(view, ids, rung.trials)
-        words, ends = compared[ids]
-        if words:
-            waiting[job.symbol, job.mode] = words
-        elif job.symbol in ends:
-            hopeless[job.symbol, job.mode] = _hopeless(view, campaign, job, rung.trials, ends[job.symbol])
+        rungs_done = [job for id in ids if (job := view.jobs[id]).status is JobStatus.DONE]
+        ends = {each.symbol: each for each in stopped([_finisher(view, rung) for rung in rungs_done])}
+        for job in jobs:
+            if job.symbol in ends:
+                hopeless[job.symbol, mode] = _hopeless(view, campaign, job, trials, ends[job.symbol])
     return Rungs(waiting, hopeless)
+
+
+def _before_a_rung(view: View, campaign: Campaign) -> Iterable[tuple[tuple[str, ...], str, int, list[Job]]]:
+    """Cohorts of which somebody is done with a rung and has not begun the next: their members, the mode, the rung's
+    trials, and those jobs."""
+    cohort_of = _cohort_of(campaign.settings.symbols(), campaign.settings.assets.batch_size)
+    groups: dict[tuple[str, str, int], tuple[tuple[str, ...], str, int, list[Job]]] = {}
+    for job in view.ungated_jobs:
+        if job.phase is not Phase.REFINE or job.attempt or not job.after or job.campaign != campaign.id:
+            continue
+        trials = view.jobs[job.after[0]].trials
+        if trials is None:
+            continue
+        members = cohort_of.get(job.symbol, (job.symbol,))
+        groups.setdefault((members[0], job.mode, trials), (members, job.mode, trials, []))[3].append(job)
+    return groups.values()
 
 
 @lru_cache(maxsize=8)
@@ -141,15 +154,6 @@ def _cohort_of(symbols: tuple[str, ...], size: int) -> Mapping[str, tuple[str, .
 @lru_cache(maxsize=1_024)
 def _rung_ids(campaign: str, members: tuple[str, ...], mode: str, trials: int) -> tuple[str, ...]:
     return tuple(job_id(campaign, symbol, mode, Phase.REFINE, trials) for symbol in members)
-
-
-def _compared(view: View, ids: Sequence[str], trials: int) -> tuple[str, Mapping[str, Stopped]]:
-    """Whom the cohort waits for, in words; where it is nobody, who stops. ``ids`` are the rung's jobs."""
-    jobs, unsettled = view.jobs, view.unsettled
-    if waits := waited_for(ids, lambda id: id not in unsettled and id in jobs):
-        return held_words(trials, [id.split(".")[1] for id in waits]), {}
-    finishers = [_finisher(view, jobs[id]) for id in ids if jobs[id].status is JobStatus.DONE]
-    return "", {each.symbol: each for each in stopped(finishers)}
 
 
 def _finisher(view: View, job: Job) -> Finisher:
