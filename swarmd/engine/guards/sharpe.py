@@ -20,8 +20,8 @@ _LEAST_RELATIVE_DEVIATION = 20 * 2.0**-52
 class SharpeRatio(float):
     """A Sharpe ratio: a float that knows whether it is one. 0.0 with `defined` False where returns do not vary.
 
-    A float, so that it adds, compares and prints as the number it is; a gate must take `figure`, for an undefined 0.0
-    would pass every threshold below 0.
+    A float, so that it adds, compares and prints as the number it is. Gates and records take `figure`: an undefined 0.0
+    would pass every threshold below 0, and orjson writes no float but the plain one.
     """
 
     defined: bool

@@ -4,6 +4,7 @@ import copy
 import math
 
 import numpy as np
+import orjson
 import pytest
 import sharpebench
 from hypothesis import given, settings
@@ -51,6 +52,11 @@ def test_flat_days_belong_to_the_series_and_leaving_them_out_flatters():
     whole[::4] = traded
     assert sharpe_ratio(traded) > 1.7 * sharpe_ratio(whole)
     assert sharpe_ratio(whole) == pytest.approx(np.mean(whole) / np.std(whole, ddof=1), rel=1e-12)
+
+
+def test_its_figure_is_what_a_record_takes():
+    assert orjson.dumps([sharpe_ratio([0.1, -0.1]).figure, sharpe_ratio([]).figure]) == b"[0.0,null]"
+    assert type(sharpe_ratio([0.1, 0.2]).figure) is float
 
 
 @pytest.mark.parametrize(
