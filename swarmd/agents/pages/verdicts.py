@@ -90,7 +90,7 @@ def _sentence(view: View, jobs: list[Job | None], results: list[Result | None]) 
             case JobStatus.QUARANTINED:
                 return f"Undecided: {job.phase.value} is in quarantine, {job.reason}"
             case JobStatus.SKIPPED if is_stopped(view, job):
-                return f"Stopped early: {job.reason}"
+                return job.reason[:1].upper() + job.reason[1:]
             case JobStatus.SKIPPED:
                 return f"Not tried from {job.phase.value} on: {job.reason}"
             case _:

@@ -95,7 +95,7 @@ def test_a_search_stopped_at_a_rung_has_a_verdict_of_its_own_and_the_page_counts
     _, picture = told_by(tmp_path, *jobs, *results)
     assert TOPICS["tracker"](picture, Facts(now=0)) == rows_of(view)
     page = handoff(view, 0, evidence=())
-    assert f"- **ETHUSDT balanced.** Stopped early: {STOPPED}." in page
+    assert f"- **ETHUSDT balanced.** S{STOPPED[1:]}." in page
     assert "| ETHUSDT | balanced | pass | pass | stopped | · | · |" in page
     assert "250 of 400 trials spent in 2 searches; 38% saved by rungs, which stopped 1." in page
     assert "in cohorts of 6 with rungs after 50, 100" in page
