@@ -20,7 +20,8 @@ EventRow = tuple[int, int, float | None, int | None]
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """Whether a law holds. `looked_at` says at what, in figures; `told` what is wrong, `bar` and `time` where."""
+    """Whether a law holds. `looked_at` says at what, in figures; `told` what is wrong, and `bar` (or `row` of a stream)
+    and `time` where."""
 
     law: str
     holds: bool
@@ -30,6 +31,7 @@ class Finding:
     params: Params | None = None
     bar: int | None = None
     time: str | None = None
+    row: int | None = None
 
     def document(self) -> dict[str, Any]:
         return {
@@ -40,6 +42,7 @@ class Finding:
             "mode": self.mode,
             "params": None if self.params is None else dict(self.params),
             "bar": self.bar,
+            "row": self.row,
             "time": self.time,
         }
 
@@ -53,6 +56,10 @@ class Broken(Exception):  # noqa: N818  (a finding on its way out, no error)
     params: Params | None = None
     bar: int | None = None
     time: str | None = None
+    row: int | None = None
+
+    def finding(self, law: str) -> Finding:
+        return Finding(law, False, {}, self.told, self.mode, self.params, self.bar, self.time, self.row)
 
 
 Law = Callable[["Exam"], Mapping[str, int]]

@@ -63,7 +63,7 @@ def finding_of(law: str, exam: Exam) -> Finding:
     try:
         return Finding(law, True, LAWS[law](exam))
     except Broken as found:
-        return Finding(law, False, {}, found.told, found.mode, found.params, found.bar, found.time)
+        return found.finding(law)
     except ValueError as refusal:
         return Finding(law, False, {}, str(refusal))
 

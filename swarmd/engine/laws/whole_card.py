@@ -1,23 +1,28 @@
 """The card tells all that a search and a person need, and contradicts itself nowhere."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from swarmd.engine.laws.finding import Broken, Exam
-from swarmd.engine.strategies.contract import checked_params
+from swarmd.engine.strategies.contract import StrategyCard, checked_params
 
 
 def the_card_is_whole(exam: Exam) -> Mapping[str, int]:
     """Words everywhere, a baseline that may be run, modes whose spaces lie within the limits of sense."""
     card = exam.strategy.card
+    try:
+        return whole_card(card, lambda: checked_params(exam.strategy, card.baseline))
+    except ValueError as refusal:
+        raise Broken(f"the baseline is refused: {refusal}") from refusal
+
+
+def whole_card(card: StrategyCard, take_baseline: Callable[[], object]) -> Mapping[str, int]:
+    """The same of any card; `take_baseline` raises ValueError where its baseline may not be run."""
     for what in ("name", "title", "data"):
         if not getattr(card, what):
             raise Broken(f"the card has no {what}")
     if not card.modes:
         raise Broken("the card has no mode; give it at least one")
-    try:
-        checked_params(exam.strategy, card.baseline)
-    except ValueError as refusal:
-        raise Broken(f"the baseline is refused: {refusal}") from refusal
+    take_baseline()
     limits = {spec.name: spec for spec in card.params}
     n_ranges = 0
     for name, mode in card.modes.items():

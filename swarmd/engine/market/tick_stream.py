@@ -215,6 +215,17 @@ def _stretches(quotes: _Feed, trades: _Feed) -> Iterator[tuple[TickColumns, Tick
                 feed.refill()
 
 
+def batches_of(quotes: TickColumns, trades: TickColumns, *, batch_rows: int) -> tuple[TickBatch, ...]:
+    """The stream of columns that are in memory already, as `TickStream` makes it of files; either may be empty."""
+    whole = {}
+    for schema, columns in ((TickSchema.L1_QUOTE, quotes), (TickSchema.TRADES, trades)):
+        feed = _Feed(iter((columns,) if columns["ts"].size else ()), schema)
+        feed.refill()
+        whole[schema] = feed.rows
+    rows = whole[TickSchema.L1_QUOTE], whole[TickSchema.TRADES]
+    return tuple(_woven(*rows, nothing_seen(), first_row=0, batch_rows=batch_rows))
+
+
 def _woven(
     quotes: TickColumns, trades: TickColumns, carried: FloatArray, *, first_row: int, batch_rows: int
 ) -> Iterator[TickBatch]:
