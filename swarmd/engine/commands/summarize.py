@@ -34,7 +34,7 @@ def summarize(run: str, top: int, as_json: bool) -> None:
 def summary_of(folder: Path, *, top: int) -> dict[str, Any]:
     """Trials of every asset and mode under the folder, counted by what became of them.
 
-    `valid` met the constraints, `skipped` were evaluated and did not, `failed` could not be evaluated. Assets that the
+    `valid` met the constraints, `skipped` were evaluated and did not, `pruned` were given up early, `failed` could not be evaluated. Assets that the
     preflight refused are listed, with the reason.
     """
     from swarmd.engine.phases.desk import PREFLIGHT_FILE
@@ -43,7 +43,7 @@ def summary_of(folder: Path, *, top: int) -> dict[str, Any]:
     from swarmd.engine.search.prescreen import TOP_FILE
 
     assets, valid_trials, unreadable = [], [], []
-    totals = dict.fromkeys(("prescreened", "trials", "valid", "skipped", "failed"), 0)
+    totals = dict.fromkeys(("prescreened", "trials", "valid", "skipped", "pruned", "failed"), 0)
     refused = []
     for path in sorted(folder.rglob(PREFLIGHT_FILE)):
         seen = _read(path, "swarmd.preflight/1")
@@ -62,6 +62,7 @@ def summary_of(folder: Path, *, top: int) -> dict[str, Any]:
             "trials": len(trials),
             "valid": sum(trial["valid"] for trial in trials),
             "skipped": sum(trial["state"] == "complete" and not trial["valid"] for trial in trials),
+            "pruned": sum(trial["state"] == "pruned" for trial in trials),
             "failed": sum(trial["state"] == "failed" for trial in trials),
         }
         totals = {key: totals[key] + count for key, count in counts.items()}
@@ -173,7 +174,9 @@ def _print(document: dict[str, Any]) -> None:
     click.echo(
         ("" if is_experiment else f"{totals['prescreened']} prescreened; ")
         + f"{totals['trials']} trials: {totals['valid']} valid, "
-        f"{totals['skipped']} skipped (constraints), {totals['failed']} failed"
+        f"{totals['skipped']} skipped (constraints), "
+        + (f"{totals['pruned']} given up early, " if totals.get("pruned") else "")
+        + f"{totals['failed']} failed"
     )
     for entry in document["unreadable"]:
         click.echo(f"unreadable {entry['file']}: {entry['problem']}")
