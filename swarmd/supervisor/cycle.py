@@ -32,6 +32,9 @@ from swarmd.supervisor.swarm import Swarm
 from swarmd.supervisor.verdict_records import agent_failed, agent_recovered, daemon_gauges, record_verdict
 
 _HOST_EVERY: Millis = 5 * SECOND
+# A child that stops or goes on is told of by a signal; this is for what no signal tells, as a wait for a dead disk.
+_STATES_EVERY: Millis = 30 * SECOND
+_LOGS_EVERY: Millis = 15 * SECOND
 _TIDY_EVERY: Millis = 10 * MINUTE
 _SWEEP_EVERY: Millis = MINUTE
 _ORPHAN_AFTER: Millis = 5 * SECOND
@@ -84,7 +87,7 @@ def tell(swarm: Swarm, view: View, now: Millis) -> None:
     """The published views and the running account. Losing a turn of them loses nothing that was decided."""
     documents = published_views(view, now, daemon=swarm.facts(now))
     try:
-        publish(swarm.home, documents)
+        swarm.published = publish(swarm.home, documents)
         swarm.chronicle.tell(view, now, cycle=swarm.number)
         if now - swarm.tidied_at >= _TIDY_EVERY:
             tidy(view, swarm.home, now)
@@ -92,13 +95,12 @@ def tell(swarm: Swarm, view: View, now: Millis) -> None:
             swarm.tidied_at = now
     except OutsideError as error:
         log.error("cycle %d could not be told: %s", swarm.number, error)
-    else:
-        swarm.published = tuple(documents)
 
 
 def observe(swarm: Swarm, now: Millis, late: Millis, *, is_hasty: bool = False) -> list[Path]:
     """The sensors, each against the picture as the former left it. Gives back the inbox files that were read."""
     view = swarm.projection.view()
+    sees_states = swarm.has_child_news or late > 0 or now - swarm.states_seen_at >= _STATES_EVERY
     swarm.record(
         observe_runs(
             view,
@@ -109,8 +111,11 @@ def observe(swarm: Swarm, now: Millis, late: Millis, *, is_hasty: bool = False) 
             now=now,
             late=late,
             moved_at=swarm.moved_at,
+            sees_states=sees_states,
         )
     )
+    if sees_states:
+        swarm.has_child_news, swarm.states_seen_at = False, now
     swarm.backend.oom.look(is_hasty=is_hasty)
     view = swarm.projection.view()
     swarm.record(observe_results(view, swarm.home, now=now, resultless=swarm.resultless))
@@ -134,8 +139,10 @@ def observe(swarm: Swarm, now: Millis, late: Millis, *, is_hasty: bool = False) 
     swarm.record([*count_gpus(view, gpus, now=now), *observe_gpus(view, gpus, swarm.home.run_dir, now=now)])
     if now - swarm.host_seen_at >= _HOST_EVERY:
         swarm.record(observe_host(view, swarm.home, now=now))
-        cut_living_logs(view, swarm.home, now)
         swarm.host_seen_at = now
+    if now - swarm.logs_seen_at >= _LOGS_EVERY:
+        cut_living_logs(view, swarm.home, now)
+        swarm.logs_seen_at = now
     return done_with
 
 

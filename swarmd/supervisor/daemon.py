@@ -181,6 +181,7 @@ async def _loop(swarm: Swarm, wakers: Wakers, wake: asyncio.Event, on_cycle: OnC
             wake.clear()
             began, turned_at, said = swarm.clock.now(), time.monotonic(), swarm.journal.seq
             # A storm of ends must not put off the whole look for ever.
+            swarm.has_child_news = wakers.take_child_news() or swarm.has_child_news
             is_hasty = wakers.take_haste() and (hasty_since is None or began - hasty_since <= every)
             done = await _turn(swarm, late=late, is_hasty=is_hasty)
             systemd.turned(_status(done.view), now=swarm.clock.now())

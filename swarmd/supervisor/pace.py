@@ -11,7 +11,7 @@ from swarmd.state.units import SECOND, Millis
 from swarmd.state.view import View
 
 # How long a look may wait while nothing at all moves: well inside the ten seconds after which what we publish is stale.
-STILL_EVERY: Millis = 5 * SECOND
+STILL_EVERY: Millis = 8 * SECOND
 
 # A look later than this after its time is a look overslept; less is the ordinary jitter of a busy machine.
 _JITTER: Millis = 250

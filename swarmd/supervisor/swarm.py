@@ -4,7 +4,7 @@ Made by ``daemon``, used by ``cycle`` and the effects. It keeps, and decides not
 """
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from swarmd.state.beats import BeatsPage
@@ -13,7 +13,7 @@ from swarmd.state.records.record import Record
 from swarmd.state.records.request import Request
 from swarmd.state.store.files import Home
 from swarmd.state.store.journal import Journal
-from swarmd.state.store.published import DaemonFacts
+from swarmd.state.store.published import DaemonFacts, Written
 from swarmd.state.units import Millis
 from swarmd.supervisor.backends.local import LocalBackend
 from swarmd.supervisor.chronicle import Chronicle
@@ -42,6 +42,7 @@ class Swarm:
     """What a cycle works with: files, clock, journal, and the handles on the world.
 
     ``asked`` holds what signals ask for until the next observation: a full disk must not make a Ctrl-C unheard.
+    ``has_child_news`` says that a child of ours may have stopped, gone on or ended since the last look.
     ``moved_at`` is when a glance between two turns last saw a run's progress move, ``resultless`` how many bytes of a
     run's outbox were read without finding a result.
     """
@@ -60,8 +61,11 @@ class Swarm:
     pid: int
     number: int
     started_at: Millis
-    published: tuple[str, ...] = ()
+    published: Mapping[str, Written] = field(default_factory=dict)
+    has_child_news: bool = True
+    states_seen_at: Millis = 0
     host_seen_at: Millis = 0
+    logs_seen_at: Millis = 0
     tidied_at: Millis = 0
     swept_at: Millis = 0
     is_losing_turns: bool = False

@@ -33,6 +33,7 @@ class Wakers:
         self._socket: socket.socket | None = None
         self.notify_socket = ""
         self.has_lost_a_run = False
+        self.has_child_news = True
         self.hears_requests = True
 
     def watch(self, pidfd: int) -> None:
@@ -50,6 +51,15 @@ class Wakers:
         self.has_lost_a_run = True
         self._wake.set()
 
+    def _child_changed(self) -> None:
+        self.has_child_news = True
+        self._wake.set()
+
+    def take_child_news(self) -> bool:
+        """Whether a child has stopped, gone on or ended since this was last asked."""
+        has_news, self.has_child_news = self.has_child_news, False
+        return has_news
+
     def take_haste(self) -> bool:
         """Whether a run has ended since this was last asked."""
         is_hasty, self.has_lost_a_run = self.has_lost_a_run, False
@@ -57,7 +67,7 @@ class Wakers:
 
     def __enter__(self) -> Self:
         self._listen()
-        self._loop.add_signal_handler(signal.SIGCHLD, self._wake.set)
+        self._loop.add_signal_handler(signal.SIGCHLD, self._child_changed)
         # Only what is named in the filters reaches us: the daemon itself replaces some ten files there each second. The
         # outboxes are not watched at all; a run that has something to say sends a datagram, or ends.
         try:

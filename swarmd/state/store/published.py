@@ -3,6 +3,7 @@
 Views of the journal, replaced as a whole every cycle; nobody decides from them and losing one loses nothing.
 """
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -58,10 +59,26 @@ def published_views(view: View, now: Millis, *, daemon: DaemonFacts) -> dict[str
     return documents
 
 
-def publish(home: Home, documents: Mapping[str, Mapping[str, Any]]) -> None:
-    """Replace each file as a whole. Raises OutsideError at the first that cannot be written."""
-    for name, document in documents.items():
-        atomic_write(home.state / name, orjson.dumps(document, option=orjson.OPT_INDENT_2) + b"\n")
+@dataclass(frozen=True, slots=True)
+class Written:
+    """A file as it was left: whoever finds another inode, time or size there finds another's work."""
+
+    inode: int
+    modified_ns: int
+    size: int
+
+    @classmethod
+    def of(cls, told: os.stat_result) -> "Written":
+        return cls(told.st_ino, told.st_mtime_ns, told.st_size)
+
+
+def publish(home: Home, documents: Mapping[str, Mapping[str, Any]]) -> dict[str, Written]:
+    """Replace each file as a whole, and tell how each was left. Raises OutsideError at the first that cannot be
+    written."""
+    return {
+        name: Written.of(atomic_write(home.state / name, orjson.dumps(document, option=orjson.OPT_INDENT_2) + b"\n"))
+        for name, document in documents.items()
+    }
 
 
 # -- one document each ----------------------------------------------------------------------------------------------

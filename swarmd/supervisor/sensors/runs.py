@@ -53,13 +53,15 @@ def observe_runs(
     now: Millis,
     late: Millis,
     moved_at: Mapping[str, Millis] = _NEVER,
+    sees_states: bool = True,
 ) -> list[Record]:
     """New records of every run that holds a lane. ``late`` is how long the supervisor itself overslept.
 
-    ``moved_at`` is when a glance between two looks last saw a run's progress move.
+    ``moved_at`` is when a glance between two looks last saw a run's progress move. Without ``sees_states`` the process
+    states of our own children are taken to be ordinary, as they were: no signal told otherwise.
     """
     seen: list[Record] = []
-    gone = backend.ended()
+    gone, strangers = backend.ended(), backend.adopted()
     watched_since = view.session.at if view.session is not None else 0
     for run in view.open_runs():
         match run:
@@ -75,7 +77,8 @@ def observe_runs(
                     is_judged = run.status is RunStatus.RUNNING and (
                         hang_of(run, last, policy=view.policy, watched_since=watched_since, now=now) is not None
                     )
-                    if late > 0 or is_judged or last is None or _may_be_news(run, last, pulse, clock, now):
+                    sees_state = sees_states or run.id in strangers
+                    if late > 0 or is_judged or last is None or _may_be_news(run, last, pulse, clock, now, sees_state):
                         seen += _alive(run, last, pulse, clock, now, late, moved_at.get(run.id, now), is_judged)
             case _:
                 assert_never(run)
@@ -131,7 +134,7 @@ def _has_ended(run: RunAlive, backend: LocalBackend, gone: frozenset[str]) -> bo
     return process is None or process.has_ended()
 
 
-def _may_be_news(run: RunAlive, last: Beat, pulse: Pulse, clock: SteadyClock, now: Millis) -> bool:
+def _may_be_news(run: RunAlive, last: Beat, pulse: Pulse, clock: SteadyClock, now: Millis, sees_state: bool) -> bool:
     """Asked first of every lane at every look, for a fraction of what the whole answer costs."""
     is_ours = pulse.token == run.attempt
     if (is_ours and pulse.is_ready) != last.is_ready:
@@ -141,7 +144,7 @@ def _may_be_news(run: RunAlive, last: Beat, pulse: Pulse, clock: SteadyClock, no
         has_beaten = heartbeat != 0 and clock.of_boot(heartbeat) != last.heartbeat_at
         if has_beaten or progress != last.progress:
             return True
-    return bool({state_of(run.pid), last.process_state} - _ORDINARY)
+    return last.process_state not in _ORDINARY or (sees_state and state_of(run.pid) not in _ORDINARY)
 
 
 def _alive(

@@ -3,13 +3,16 @@
 A published file is a view of the journal, so losing one loses nothing; it is noticed, told, and made anew.
 """
 
+import os
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 import orjson
 
 from swarmd.state.records.record import Record
 from swarmd.state.records.source import Source, SourceStatus
 from swarmd.state.store.files import Home
+from swarmd.state.store.published import Written
 from swarmd.state.store.raw import Damage
 from swarmd.state.units import Millis
 from swarmd.state.view import View
@@ -29,12 +32,14 @@ def observe_disk(view: View, lost: tuple[str, Millis] | None, *, now: Millis) ->
     return [Source(id=DISK, at=now, status=SourceStatus.DAMAGED, since=since, note=note)]
 
 
-def observe_published(view: View, home: Home, names: tuple[str, ...], *, now: Millis) -> list[Record]:
-    """``names`` are the files the last cycle published, relative to ``state/``."""
+def observe_published(view: View, home: Home, published: Mapping[str, Written], *, now: Millis) -> list[Record]:
+    """``published`` are the files the last cycle left, relative to ``state/``: one that was touched since is read."""
     seen: list[Record] = []
-    for name in names:
+    for name, left in published.items():
+        path = os.path.join(home.state, name)  # noqa: PTH118
         try:
-            orjson.loads((home.state / name).read_bytes())
+            if Written.of(os.stat(path)) != left:  # noqa: PTH116
+                orjson.loads(Path(path).read_bytes())
             status, note = SourceStatus.FRESH, "published and readable"
         except FileNotFoundError:
             status, note = SourceStatus.MISSING, f"{name} was there after the last cycle and is gone"

@@ -7,10 +7,12 @@ from builders import a_source, a_view
 
 from swarmd.state.records.source import Source, SourceStatus
 from swarmd.state.store.files import Home
+from swarmd.state.store.published import Written, publish
 from swarmd.state.store.raw import Damage
 from swarmd.supervisor.sensors.sources import journal_damages, observe_monitors, observe_published
 
 NAME = "worker_sentry_state.json"
+ANOTHERS = Written(inode=0, modified_ns=0, size=0)
 
 
 @pytest.fixture
@@ -22,7 +24,7 @@ def home(tmp_path: Path) -> Home:
 
 
 def look(home: Home, *known: Source) -> list[tuple[str, str]]:
-    records = observe_published(a_view(sources=list(known)), home, (NAME,), now=7)
+    records = observe_published(a_view(sources=list(known)), home, {NAME: ANOTHERS}, now=7)
     return [(record.id, record.status.value) for record in records if isinstance(record, Source)]
 
 
@@ -40,6 +42,20 @@ def test_a_vanished_file_is_missing(home: Home) -> None:
 def test_a_file_that_is_not_json_is_damaged(home: Home, content: bytes) -> None:
     (home.state / NAME).write_bytes(content)
     assert look(home) == [(f"state/{NAME}", "damaged")]
+
+
+def test_a_file_as_it_was_left_is_fresh_and_one_touched_since_is_read(home: Home) -> None:
+    left = publish(home, {NAME: {"agent": "worker_sentry"}})
+
+    def statuses() -> list[str]:
+        records = observe_published(a_view(), home, left, now=7)
+        return [record.status.value for record in records if isinstance(record, Source)]
+
+    assert statuses() == ["fresh"]
+    (home.state / NAME).write_bytes(b'{"agent": "worker_se')
+    assert statuses() == ["damaged"]
+    (home.state / NAME).unlink()
+    assert statuses() == ["missing"]
 
 
 def test_a_lost_monitor_is_missing_and_one_without_change_is_no_news() -> None:
