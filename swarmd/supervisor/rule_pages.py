@@ -16,7 +16,7 @@ from types import ModuleType
 from swarmd.agents import orchestration_consensus
 from swarmd.agents.contract import Agent
 from swarmd.agents.pages.registry import Limit, RulePage, registry
-from swarmd.state import actions, view
+from swarmd.state import actions
 from swarmd.state.records import policy as policy_module
 from swarmd.state.records.policy import Policy
 from swarmd.state.units import spoken
@@ -129,9 +129,7 @@ def _tables_behind(asked: str) -> frozenset[str]:
     """The tables behind a question asked of the View: itself, where it is one."""
     if asked in _TABLES:
         return frozenset({asked})
-    shape = _names_of(view)[0]["View"]
-    assert isinstance(shape, ast.ClassDef)
-    method = next((each for each in shape.body if isinstance(each, ast.FunctionDef) and each.name == asked), None)
+    method = _questions().get(asked)
     if method is None:
         return frozenset()
     inside = (
@@ -140,6 +138,17 @@ def _tables_behind(asked: str) -> frozenset[str]:
         if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "self"
     )
     return frozenset().union(*(_tables_behind(each) for each in inside if each != asked))
+
+
+@cache
+def _questions() -> Mapping[str, ast.FunctionDef]:
+    """The methods of the View by name, from the files of the classes it is made of."""
+    questions: dict[str, ast.FunctionDef] = {}
+    for part in reversed(View.__mro__[:-1]):
+        shape = _names_of(importlib.import_module(part.__module__))[0][part.__name__]
+        assert isinstance(shape, ast.ClassDef)
+        questions |= {each.name: each for each in shape.body if isinstance(each, ast.FunctionDef)}
+    return questions
 
 
 # -- figures in words -------------------------------------------------------------------------------------------------
