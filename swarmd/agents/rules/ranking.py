@@ -13,7 +13,6 @@ from swarmd.state.records.run import run_id
 from swarmd.state.view import View
 
 PHASES = tuple(Phase)
-_ALL_TRIALS = 1 << 60
 
 
 def priority_of(campaign: Campaign, symbol: str) -> int:
@@ -42,7 +41,7 @@ def ranked(view: View, jobs: Iterable[Job]) -> list[Job]:
             job.phase is not Phase.PREFLIGHT,
             job.priority,
             -PHASES.index(job.phase),
-            -(job.trials or _ALL_TRIALS),
+            float("-inf") if job.trials is None else -job.trials,
             -prescreen_score(view, job),
         ),
     )
