@@ -35,7 +35,12 @@ _INTERRUPTED = 130
 @click.option("--schema", is_flag=True, help="Print the JSON Schema of an experiment file, for editors.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
 def run(file: Path | None, concurrency: int | None, dry_run: bool, fresh: bool, schema: bool, as_json: bool) -> int:
-    """Run the EXPERIMENT of a YAML file, with every trial in a file of its own."""
+    """Run the EXPERIMENT of a YAML file, with every trial in a file of its own.
+
+    The same file gives the same trials, whatever was killed in between, on any number of processes; but for tpe with
+    sampler.at_once above 1, where what is tried depends on which trial ends first. What a process that died had in hand
+    is tried again.
+    """
     from swarmd.engine.experiments.experiment_file import ExperimentFileError, experiment_schema, read_experiment
 
     if schema:

@@ -34,8 +34,8 @@ def summarize(run: str, top: int, as_json: bool) -> None:
 def summary_of(folder: Path, *, top: int) -> dict[str, Any]:
     """Trials of every asset and mode under the folder, counted by what became of them.
 
-    `valid` met the constraints, `skipped` were evaluated and did not, `pruned` were given up early, `failed` could not be evaluated. Assets that the
-    preflight refused are listed, with the reason.
+    `valid` met the constraints, `skipped` were evaluated and did not, `pruned` were given up early, `failed` could not
+    be evaluated. Assets that the preflight refused are listed, with the reason.
     """
     from swarmd.engine.phases.desk import PREFLIGHT_FILE
     from swarmd.engine.phases.refine import ALL_TRIALS_FILE

@@ -24,6 +24,7 @@ from swarmd.engine.experiments.study import best_of
 from swarmd.engine.experiments.trial import Trial
 from swarmd.engine.phases.desk import json_bytes
 from swarmd.engine.search.provenance import Provenance
+from swarmd.engine.search.refine import showcase_trials
 from swarmd.engine.search.space import space_document
 from swarmd.engine.search.walk_forward import joined, walk_forward_document
 from swarmd.state.store.files import atomic_write
@@ -63,7 +64,7 @@ def write_outcome(folder: Path, experiment: Experiment, plan: Plan, took: Took, 
     symbols = []
     for symbol, bars in experiment.bars.items():
         searches = [search for search in plan.searches if search.symbol == symbol]
-        entry = {"symbol": symbol, **_counts(searches), "best": _best(searches)}
+        entry = {"symbol": symbol, **_counts(searches), "best": _best(searches), "bests": _bests(searches)}
         walked = [search.walked for search in searches if search.walked is not None]
         if searches[0].window is not None and len(walked) == len(searches):
             told = walk_forward_document(walked, bars)
@@ -84,6 +85,8 @@ def write_outcome(folder: Path, experiment: Experiment, plan: Plan, took: Took, 
         "method": experiment.settings.method,
         "strategy": experiment.strategy.card.name,
         "mode": experiment.mode,
+        # Of several trials at once TPE learns in the order in which they end.
+        "reproducible": experiment.procedure.method != "tpe" or experiment.settings.sampler.at_once == 1,
         "totals": {**_counts(plan.searches), "windows": plan.n_windows},
         "this_run": {
             "found_finished": plan.n_found,
@@ -121,6 +124,13 @@ def _best(searches: list[Search]) -> dict[str, Any] | None:
         return None
     best = best_of(searches[0].trials.values())
     return None if best is None else _told(best)
+
+
+def _bests(searches: list[Search]) -> dict[str, dict[str, Any]]:
+    """The best by each of the four measures of a refinement's showcases; none where nothing is valid, or is walked."""
+    if searches[0].window is not None:
+        return {}
+    return {name: _told(trial) for name, trial in showcase_trials(searches[0].trials.values()).items()}
 
 
 def _told(trial: Trial) -> dict[str, Any]:

@@ -99,6 +99,6 @@ def _study(experiment: Experiment, finished: list[Trial]) -> Study:
         return Listed(experiment.procedure.method, experiment.vectors.vectors, finished)
     asked = settings.sampler
     space = experiment.spaces[0]
-    tpe = TpeSettings(asked.n_startup_trials, asked.n_ei_candidates)
+    tpe = TpeSettings(asked.n_startup_trials, asked.n_ei_candidates, constant_liar=asked.at_once > 1)
     sampler = ReproducibleSampler(experiment.strategy, space, seed=settings.seed, settings=tpe)
     return Tpe(sampler, space, trials_asked(experiment.procedure), finished, at_once=asked.at_once)

@@ -57,6 +57,15 @@ class Trial:
         return "failed" if self.error is not None else "skipped" if self.skipped is not None else "valid"
 
     @property
+    def is_valid(self) -> bool:
+        return self.status == "valid"
+
+    @property
+    def metrics(self) -> Mapping[str, float | int | None]:
+        """What was measured; nothing where it could not be evaluated."""
+        return self.answer.metrics or {}
+
+    @property
     def is_final(self) -> bool:
         """Whether another try would come to the same: not where a process was lost, or time ran out."""
         return self.answer.cause in (None, "strategy")

@@ -43,7 +43,8 @@ def main(name: str, parent: int, digest: str) -> None:
     if lock_file(lock, {"run": order.run, "pid": os.getpid()}) is None:
         raise OutsideError(f"{lock} is held by another; two workers must not bear one name")
     try:
-        work(study, order.trials or study.procedure.n_trials, name, lambda: bool(is_asked_to_stop))
+        n_all = study.procedure.n_trials
+        work(study, min(order.trials or n_all, n_all), name, lambda: bool(is_asked_to_stop))
     finally:
         lock.unlink(missing_ok=True)
 

@@ -8,9 +8,9 @@ phase.
 
 import json
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
 import optuna
 from optuna.trial import FrozenTrial, TrialState
@@ -137,13 +137,29 @@ SHOWCASES: Mapping[str, tuple[str, float]] = {
 }
 
 
-def showcase_trials(trials: Sequence[Trial]) -> dict[str, Trial]:
+class Shown(Protocol):
+    """What a showcase is chosen by; a trial of a refinement, or of an experiment."""
+
+    @property
+    def number(self) -> int: ...
+    @property
+    def score(self) -> float | None: ...
+    @property
+    def metrics(self) -> Mapping[str, float | int | None]: ...
+    @property
+    def is_valid(self) -> bool: ...
+
+
+_Shown = TypeVar("_Shown", bound=Shown)
+
+
+def showcase_trials(trials: Iterable[_Shown]) -> dict[str, _Shown]:
     """The trial for each showcase; empty when no trial is valid. Ties: better score, then earlier trial."""
     valid = [trial for trial in trials if trial.is_valid and trial.score is not None]
     if not valid:
         return {}
 
-    def order(trial: Trial, metric: str, sign: float) -> tuple[float, float, int]:
+    def order(trial: _Shown, metric: str, sign: float) -> tuple[float, float, int]:
         value = trial.metrics[metric]
         return (-sign * float(value) if value is not None else math.inf, -(trial.score or 0.0), trial.number)
 

@@ -67,6 +67,13 @@ def test_every_trials_parameters_reach_its_backtest_and_what_is_finished_is_neve
     assert (document["totals"]["valid"], document["this_run"]["evaluated"], document["status"]) == (8, 8, "done")
     best = max(trials.values(), key=lambda trial: trial["score"])
     assert document["symbols"][0]["best"]["number"] == best["number"]
+    bests = document["symbols"][0]["bests"]
+    for name, metric, better in (
+        ("best_sharpe", "annual_sharpe", max), ("best_returns", "total_return", max),
+        ("lowest_drawdown", "max_drawdown", min), ("best_winrate", "win_rate", max),
+    ):  # fmt: skip
+        assert bests[name]["metrics"][metric] == better(trial["metrics"][metric] for trial in trials.values())
+    assert document["reproducible"] is True
     all_trials = json.loads((results(home) / "all_trials.json").read_bytes())
     assert [trial["number"] for trial in all_trials["trials"]] == list(range(8))
     meta = json.loads((home / "results" / "try" / "run_meta.json").read_bytes())
@@ -232,6 +239,9 @@ def test_tpe_goes_on_where_it_was_and_other_questions_are_refused_under_its_name
         (results(home) / "trials" / f"trial_{number}.json").unlink()
     document, _ = told(capsys, "run", a_file(tmp_path, **guided), "--json")
     assert document["this_run"]["evaluated"] == 4
+    assert document["reproducible"] is True
+    several = {**guided, "name": "several", "trials": 3, "sampler": {"n_startup_trials": 2, "at_once": 2}}
+    assert told(capsys, "run", a_file(tmp_path, **several), "--json")[0]["reproducible"] is False
     assert {number: plain(trial) for number, trial in trials_in(results(home)).items()} == whole
 
     for section, said in (

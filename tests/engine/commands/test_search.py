@@ -200,6 +200,17 @@ def test_optimize_stops_at_data_that_is_not_fit(tmp_path, home, capsys):
     assert refused[0]["symbol"] == "NOISE"
 
 
+def test_refine_with_pruning_tells_what_it_gave_up_and_summarize_counts_it(data, home, capsys):
+    flags = ("refine", "--data", data, "--mode", "aggressive", "--trials", 40, "--max-drawdown", 0.9, "--campaign", "p")
+    document = told(capsys, *flags, "--prune", "median", "--json")
+    assert 0 < document["figures"]["pruned"] < 30
+    totals = told(capsys, "summarize", "p", "--json")["totals"]
+    assert totals["pruned"] == document["figures"]["pruned"]
+    assert sum(totals[name] for name in ("valid", "skipped", "pruned", "failed")) == totals["trials"] == 40
+    out, _ = told(capsys, "summarize", "p")
+    assert f"{totals['pruned']} given up early, 0 failed" in out
+
+
 def test_summarize_of_nothing_says_what_there_is(home, capsys):
     (home / "results" / "majors").mkdir(parents=True)
     _, err = told(capsys, "summarize", "major", code=2)

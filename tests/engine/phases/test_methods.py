@@ -149,6 +149,20 @@ def test_a_walk_searches_each_window_anew_and_its_finalist_is_the_procedures_on_
     assert files_below(results(undisturbed)) == files_below(results(home))
 
 
+@pytest.mark.parametrize("search", [{"method": "monte_carlo", "refine": {"trials": 12}}, WALK])
+def test_a_rung_is_the_beginning_of_the_whole_search_and_only_the_whole_is_walked(market, home, search):
+    rung = an_order(home, market, "refine", search=search).model_copy(update={"trials": 5})
+    refine(rung, a_desk(home, told := Told()))
+    assert (told.done, told.total) == (5, 5)
+    first = all_trials(home)["trials"]
+    assert len(first) == 5
+    assert not (results(home) / WALK_FORWARD_FILE).exists()
+    refined(home, market, search=search)
+    assert all_trials(home)["trials"][:5] == first
+    assert len(all_trials(home)["trials"]) == 12
+    assert (results(home) / WALK_FORWARD_FILE).exists() is (search is WALK)
+
+
 def test_what_comes_after_a_window_changes_nothing_in_it(market, home, tmp_path):
     search = {**WALK, "walk_forward": {"windows": 3}}
     refined(home, market, search=search)
