@@ -6,7 +6,7 @@ Pure, and plain text: nothing here draws, so that the daemon of a service starts
 from collections import Counter
 
 from swarmd.agents.rules.rungs import rungs
-from swarmd.agents.rules.words import said_no, several
+from swarmd.agents.rules.words import is_stopped, said_no, several
 from swarmd.state.records.incident import Incident
 from swarmd.state.records.job import Job, JobStatus
 from swarmd.state.units import Millis, spoken
@@ -24,7 +24,10 @@ def standing(view: View, job: Job) -> str:
 
 
 def outcome(view: View, job: Job) -> str:
-    """Its standing in a person's words: a phase that did its work and said no has not failed."""
+    """Its standing in a person's words: a phase that did its work and said no has not failed, and a search that fell
+    behind at a rung was not merely skipped."""
+    if is_stopped(view, job):
+        return "stopped early"
     return "said no" if said_no(view, job) else standing(view, job)
 
 

@@ -18,7 +18,7 @@ from swarmd.state.records.run import run_id
 from swarmd.state.store.journal import Journal
 from swarmd.state.store.raw import read_journal
 from swarmd.supervisor.commands.explain import explain
-from swarmd.supervisor.standing import idle_because
+from swarmd.supervisor.standing import idle_because, outcome
 
 CAMPAIGN = a_campaign()
 HELD = "held: waits for rung 50 of ETHUSDT"
@@ -90,6 +90,7 @@ def test_a_search_stopped_at_a_rung_has_a_verdict_of_its_own_and_the_page_counts
             results.append(a_result(run_id(job.id, 1), job=job.id, phase="refine", summary=summary))
     runs = [a_run(job.id, status="done", exit_code=0) for job in jobs if job.attempt]
     view = a_view(campaigns=[a_campaign(status="done")], jobs=jobs, results=results, runs=runs)
+    assert [outcome(view, job) for job in jobs if job.symbol == "ETHUSDT"][3:] == ["stopped early", *["skipped"] * 3]
     eth = rows_of(view)[1]
     assert (eth["Screen Status"], eth["Reason"], eth["Prod Ready"]) == ("STOPPED", STOPPED, "NO")
     _, picture = told_by(tmp_path, *jobs, *results)
