@@ -30,6 +30,8 @@ from swarmd.engine.kernel.unowned import unowned
 # Few enough that progress moves and Ctrl-C is heard, enough that threads have parts of equal cost.
 CHUNKS = 24
 LEAST_CHUNK = 2048
+# The first one: a lane that has just come back should have done something soon.
+FIRST_CHUNK = 256
 
 
 class Vectors(NamedTuple):
@@ -105,7 +107,7 @@ def _chunks(vectors: Vectors) -> Iterator[tuple[int, int, int]]:
     sizes = np.diff(vectors.group_start)[vectors.group_order]
     largest = max(LEAST_CHUNK, vectors.order.size // CHUNKS)
     # Small ones first, doubling: on a busy machine a large first one would be silent for so long that it looks stuck.
-    wanted = LEAST_CHUNK
+    wanted = FIRST_CHUNK
     start, n_vectors = 0, 0
     for at, size in enumerate(sizes.tolist()):
         n_vectors += size

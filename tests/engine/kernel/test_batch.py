@@ -8,7 +8,7 @@ import sys
 import numpy as np
 import pytest
 
-from swarmd.engine.kernel.batch import CHUNKS, LEAST_CHUNK, Vectors, _chunks
+from swarmd.engine.kernel.batch import CHUNKS, FIRST_CHUNK, Vectors, _chunks
 from swarmd.engine.kernel.events import next_real_bar
 
 SCREEN = """
@@ -68,5 +68,5 @@ def test_chunks_begin_small_cover_every_group_once_and_grow_to_an_even_share():
     assert [start for start, _, _ in chunks] == [0, *(stop for _, stop, _ in chunks[:-1])]
     assert chunks[-1][1] == n_groups
     assert sum(n for _, _, n in chunks) == n_groups * size
-    assert chunks[0][2] < LEAST_CHUNK + size
+    assert chunks[0][2] < FIRST_CHUNK + size
     assert max(n for _, _, n in chunks) < n_groups * size // CHUNKS + size
