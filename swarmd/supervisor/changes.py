@@ -3,10 +3,7 @@
 Printed where there is no terminal to draw on, and kept by ``chronicle``; nothing here looks at the world.
 """
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-
-import click
+from collections.abc import Iterator
 
 from swarmd.state.records.campaign import Campaign
 from swarmd.state.records.incident import IncidentStatus
@@ -14,19 +11,6 @@ from swarmd.state.records.job import JobStatus
 from swarmd.state.units import Millis, iso
 from swarmd.state.view import View
 from swarmd.supervisor.standing import job_counts, outcome
-
-
-@contextmanager
-def printed_changes() -> Iterator[Callable[[View, Millis], None]]:
-    """For the daemon to call after each cycle: it prints one line with its time for each change."""
-    before: list[View] = []
-
-    def on_cycle(view: View, now: Millis) -> None:
-        for line in changes(before[-1] if before else None, view, now):
-            click.echo(line)
-        before[:] = [view]
-
-    yield on_cycle
 
 
 def changes(before: View | None, view: View, now: Millis) -> Iterator[str]:

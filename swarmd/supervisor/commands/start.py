@@ -139,6 +139,6 @@ def _shown(home: Home, *, is_live: bool) -> "contextlib.AbstractContextManager[O
         from swarmd.supervisor.live import live_view
 
         return live_view(home)
-    from swarmd.supervisor.changes import printed_changes
+    from swarmd.supervisor.printed import printed_changes
 
     return printed_changes()
