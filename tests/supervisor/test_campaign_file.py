@@ -299,6 +299,14 @@ def test_the_schema_names_every_field_and_lets_measures_have_units() -> None:
     limits = document["$defs"]["LimitSettings"]["properties"]
     assert {each["type"] for each in limits["run_timeout"]["anyOf"]} == {"integer", "string"}
     assert {each["type"] for each in limits["disk_free_min"]["anyOf"]} == {"integer", "string"}
+    search = document["$defs"]["SearchSettings"]["properties"]
+    assert search["method"]["enum"] == ["tpe", "grid", "monte_carlo", "walk_forward"]
+    refine = document["$defs"]["RefineSettings"]["properties"]
+    assert (refine["prune"]["enum"], refine["workers"]["maximum"]) == (["off", "median"], 64)
+    assert set(document["$defs"]["WalkSettings"]["properties"]) == {
+        "windows", "fit", "anchored", "purge", "embargo", "procedure",
+    }  # fmt: skip
+    assert document["$defs"]["ConstraintSettings"]["properties"]["enforce_tp_progression"]["type"] == "boolean"
 
 
 def test_a_list_where_a_number_or_a_word_belongs_is_named(tmp_path: Path) -> None:
