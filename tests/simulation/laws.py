@@ -244,7 +244,8 @@ def _may_go_on(view: View, rung: Job, others: Sequence[Job]) -> bool:
     better = sum(1 for each in figures.values() if float(each["score"] or 0) > float(mine["score"] or 0))
     before = [other.id for other in done[: done.index(rung)]]
     ties = sum(1 for id in before if figures[id]["score"] == mine["score"])
-    return better + ties < (len(done) + 1) // 2 or float(mine["best_annual_sharpe"] or 0) >= SOUND_SHARPE
+    sound = mine.get("paced_annual_sharpe", mine["best_annual_sharpe"])
+    return better + ties < (len(done) + 1) // 2 or (sound is not None and float(sound) >= SOUND_SHARPE)
 
 
 def _as_a_fact(name: str, answer: Mapping[Any, Any]) -> object:

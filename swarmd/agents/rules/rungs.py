@@ -3,7 +3,8 @@
 The assets of a cohort are compared when each of them has ended the rung, by what came of it and not by when: a decision
 is the same however often the swarm was killed meanwhile (ADR 0013). The orchestrator settles the hopeless ones,
 readiness holds those that wait. Of each cohort the better half goes on, and with it everybody whose search has found a
-sound Sharpe ratio already: strong neighbours stop nobody who keeps what is asked.
+sound Sharpe ratio already, with a trial that trades often enough for the screen to see it: strong neighbours stop
+nobody who keeps what is asked.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -24,7 +25,8 @@ Chain = tuple[str, str]
 
 
 class Finisher(NamedTuple):
-    """An asset that is done with a rung: its finalist's score, and the best annual Sharpe of any valid trial.
+    """An asset that is done with a rung: its finalist's score, and the best annual Sharpe of any valid trial that
+    trades often enough for the screen, minus infinity where none does.
 
     A figure that is not known is None. Nobody is stopped for one.
     """
@@ -160,6 +162,9 @@ def _finisher(view: View, job: Job) -> Finisher:
     result = view.results.get(run_id(job.id, job.attempt))
     figures = result.summary.figures if result is not None else {}
     score, sharpe = figures.get("score"), figures.get("best_annual_sharpe", figures.get("annual_sharpe"))
+    if "paced_annual_sharpe" in figures:
+        paced = figures["paced_annual_sharpe"]
+        sharpe = float("-inf") if paced is None else paced
     return Finisher(
         symbol=job.symbol,
         score=float(score) if isinstance(score, int | float) else None,
@@ -169,10 +174,13 @@ def _finisher(view: View, job: Job) -> Finisher:
 
 def _hopeless(view: View, campaign: Campaign, job: Job, trials: int, end: Stopped) -> Hopeless:
     asked = campaign.settings.search.refine.trials
+    sound = f"best annual Sharpe {end.sharpe:.2f} below {SOUND_SHARPE:g}"
+    if end.sharpe == float("-inf"):
+        sound = f"0 of {trials} trials valid and trading often enough for the screen"
     going_on = f"{end.going_on} {'goes' if end.going_on == 1 else 'go'} on"
     reason = (
         f"stopped after {trials} of {asked} trials: score {end.score:.2f}, number {end.place} of {end.finishers} in "
-        f"its cohort ({going_on}), best annual Sharpe {end.sharpe:.2f} below {SOUND_SHARPE:g}"
+        f"its cohort ({going_on}), {sound}"
     )
     rungs_of = (
         view.jobs[job_id(campaign.id, symbol, job.mode, Phase.REFINE, trials)] for symbol in (job.symbol, end.last)

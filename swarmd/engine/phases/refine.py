@@ -7,10 +7,12 @@ A search may climb in rungs, one job each: all of them carry on one study, and w
 one run of all trials leaves. A rung writes everything a whole search writes, for it may turn out to be the last.
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from swarmd.engine.backtest import Simulation
+from swarmd.engine.guards.soft_screen import LEAST_OOS_TRADES
 from swarmd.engine.phases.desk import Desk
 from swarmd.engine.phases.question import Question, mode_folder, question_of
 from swarmd.engine.phases.shared_study import run_shared_study
@@ -94,6 +96,7 @@ def refine(order: WorkOrder, desk: Desk) -> ResultSummary:
         figures={
             "score": pick.trial.score,
             "best_annual_sharpe": _best_sharpe(trials),
+            "paced_annual_sharpe": _best_sharpe([each for each in trials if _is_on_pace(each, question)]),
             "valid": n_valid,
             **counts,
             "trial": pick.trial.number,
@@ -145,7 +148,14 @@ def _seeds(question: Question, folder: Path, count: int) -> tuple[dict[str, floa
     return warm_start_seeds(path, question.strategy, question.space, count=count, expected=expected)
 
 
-def _best_sharpe(trials: tuple[Trial, ...]) -> float | None:
+def _is_on_pace(trial: Trial, question: Question) -> bool:
+    """Whether it trades so often that the screen would see enough of it: as often per bar, in the vault."""
+    trades = trial.metrics.get("total_trades")
+    vault_bars = question.bars.n_bars - question.vault_bar
+    return trades is not None and trades * vault_bars > LEAST_OOS_TRADES * question.vault_bar
+
+
+def _best_sharpe(trials: Sequence[Trial]) -> float | None:
     """The highest annual Sharpe ratio of a valid trial: what the search can do, whichever trial it picks."""
     sharpes = [trial.metrics.get("annual_sharpe") for trial in trials if trial.is_valid]
     return max((float(sharpe) for sharpe in sharpes if sharpe is not None), default=None)

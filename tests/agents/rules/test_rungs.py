@@ -156,6 +156,22 @@ def test_the_hopeless_are_settled_with_the_figures_that_say_so_and_the_others_go
     assert "BBB" not in {view.jobs[wish.job].symbol for wish in started}
 
 
+def test_a_fine_ratio_of_few_trades_is_not_sound_and_the_reason_says_so() -> None:
+    campaign = climbing(SIX[:2])
+    view = a_cohort(dict.fromkeys(SIX[:2], ("done", 4.0, 4.0)), campaign)
+    results = []
+    for result in view.results.values():
+        paced = {"AAA": 3.5, "BBB": None}[result.job.split(".")[1]]
+        figures = {**result.summary.figures, "paced_annual_sharpe": paced}
+        results.append(result.model_copy(update={"summary": result.summary.model_copy(update={"figures": figures})}))
+    again = a_view(campaigns=[campaign], jobs=[*view.jobs.values()], results=results)
+    assert rungs(view).hopeless == {}
+    assert [end.reason for end in rungs(again).hopeless.values()] == [
+        "stopped after 50 of 200 trials: score 4.00, number 2 of 2 in its cohort (1 goes on), 0 of 50 trials valid and "
+        "trading often enough for the screen"
+    ]
+
+
 def test_what_stands_behind_a_stopped_search_is_skipped_in_few_words() -> None:
     campaign = climbing(SIX[:2])
     view = a_cohort(dict.fromkeys(SIX[:2], ("done", 1.0, 0.1)), campaign)

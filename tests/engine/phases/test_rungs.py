@@ -73,6 +73,10 @@ def test_three_rungs_to_two_hundred_trials_are_one_run_of_two_hundred_trial_for_
                json.loads((results(whole) / "all_trials.json").read_text())["trials"] if trial["valid"]]  # fmt: skip
     assert at_once.figures["best_annual_sharpe"] == max(sharpes)
     assert first.figures["best_annual_sharpe"] in sharpes
+    paced = [trial["metrics"]["annual_sharpe"] for trial in
+             json.loads((results(whole) / "all_trials.json").read_text())["trials"]
+             if trial["valid"] and trial["metrics"]["total_trades"] > 100]  # fmt: skip
+    assert at_once.figures["paced_annual_sharpe"] == max(paced), "two bars to search on, one in the vault: 100 to 50"
 
 
 def test_a_rung_without_a_valid_trial_fails_like_a_whole_search(market: Path, tmp_path: Path) -> None:
