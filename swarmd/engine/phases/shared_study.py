@@ -19,7 +19,7 @@ from swarmd.engine.phases.child import ending
 from swarmd.engine.phases.desk import Desk, Yielded
 from swarmd.engine.phases.study import TRIALS, Study, clerk_of, remove_strangers
 from swarmd.engine.search.refine import Trial, finished_trials
-from swarmd.engine.search.shared import Orphan, SharedStudy
+from swarmd.engine.search.shared import SharedStudy
 from swarmd.engine.search.storage import lock_of_worker
 from swarmd.state.errors import OutsideError
 from swarmd.state.store.files import is_locked
@@ -58,14 +58,21 @@ def run_shared_study(study: Study, order: WorkOrder, desk: Desk, n_trials: int) 
     kept = {trial.number: trial for trial in finished_trials(opened)}
     for trial in kept.values():
         clerk.found(trial)
-    _say(desk, study, shared.reap(), "an earlier run left it behind")
+    orphans: set[int] = set()
+
+    def reap(why: str) -> None:
+        for orphan in shared.reap():
+            orphans.add(orphan.number)
+            desk.say(f"{study.name}: trial {orphan.number}: {orphan.told} ({why})")
+
+    reap("an earlier run left it behind")
     shared.line_up(study.procedure.listed, study.procedure.origin)
 
     def hear() -> int:
         fresh = [trial for trial in finished_trials(opened) if trial.number not in kept]
         for trial in fresh:
             kept[trial.number] = trial
-            clerk.finished(trial)
+            (clerk.reaped if trial.number in orphans else clerk.finished)(trial)
         return len(fresh)
 
     with _Crew(study, order).working() as crew:
@@ -79,7 +86,7 @@ def run_shared_study(study: Study, order: WorkOrder, desk: Desk, n_trials: int) 
             finished = hear()
             false_starts = 0 if finished else false_starts + len(dead)
             if dead:
-                _say(desk, study, shared.reap(), "; ".join(dead))
+                reap("; ".join(dead))
             if false_starts >= _MOST_FALSE_STARTS:
                 raise OutsideError(
                     f"{study.name}: {false_starts} workers died in a row without a finished trial, the last: "
@@ -90,14 +97,10 @@ def run_shared_study(study: Study, order: WorkOrder, desk: Desk, n_trials: int) 
         crew.dismiss()
         hear()
     shutil.rmtree(locks, ignore_errors=True)
+    shared.put_up()
     trials = tuple(kept[number] for number in sorted(kept))
     remove_strangers(study.folder / TRIALS, len(trials))
     return trials
-
-
-def _say(desk: Desk, study: Study, orphans: tuple[Orphan, ...], why: str) -> None:
-    for orphan in orphans:
-        desk.say(f"{study.name}: trial {orphan.number}: {orphan.told} ({why})")
 
 
 class _Crew:

@@ -102,10 +102,12 @@ class Study:
 
 @dataclass(frozen=True, slots=True)
 class Clerk:
-    """Keeps the trials of a study: `found` those that were there already, `finished` the new ones."""
+    """Keeps the trials of a study: `found` those that were there already, `finished` the new ones, and `reaped` those
+    of dead workers, of which more has been said than that they failed."""
 
     found: Callable[[Trial], None]
     finished: Callable[[Trial], None]
+    reaped: Callable[[Trial], None]
 
 
 def clerk_of(study: Study, desk: Desk) -> Clerk:
@@ -122,15 +124,18 @@ def clerk_of(study: Study, desk: Desk) -> Clerk:
         desk.write_json(study.folder / TRIALS / f"trial_{trial.number}.json", document(trial))
         desk.advance(1)
 
-    def finished(trial: Trial) -> None:
+    def reaped(trial: Trial) -> None:
         found(trial)
+        desk.told_trial(document(trial))
+
+    def finished(trial: Trial) -> None:
         if trial.error is not None:
             failed.append(trial.number)
             if len(failed) <= _MOST_TOLD:
                 desk.say(f"{study.name}: trial {trial.number} failed: {trial.error}; the search goes on")
-        desk.told_trial(document(trial))
+        reaped(trial)
 
-    return Clerk(found, finished)
+    return Clerk(found, finished, reaped)
 
 
 def run_study(study: Study, desk: Desk, n_trials: int) -> tuple[Trial, ...]:

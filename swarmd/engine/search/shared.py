@@ -22,6 +22,7 @@ from swarmd.state.store.files import is_locked
 
 # A vector that took so many workers with it is not tried again.
 MOST_ATTEMPTS = 3
+_TURN = ".turn"
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +86,10 @@ class SharedStudy:
         is_busy = any(trial.state == TrialState.RUNNING for trial in trials)
         return not is_busy and sum(_counts(trial) for trial in trials) >= self.n_trials
 
+    def put_up(self) -> None:
+        """Leave nothing lying about but the journal, once no worker lives."""
+        self.journal.with_suffix(_TURN).unlink(missing_ok=True)
+
     def _reaped(self, trial: FrozenTrial) -> Orphan:
         worker, attempt = trial.user_attrs.get("worker", "nobody"), trial.user_attrs.get("attempt", 1)
         params = trial.system_attrs.get("fixed_params") or trial.params
@@ -126,7 +131,7 @@ class SharedStudy:
         return self.study.get_trials(deepcopy=False)
 
     def _turn(self) -> Any:
-        return turn_of(self.journal.with_suffix(".turn"))
+        return turn_of(self.journal.with_suffix(_TURN))
 
 
 def _counts(trial: FrozenTrial) -> bool:

@@ -150,8 +150,9 @@ def test_what_the_dead_leave_is_tried_again_whether_one_worker_is_killed_or_all_
     (lost,) = [line for line in told.said if "tried again" in line and "SIGKILL" in line]
     assert f"(pid {killed[0]}) died by SIGKILL" in lost
     assert len(left) in (1, 2)
+    assert not [line for line in told.said if "the search goes on" in line]
     assert_every_vector_has_its_outcome(document, n_orphans=len(left) + 1)
-    assert not [path for path in results(tmp_path).iterdir() if path.suffix == ".workers"]
+    assert not [path for path in results(tmp_path).iterdir() if path.suffix in (".workers", ".turn")]
     # All is done: a third look starts nobody, and says the same.
     assert refine(order, a_desk(tmp_path, quiet := Told())) == summary
     assert (quiet.said, quiet.trials, document_of(tmp_path)) == ([], [], document)
