@@ -43,8 +43,8 @@ class Swarm:
 
     ``asked`` holds what signals ask for until the next observation: a full disk must not make a Ctrl-C unheard.
     ``has_child_news`` says that a child of ours may have stopped, gone on or ended since the last look.
-    ``moved_at`` is when a glance between two turns last saw a run's progress move, ``resultless`` how many bytes of a
-    run's outbox were read without finding a result.
+    ``asked_to_stop`` are the open runs that this daemon has asked to, ``resultless`` how many bytes of a run's outbox
+    were read without finding a result. ``moved_at`` is when a glance between two turns last saw a run's progress move.
     """
 
     home: Home
@@ -73,6 +73,7 @@ class Swarm:
     lost_turns: int = 0
     turn_ms: dict[str, float] = field(default_factory=dict)
     asked: list[Request] = field(default_factory=list)
+    asked_to_stop: set[str] = field(default_factory=set)
     orphans: dict[int, Millis] = field(default_factory=dict)
     gpus: GpuWatch = field(default_factory=lambda: GpuWatch(Look))
     moved_at: dict[str, Millis] = field(default_factory=dict)

@@ -104,6 +104,7 @@ class Daemon:
         self.held: set[str] = set()
         self.unread: set[str] = set()
         self.published: set[str] = set()
+        self.asked_to_stop: set[str] = set()
         projection = ledger.opened()
         before = projection.view()
         self.shell = Shell(ledger, self, last_number(before), projection)
@@ -294,10 +295,14 @@ class Daemon:
                 ending = each.action.reason
                 continue
             self._carry_out(each, each.action, now)
-        stopped = {each.action.run for each in taken if isinstance(each.action, StopRun)}
-        for run in self.view().live_runs():
-            if run.killed_at and run.id not in stopped:
+        just_stopped = {each.action.run for each in taken if isinstance(each.action, StopRun)}
+        stopping = [run for run in self.view().live_runs() if run.stop_asked_at or run.killed_at]
+        for run in stopping:
+            if run.killed_at and run.id not in just_stopped:
                 self.world.kill(run.id)
+            elif run.id not in just_stopped | self.asked_to_stop:
+                self.world.terminate(run.id)
+        self.asked_to_stop = {run.id for run in stopping}
         if self.ledger.is_behind:
             self.checkpoint()
             self.ledger.commit()

@@ -9,7 +9,7 @@ from swarmd.state.actions import ActionTaken, EndSession, RebuildSource, StartRu
 from swarmd.state.errors import OutsideError
 from swarmd.state.records.run import RunAlive, RunOrdered, run_id
 from swarmd.supervisor.effects.documents import write_documents, write_handoff
-from swarmd.supervisor.effects.runs import kill_again, start_run, stop_run, work_order
+from swarmd.supervisor.effects.runs import ask_again, kill_again, start_run, stop_run, work_order
 from swarmd.supervisor.logs import log
 from swarmd.supervisor.swarm import Swarm
 
@@ -25,7 +25,7 @@ async def enact(swarm: Swarm, taken: Sequence[ActionTaken]) -> str | None:
             await _carry_out(swarm, each)
         except (OutsideError, OSError) as error:
             log.error("%s (%s) came to nothing: %s", each.id, each.action.kind, error)
-    _renew_kills(swarm, {each.action.run for each in taken if isinstance(each.action, StopRun)})
+    _renew_stops(swarm, {each.action.run for each in taken if isinstance(each.action, StopRun)})
     swarm.journal.commit()
     return ending
 
@@ -54,8 +54,18 @@ async def _carry_out(swarm: Swarm, each: ActionTaken) -> None:
             pass
 
 
-def _renew_kills(swarm: Swarm, just_stopped: set[str]) -> None:
-    """A kill on record whose run still lives may never have been sent: the daemon died, or lost the turn, between."""
-    for run in swarm.projection.view().live_runs():
-        if run.killed_at and run.id not in just_stopped:
+def _renew_stops(swarm: Swarm, just_stopped: set[str]) -> None:
+    """A stop on record whose run still lives may never have been sent: the daemon died, or lost the turn, between.
+
+    A kill is sent again each time, the question to stop once in a daemon's life: a run that was never asked must not be
+    killed for not having answered.
+    """
+    stopping = [run for run in swarm.projection.view().live_runs() if run.stop_asked_at or run.killed_at]
+    for run in stopping:
+        if run.id in just_stopped:
+            continue
+        if run.killed_at:
             kill_again(swarm.backend, run)
+        elif run.id not in swarm.asked_to_stop:
+            ask_again(swarm.backend, run)
+    swarm.asked_to_stop = {run.id for run in stopping}

@@ -47,6 +47,7 @@ def work_order(view: View, run: RunOrdered, *, home: Path, session: str, threads
         engine=run.engine,
         scale=run.scale,
         trials=job.trials,
+        branch=job.branch,
         campaign=campaign.settings,
     )
 
@@ -73,6 +74,13 @@ async def stop_run(backend: LocalBackend, run: RunAlive, action: StopRun, *, now
         atomic_write(backend.home.inside(evidence_path(run.id)), told.encode())
     # A frozen group is continued by SIGKILL itself; no CONT is needed, and none lets it write a late result.
     process.kill_group()
+
+
+def ask_again(backend: LocalBackend, run: RunAlive) -> None:
+    """SIGTERM, perhaps once more: a run that heard the first is on its way to its safe point already."""
+    process = backend.process_of(run)
+    if process is not None and not process.has_ended():
+        process.send(signal.SIGTERM)
 
 
 def kill_again(backend: LocalBackend, run: RunAlive) -> None:
