@@ -1,6 +1,7 @@
 """Keeps the ledger of hypotheses: stated before the first combination is tried, judged by what the screen found.
 
-*Supported*: the finalist passed every gate out of sample. *Not supported*: a phase did its work and the answer was no,
+A campaign that judges by the strict table keeps the data of the claim for the guards, and these judge it there.
+*Supported*: a finalist passed every gate out of sample. *Not supported*: a phase did its work and the answer was no,
 or the search fell behind at a rung without having found what is claimed even in sample.
 *Not judged*: the chain ended without an answer (data unfit, quarantine), which says nothing about the market. A
 prescreen that had begun before its claim was stated gets none: what is stated afterwards is no hypothesis.
@@ -9,6 +10,7 @@ prescreen that had begun before its claim was stated gets none: what is stated a
 from itertools import islice
 from typing import Literal
 
+from swarmd.agents.rules.branches import branches_of
 from swarmd.agents.rules.plan import chain_of
 from swarmd.agents.rules.words import gate_word, is_stopped, said_no
 from swarmd.state.actions import Action, JudgeHypothesis, StateHypothesis
@@ -24,8 +26,8 @@ NAME = "hypothesis_runner"
 
 Judged = Literal[HypothesisStatus.SUPPORTED, HypothesisStatus.NOT_SUPPORTED, HypothesisStatus.NOT_JUDGED]
 
-# What the soft screen asks of the out-of-sample annual Sharpe ratio; a test holds it equal to the engine's own gate.
-LEAST_SHARPE = {"source_soft": 0.8}
+# What each table asks of the out-of-sample annual Sharpe ratio; a test holds it equal to the engine's own gate.
+LEAST_SHARPE = {"source_soft": 0.8, "source_strict": 1.0}
 # Stated in one cycle at most, and yet more than are started in one: a claim comes before what is to show it.
 _AT_ONCE = 250
 _LAST = f".{Phase.CROWN.value}"
@@ -57,7 +59,7 @@ def _chain(job: Job) -> str:
 
 def _claim(campaign: Campaign, job: Job) -> StateHypothesis:
     asked = campaign.settings
-    threshold = LEAST_SHARPE[asked.validation.screen]
+    threshold = LEAST_SHARPE[asked.validation.strict if asked.is_strict else asked.validation.screen]
     claim = (
         f"{asked.strategy.name} {job.mode} on {job.symbol} ({asked.data.interval} bars) has an edge after costs "
         f"({asked.costs.fee_bps:g} bps fee, {asked.costs.slippage_bps:g} bps slippage): on the last "
@@ -87,16 +89,17 @@ def _judged(view: View, campaign: Campaign) -> list[Action]:
 
 
 def _verdict(view: View, campaign: Campaign, hypothesis: Hypothesis) -> JudgeHypothesis:
-    """From its chain: what the screen measured, and how the first phase that did not pass ended."""
+    """From its chain: what was measured on the data of the claim, and how the first phase that did not pass ended."""
     ids = chain_of(campaign, hypothesis.symbol, hypothesis.mode)
     chain = [job for id in ids if (job := view.jobs.get(id)) is not None]
-    results = [result for job in chain if (result := _result(view, job)) is not None]
-    tried = sum(result.summary.tried for result in results)
-    screened = next((result for result in results if result.phase is Phase.SCREEN), None)
+    branched = branches_of(view, campaign, hypothesis.symbol, hypothesis.mode)
+    tried = sum(result.summary.tried for job in (*chain, *branched) if (result := _result(view, job)) is not None)
+    judge = _judge(campaign, [*chain, *branched])
+    screened = None if judge is None else _result(view, judge)
     measured = _measured(screened)
     claimed = f"(claimed above {hypothesis.threshold:g})"
     figures = "" if measured is None else f"annual Sharpe {measured:.2f} out of sample {claimed}; "
-    status, why = _answer(view, chain)
+    status, why = _answer(view, chain, branched, judge)
     return JudgeHypothesis(
         hypothesis=hypothesis.id,
         status=status,
@@ -107,14 +110,23 @@ def _verdict(view: View, campaign: Campaign, hypothesis: Hypothesis) -> JudgeHyp
     )
 
 
-def _answer(view: View, chain: list[Job]) -> tuple[Judged, str]:
-    screen = next((job for job in chain if job.phase is Phase.SCREEN), None)
-    if screen is not None and screen.status is JobStatus.DONE:
+def _judge(campaign: Campaign, jobs: list[Job]) -> Job | None:
+    """The job that looked at the data of the claim: of several finalists' guards those that passed, or the first."""
+    asked = Phase.GUARDS if campaign.settings.is_strict else Phase.SCREEN
+    judges = [job for job in jobs if job.phase is asked]
+    return next((job for job in judges if job.status is JobStatus.DONE), judges[0] if judges else None)
+
+
+def _answer(view: View, chain: list[Job], branched: list[Job], judge: Job | None) -> tuple[Judged, str]:
+    if judge is not None and judge.status is JobStatus.DONE:
+        crown = next(job for job in (*chain, *branched) if job.phase is Phase.CROWN and job.branch == judge.branch)
         # The niche may be held by somebody better: that is no verdict on the claim.
-        return HypothesisStatus.SUPPORTED, f"{screen.reason}; crown {chain[-1].status.value}: {chain[-1].reason}"
+        return HypothesisStatus.SUPPORTED, f"{judge.reason}; crown {crown.status.value}: {crown.reason}"
     no = next((job for job in chain if said_no(view, job)), None)
     if no is not None:
-        return HypothesisStatus.NOT_SUPPORTED, f"{no.phase.value} said no: {no.reason}"
+        branches = [job.branch for job in branched if job.branch is not None and said_no(view, job)]
+        too = f"; so did {', '.join(dict.fromkeys(branches))}" if branches else ""
+        return HypothesisStatus.NOT_SUPPORTED, f"{no.phase.value} said no: {no.reason}{too}"
     left_behind = next((job for job in chain if is_stopped(view, job)), None)
     if left_behind is not None:
         return HypothesisStatus.NOT_SUPPORTED, left_behind.reason

@@ -1,19 +1,20 @@
 """Moves the campaign: queues its jobs, counts their results, answers what people ask, and knows when it is done.
 
 Goal lock: a campaign is done only when every job is final and nothing actionable is left about its runs. A result
-counts when it carries the token of the newest attempt; a failed gate skips what stands behind it, and a search that
-falls behind at a rung is stopped there. An honest "no" of a screen is an end like any other, not an incident.
+counts when it carries the token of the newest attempt; a failed gate skips what stands behind it, a search that falls
+behind at a rung is stopped there, and where the guards say no, what is tried once more is queued behind them. An honest
+"no" of a screen is an end like any other, not an incident.
 """
 
 from collections import Counter
 from itertools import islice
 from typing import assert_never
 
+from swarmd.agents.rules.branches import branches
 from swarmd.agents.rules.budget import is_still_out_of_budget
 from swarmd.agents.rules.page_state import PageState, page_state
-from swarmd.agents.rules.plan import PlannedJob, plan_size, planned_jobs
+from swarmd.agents.rules.plan import PlannedJob, phases_of, plan_size, planned_jobs
 from swarmd.agents.rules.pulse import is_unkillable
-from swarmd.agents.rules.ranking import PHASES
 from swarmd.agents.rules.rungs import rungs
 from swarmd.agents.rules.words import gate_word, is_stopped, several
 from swarmd.state.actions import (
@@ -67,29 +68,34 @@ def _queued(view: View) -> list[Action]:
     if campaign is None or campaign.status is not CampaignStatus.ACTIVE:
         return []
     if view.n_jobs(campaign.id) >= plan_size(campaign):
-        return []
+        # Only now: as long as the plan is not on record, its size is what tells that something is missing.
+        called_for = islice(branches(view).missing, _AT_ONCE)
+        return [_queue(campaign, each.job, each.reason, each.caused_by) for each in called_for]
     missing = (job for job in planned_jobs(campaign) if job.id not in view.jobs)
-    return [
-        QueueJob(
-            job=job.id,
-            campaign=campaign.id,
-            symbol=job.symbol,
-            mode=job.mode,
-            phase=job.phase,
-            priority=job.priority,
-            after=job.after,
-            trials=job.trials,
-            reason=_planned_as(campaign, job),
-            caused_by=(campaign.id,),
-        )
-        for job in islice(missing, _AT_ONCE)
-    ]
+    return [_queue(campaign, job, _planned_as(campaign, job), (campaign.id,)) for job in islice(missing, _AT_ONCE)]
+
+
+def _queue(campaign: Campaign, job: PlannedJob, reason: str, caused_by: tuple[str, ...]) -> QueueJob:
+    return QueueJob(
+        job=job.id,
+        campaign=campaign.id,
+        symbol=job.symbol,
+        mode=job.mode,
+        phase=job.phase,
+        priority=job.priority,
+        after=job.after,
+        trials=job.trials,
+        branch=job.branch,
+        reason=reason,
+        caused_by=caused_by,
+    )
 
 
 def _planned_as(campaign: Campaign, job: PlannedJob) -> str:
     asked = campaign.settings.search.refine.trials
     rung = "" if job.trials is None else f", rung {job.trials} of {asked} trials"
-    return f"phase {PHASES.index(job.phase) + 1} of {len(PHASES)}{rung}, tier {job.priority}"
+    phases = phases_of(campaign)
+    return f"phase {phases.index(job.phase) + 1} of {len(phases)}{rung}, tier {job.priority}"
 
 
 def _counted(view: View) -> list[Action]:
@@ -123,9 +129,13 @@ def _stopped(view: View) -> list[Action]:
 
 
 def _skipped(view: View) -> list[Action]:
-    """Jobs whose gate will never open, the whole chain at once, with the reason of the gate that closed first."""
+    """Jobs whose gate will never open, the whole chain at once, with the reason of the gate that closed first.
+
+    Not the crown of a chain that branches: what is tried once more comes to its end before it.
+    """
     if not view.shut_jobs:
         return []
+    awaited = branches(view).awaited
     wishes: list[Action] = []
     closed: dict[str, str] = {}
     for job in view.unsettled_jobs:
@@ -136,7 +146,7 @@ def _skipped(view: View) -> list[Action]:
                 # Short: the gate's own record holds its whole story, and each job behind it would repeat it.
                 closed[name] = gate_word(view, gate) if is_first else gate.reason
         shut = next((name for name in job.after if name in closed), None)
-        if shut is None or view.open_run_of(job.id) is not None:
+        if shut is None or job.id in awaited or view.open_run_of(job.id) is not None:
             continue
         closed[job.id] = closed[shut]
         wishes.append(SettleJob(job=job.id, status=JobStatus.SKIPPED, reason=closed[shut], caused_by=(shut,)))

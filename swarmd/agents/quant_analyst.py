@@ -6,6 +6,7 @@ agent decides from it.
 
 from collections.abc import Iterable
 
+from swarmd.agents.rules.branches import branches_of
 from swarmd.agents.rules.plan import chain_of
 from swarmd.agents.rules.ranking import PHASES
 from swarmd.agents.rules.words import said_no
@@ -30,6 +31,13 @@ _FIGURES: dict[Phase, tuple[tuple[str, str], ...]] = {
         ("oos_max_drawdown", "drawdown"),
         ("oos_trades", "trades"),
         ("psr", "PSR"),
+    ),
+    Phase.REOPTIMIZE: (("score", "the finalist's score"), ("annual_sharpe", "annual Sharpe in sample")),
+    Phase.GUARDS: (
+        ("oos_annual_sharpe", "annual Sharpe out of sample"),
+        ("wfe", "walk-forward efficiency"),
+        ("mc_p", "Monte Carlo p"),
+        ("sensitivity", "sensitivity"),
     ),
     Phase.CROWN: (("score", "score"),),
 }
@@ -59,13 +67,15 @@ def _with_news(view: View, campaign: Campaign) -> list[str]:
 def _answered(view: View, campaign: Campaign, symbol: str) -> list[Job]:
     modes = dict.fromkeys(campaign.settings.strategy.modes)
     planned = (view.jobs.get(id) for mode in modes for id in chain_of(campaign, symbol, mode))
-    return [job for job in planned if job is not None and answers(job)]
+    branched = (job for mode in modes for job in branches_of(view, campaign, symbol, mode))
+    return [job for job in (*planned, *branched) if job is not None and answers(job)]
 
 
 def found(view: View, jobs: Iterable[Job]) -> str:
     """``balanced: prescreen pass, best score 1.93 (250,000 tried), …``, one part a mode."""
     by_mode: dict[str, list[Job]] = {}
-    for job in sorted(jobs, key=lambda each: PHASES.index(each.phase)):
+    # Branches stand as they were taken, behind the chain.
+    for job in sorted(jobs, key=lambda each: PHASES.index(each.phase) if each.branch is None else len(PHASES)):
         by_mode.setdefault(job.mode, []).append(job)
     return "; ".join(
         f"{mode}: " + ", then ".join(_of_phase(view, job) for job in of_mode) for mode, of_mode in by_mode.items()
@@ -73,7 +83,7 @@ def found(view: View, jobs: Iterable[Job]) -> str:
 
 
 def _of_phase(view: View, job: Job) -> str:
-    step = step_name(job.phase.value, job.trials)
+    step = step_name(job.phase.value, job.trials, job.branch)
     word = "no" if said_no(view, job) else _WORDS[job.status]
     result = view.results.get(run_id(job.id, job.attempt))
     if result is None:

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 
 from swarmd.agents.rules.backoff import backoff
 from swarmd.agents.rules.clock_steps import about_clock_steps
-from swarmd.agents.rules.ranking import PHASES
+from swarmd.agents.rules.plan import phases_of
 from swarmd.agents.rules.readiness import ready_jobs
 from swarmd.agents.rules.signatures import incident_id, open_incident_about
 from swarmd.agents.rules.words import several
@@ -44,6 +44,8 @@ _OUTCOMES = {
     Phase.PRESCREEN: "the best combinations of each asset and mode are on disk",
     Phase.REFINE: "each has its refined candidates, warm-started from the prescreen",
     Phase.SCREEN: "each candidate has a verdict out of sample; an honest no is an answer",
+    Phase.REOPTIMIZE: "each survivor of the screen is searched again on all development data",
+    Phase.GUARDS: "each finalist has its strict table, every figure computed; an honest no is an answer",
     Phase.CROWN: "each survivor is a champion with its file, or the one in force stays",
 }
 
@@ -55,12 +57,13 @@ def _steps(view: View, now: Millis) -> list[Action]:
         return []
     wishes: list[Action] = []
     due = now
-    known = [phase for phase in PHASES if f"{campaign.id}.{phase.value}" in view.steps]
-    for phase in PHASES:
+    phases = phases_of(campaign)
+    known = [phase for phase in phases if f"{campaign.id}.{phase.value}" in view.steps]
+    for phase in phases:
         count = {status: view.tally.get((campaign.id, phase, status), 0) for status in JobStatus}
         if not any(count.values()):
             continue
-        if len(known) < len(PHASES):  # only a new step asks when it is due
+        if len(known) < len(phases):  # only a new step asks when it is due
             due += _typical(view, phase) * -(-count[JobStatus.QUEUED] // max(1, len(view.lanes)))
         wishes += _step(view, f"{campaign.id}.{phase.value}", phase, count, due, now)
     return wishes

@@ -48,7 +48,7 @@ class StopRun(Wish):
 
 
 class QueueJob(Wish):
-    """``trials`` makes a rung of a refine job: it ends after so many."""
+    """``trials`` makes a rung of a refine job: it ends after so many. ``branch`` says what is tried once more."""
 
     kind: Literal["queue_job"] = "queue_job"
     job: str
@@ -59,6 +59,7 @@ class QueueJob(Wish):
     priority: int
     after: tuple[str, ...] = ()
     trials: int | None = None
+    branch: str | None = None
 
 
 class HoldJob(Wish):

@@ -274,6 +274,7 @@ def job_rows(picture: Picture, facts: Facts) -> list[Row]:
             "not_before": iso(job["not_before"]) if job["not_before"] > facts.now else None,
             "reason": job["reason"],
             "trials": job.get("trials"),
+            "branch": job.get("branch"),
             "held": held_because(job, by_id, settings[job["campaign"]]) if job["campaign"] in settings else "",
         }
         for job in by_id.values()

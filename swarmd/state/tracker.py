@@ -10,16 +10,22 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from swarmd.state.branches import CONSERVATIVE, DISPLACEMENT, GRID
+
 COLUMNS = (
     "Asset", "Tier", "Mode", "Screen Status", "WFE", "Sharpe", "Reopt Status", "Guards", "Evidence p", "Prod Ready",
     "Reason",
 )  # fmt: skip
 
 # In the order of the chain; the first is the asset's, the others are a mode's.
-PREFLIGHT, PRESCREEN, REFINE, SCREEN, CROWN = PHASES = ("preflight", "prescreen", "refine", "screen", "crown")
+PREFLIGHT, PRESCREEN, REFINE, SCREEN, REOPTIMIZE, GUARDS, CROWN = PHASES = (
+    "preflight", "prescreen", "refine", "screen", "reoptimize", "guards", "crown",
+)  # fmt: skip
 
 # What makes a result of the search look as it does; thresholds of the source's gates.
-SOUND_SHARPE, _SOUND_WFE, _ENOUGH_TRADES, _FEW_CARRY_IT = 0.8, 0.5, 50, 0.4
+SOUND_SHARPE, _FEW_CARRY_IT, _UNSTABLE = 0.8, 0.4, 0.1
+# Walk-forward efficiency and trades out of sample that are asked for: by the soft screen, and by the strict table.
+_SOFT, _STRICT = (0.5, 50), (0.6, 60)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,12 +41,13 @@ class Seen:
 
 
 Jobs = Mapping[tuple[str, str, str], Seen]
-"""By asset, mode (empty for the preflight) and step: the phase, or ``refine-50`` for a rung of it."""
+"""By asset, mode (empty for the preflight) and step: the phase, ``refine-50`` for a rung of it, ``guards-conservative``
+for a branch."""
 
 
-def step_name(phase: str, trials: int | None) -> str:
+def step_name(phase: str, trials: int | None, branch: str | None = None) -> str:
     """How a job is called in the chain of its asset and mode."""
-    return phase if trials is None else f"{phase}-{trials}"
+    return "-".join(str(part) for part in (phase, trials, branch) if part is not None)
 
 
 def tracker_rows(
@@ -72,18 +79,25 @@ def tracker_csv(rows: Iterable[Mapping[str, Any]]) -> str:
     return page.getvalue()
 
 
-def diagnosis(screen: Mapping[str, Any], refine: Mapping[str, Any]) -> str:
-    """Why a finalist may have failed its screen, each cause with the figures that say so; empty where none shows."""
+def diagnosis(screen: Mapping[str, Any], refine: Mapping[str, Any], asked: tuple[float, int] = _SOFT) -> str:
+    """Why a finalist may have failed its screen, each cause with the figures that say so; empty where none shows.
+
+    Of the guards' figures the strict table's ``asked`` are taken, and what a step to the side does to the score.
+    """
     inside, wfe, trades = screen.get("annual_sharpe"), screen.get("wfe"), screen.get("oos_trades")
     share = refine.get("top10_share")
+    sound_wfe, enough_trades = asked
     found = []
     if inside is not None and inside < SOUND_SHARPE:
         found.append(f"under-fitted: annual Sharpe {inside:.2f} in sample already (sound from {SOUND_SHARPE:g})")
-    elif inside is not None and (wfe is None or wfe <= _SOUND_WFE):
+    elif inside is not None and (wfe is None or wfe <= sound_wfe):
         told = "undefined" if wfe is None else f"{wfe:.2f}"
         found.append(f"over-fitted: annual Sharpe {inside:.2f} in sample, walk-forward efficiency {told} behind it")
-    if trades is not None and trades <= _ENOUGH_TRADES:
-        found.append(f"too few trades: {trades} out of sample (more than {_ENOUGH_TRADES} tell something)")
+    if trades is not None and trades <= enough_trades:
+        found.append(f"too few trades: {trades} out of sample (more than {enough_trades} tell something)")
+    if "sensitivity" in screen and ((moved := screen["sensitivity"]) is None or moved >= _UNSTABLE):
+        told = "undefined" if moved is None else f"{moved:.0%}"
+        found.append(f"unstable: sensitivity {told}, the scatter of the scores one step aside (below {_UNSTABLE:.0%})")
     if share is not None and share > _FEW_CARRY_IT:
         found.append(f"concentrated: the ten best trades make {share:.0%} of the gross profit")
     return "; ".join(found)
@@ -94,18 +108,23 @@ def _row(asset: str, tier: str, mode: str, steps: tuple[str, ...], jobs: Jobs) -
     screened = chain[SCREEN]
     screen = {} if screened is None else screened.figures
     status, reason = _standing(chain)
+    second = _Second.of(asset, mode, jobs) if status == "PASS" else None
+    judged = {} if second is None else second.figures
+    if second is not None and screened is not None:
+        reason = f"{screened.reason}; {second.reason}"
     return {
         "Asset": asset,
         "Tier": tier,
         "Mode": mode,
         "Screen Status": status,
-        "WFE": screen.get("wfe"),
-        "Sharpe": screen.get("oos_annual_sharpe"),
-        # Re-optimisation, guards and evidence belong to the validation, which nothing here has run.
-        "Reopt Status": None,
-        "Guards": None,
+        # On the vault, where the guards have looked at it.
+        "WFE": judged.get("wfe", screen.get("wfe")),
+        "Sharpe": judged.get("oos_annual_sharpe", screen.get("oos_annual_sharpe")),
+        # Where the screen crowns, nothing was re-optimised and no guard asked.
+        "Reopt Status": None if second is None else second.status,
+        "Guards": judged.get("guards"),
         "Evidence p": None,
-        "Prod Ready": "NO",
+        "Prod Ready": "YES" if second is not None and second.is_ready else "NO",
         "Reason": reason,
     }
 
@@ -137,6 +156,61 @@ def _standing(chain: Mapping[str, Seen | None]) -> tuple[str, str]:
             word = {"failed": "FAIL", "quarantined": "QUARANTINE"}[job.status]
             return word, "; ".join(part for part in (why, f"{step}: {job.reason}") if part)
     return "WAITS", ""
+
+
+@dataclass(frozen=True, slots=True)
+class _Second:
+    """Where the second phase of an asset and mode stands: in the chain itself, or in the branch that was taken last.
+
+    ``figures`` are those of the guards that judged last.
+    """
+
+    status: str
+    reason: str
+    is_ready: bool
+    figures: Mapping[str, Any]
+
+    @staticmethod
+    def of(asset: str, mode: str, jobs: Jobs) -> "_Second | None":
+        """None in a campaign without one."""
+        taken = []
+        for branch, found_by in ((None, (None,)), (DISPLACEMENT, GRID), (CONSERVATIVE, (CONSERVATIVE,))):
+            steps = [(asset, mode, step_name(REOPTIMIZE, None, name)) for name in found_by]
+            if searches := [jobs[step] for step in steps if step in jobs]:
+                guards, crown = (jobs.get((asset, mode, step_name(phase, None, branch))) for phase in (GUARDS, CROWN))
+                taken.append((branch, searches, guards, crown))
+        if not taken:
+            return None
+        branch, searches, guards, crown = taken[-1]
+        before = "" if branch is None else f"{branch}: "
+        status = before + _word_of_searches(searches)
+        judges = [job for _, _, job, _ in taken if job is not None and job.figures]
+        figures = judges[-1].figures if judges else {}
+        if guards is not None and guards.status == "done":
+            is_ready = crown is not None and crown.status == "done"
+            crowned = "" if crown is None or crown.status == "queued" else f"; {'' if is_ready else 'not '}crowned: "
+            told = f"{before}{guards.reason}{crowned}{crown.reason if crown is not None and crowned else ''}"
+            return _Second(status, told, is_ready, figures)
+        why = diagnosis(figures, figures, _STRICT) if figures else ""
+        ended = [job for job in (*searches, guards) if job is not None and job.status in ("failed", "quarantined")]
+        if guards is not None and guards.status != "queued" and ended:
+            told = f"{before}{ended[-1].reason}"
+        elif guards is not None and guards.is_running:
+            told = f"{before}guards run"
+        else:
+            told = f"{before}guards to come"
+        return _Second(status, "; ".join(part for part in (why, told) if part), False, figures)
+
+
+def _word_of_searches(searches: list[Seen]) -> str:
+    """Of one search how it ended or where it stands; of several how many have ended."""
+    ended = [job for job in searches if job.status != "queued"]
+    if len(ended) < len(searches):
+        state = "runs" if any(job.is_running for job in searches) else "waits"
+        return state if len(searches) == 1 else f"{len(ended)} of {len(searches)} done"
+    if any(job.status == "done" for job in ended):
+        return "PASS"
+    return {"failed": "FAIL", "quarantined": "QUARANTINE", "skipped": "SKIPPED"}[ended[-1].status]
 
 
 def _cell(value: Any) -> str:

@@ -22,7 +22,7 @@ def tracker_topic(picture: "Picture", facts: "Facts") -> list[dict[str, Any]]:
     settings = campaign["settings"]
     by_id = {job["id"]: job for job in picture.jobs()}
     jobs = {
-        (job["symbol"], job["mode"], step_name(job["phase"], job.get("trials"))): Seen(
+        (job["symbol"], job["mode"], step_name(job["phase"], job.get("trials"), job.get("branch"))): Seen(
             job["status"],
             job["reason"],
             job["id"] in busy,

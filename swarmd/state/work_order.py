@@ -60,6 +60,8 @@ class WorkOrder(Shape):
     scale: Ratio = 1.0
     # A rung of a refinement ends after so many trials of the search; None is all that the campaign asks for.
     trials: int | None = None
+    # What is tried once more after the guards said no; None in the chain itself.
+    branch: str | None = None
     campaign: CampaignSettings
 
 

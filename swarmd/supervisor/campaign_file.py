@@ -160,6 +160,12 @@ def _search_sense(file: CampaignFile) -> list[Problem]:
         if not file.settings.space:
             where: Trail = ("search", "walk_forward", "procedure") if walks else ("search", "method")
             found.append(file.problem(where, "a grid needs a space; give at least one parameter its values"))
+    if not file.settings.is_strict:
+        belongs = f"belongs to validation.crown_on source_strict, and it is {file.settings.validation.crown_on}"
+        if search.reoptimize != usual.reoptimize:
+            found.append(file.problem(("search", "reoptimize"), belongs))
+        if file.settings.assets.important is not None:
+            found.append(file.problem(("assets", "important"), belongs))
     if walks and search.refine.workers > 1:
         text = "must be 1 where a search is walked forward: its windows run one by one"
         found.append(file.problem(("search", "refine", "workers"), text))

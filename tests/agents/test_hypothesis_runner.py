@@ -5,7 +5,7 @@ from builders import a_campaign, a_hypothesis, a_job, a_lane, a_result, a_view, 
 
 from swarmd.agents import auto_scheduler
 from swarmd.agents.hypothesis_runner import LEAST_SHARPE, decide
-from swarmd.engine.guards.soft_screen import LEAST_OOS_SHARPE
+from swarmd.engine.guards import soft_screen, strict_table
 from swarmd.state.actions import Action, JudgeHypothesis, StartRun, StateHypothesis
 from swarmd.state.records.hypothesis import HypothesisStatus
 from swarmd.state.records.run import run_id
@@ -18,7 +18,10 @@ def wishes(**tables: Any) -> list[Action]:
 
 
 def test_the_claim_promises_what_the_soft_screen_asks_for() -> None:
-    assert LEAST_SHARPE == {"source_soft": LEAST_OOS_SHARPE}
+    assert LEAST_SHARPE == {
+        "source_soft": soft_screen.LEAST_OOS_SHARPE,
+        "source_strict": strict_table.LEAST_OOS_SHARPE,
+    }
 
 
 def test_a_claim_is_stated_before_the_first_combination_is_tried() -> None:

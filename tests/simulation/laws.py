@@ -11,12 +11,13 @@ from typing import Any
 from simulation.ledger import Ledger
 from simulation.world import World
 from swarmd.agents.rules.plan import planned_jobs
-from swarmd.state.actions import Action, ActionTaken, SettleJob, StopRun
+from swarmd.state.actions import Action, ActionTaken, QueueJob, SettleJob, StopRun
+from swarmd.state.branches import CONSERVATIVE, DISPLACEMENT
 from swarmd.state.index import LENT
 from swarmd.state.projection import Projection
 from swarmd.state.records.campaign import CampaignStatus
 from swarmd.state.records.incident import IncidentStatus, Signature
-from swarmd.state.records.job import Job, JobStatus
+from swarmd.state.records.job import Job, JobStatus, Phase, job_id
 from swarmd.state.records.lane import LaneStatus
 from swarmd.state.records.run import AnyRun, RunEnded, RunOrdered, RunStatus, run_id
 from swarmd.state.tracker import SOUND_SHARPE
@@ -40,6 +41,7 @@ class Laws:
 
     keeps_trace: bool = False
     settled: Counter[str] = field(default_factory=Counter)
+    queued: Counter[str] = field(default_factory=Counter)
     opened: Counter[str] = field(default_factory=Counter)
     n_closed: int = 0
     n_actions: int = 0
@@ -68,6 +70,7 @@ class Laws:
             raise broken(now, f"{run.id} starts before {waits}")
         if run.attempt == 1:
             self._climbs(view, job, now)
+            self._branches(view, job, now)
         before = world.processes.get(run_id(run.job, run.attempt - 1))
         if before is not None and before.is_alive:
             raise broken(now, f"{run.id} starts beside {before.run}, which still lives")
@@ -85,6 +88,17 @@ class Laws:
             raise broken(now, f"{job.id} starts before its cohort is through the rung: {waits}")
         if not _may_go_on(view, rung, others):
             raise broken(now, f"{job.id} starts though its cohort has left it behind at {rung.id}")
+
+    def _branches(self, view: View, job: Job, now: Millis) -> None:
+        """Once more is tried only what the guards said no to, and of several lengths the best when all have ended."""
+        if job.branch is None:
+            return
+        guards = view.jobs[job_id(job.campaign, job.symbol, job.mode, Phase.GUARDS)]
+        if not _said_no(view, guards):
+            raise broken(now, f"{job.id} starts though {guards.id} is {guards.status.value}")
+        left = [other.id for other in _grid(view, guards) if other.status is JobStatus.QUEUED]
+        if job.branch in (DISPLACEMENT, CONSERVATIVE) and left:
+            raise broken(now, f"{job.id} starts before the other lengths have ended: {left}")
 
     def _storm(self, view: View, now: Millis, world: World) -> None:
         """Between the first loss of a window and its end, no more is started than the limit and the lanes allow."""
@@ -116,6 +130,10 @@ class Laws:
         for each in taken:
             if isinstance(each.action, SettleJob):
                 self._settles(view, each.action, now)
+            elif isinstance(each.action, QueueJob):
+                self.queued[each.action.job] += 1
+                if self.queued[each.action.job] > 1:
+                    raise broken(now, f"{each.action.job} is queued a second time")
             elif each.action.kind == "open_incident":
                 self.opened[each.action.signature.value] += 1
             elif each.action.kind == "close_incident":
@@ -218,6 +236,11 @@ class Laws:
                     raise broken(
                         now, f"{job.id} is {job.status.value} against the standing of its cohort: {job.reason}"
                     )
+        expected = {id for job in view.jobs_of_campaign() if _is_first_judge(job) for id in _called_for(view, job)}
+        branched = {job.id for job in view.jobs_of_campaign() if job.branch is not None}
+        if expected != branched:
+            wrong = sorted(expected ^ branched)[:5]
+            raise broken(now, f"branches were lost, or made without need: {wrong}")
         for incident in view.open_incidents():
             if incident.status is IncidentStatus.OPEN and now > incident.due and _is_of_work(incident.signature):
                 raise broken(now, f"{incident.id} is still open at the end: {incident.cause}")
@@ -246,6 +269,43 @@ def _may_go_on(view: View, rung: Job, others: Sequence[Job]) -> bool:
     ties = sum(1 for id in before if figures[id]["score"] == mine["score"])
     sound = mine.get("paced_annual_sharpe", mine["best_annual_sharpe"])
     return better + ties < (len(done) + 1) // 2 or (sound is not None and float(sound) >= SOUND_SHARPE)
+
+
+def _is_first_judge(job: Job) -> bool:
+    return job.phase is Phase.GUARDS and job.branch is None
+
+
+def _said_no(view: View, job: Job) -> bool:
+    return job.status is JobStatus.FAILED and run_id(job.id, job.attempt) in view.results
+
+
+def _grid(view: View, guards: Job) -> list[Job]:
+    """The re-optimisations of the chain's lengths that are on record."""
+    ids = (
+        job_id(guards.campaign, guards.symbol, guards.mode, Phase.REOPTIMIZE, branch=f"{DISPLACEMENT}-{length}")
+        for length in (26, 39, 52, 65, 78)
+    )
+    return [view.jobs[id] for id in ids if id in view.jobs]
+
+
+def _called_for(view: View, guards: Job) -> set[str]:
+    """Every branch job that the answers of a chain's guards call for in the end, worked out here anew."""
+    if not _said_no(view, guards):
+        return set()
+    first_tier = next(iter(view.campaigns[guards.campaign].settings.assets.tiers.values()))
+    figures = view.results[run_id(guards.id, guards.attempt)].summary.figures
+    chain = f"{guards.campaign}.{guards.symbol}.{guards.mode}"
+    wanted: set[str] = set()
+    if guards.symbol in first_tier and figures["displacement"]:
+        wanted |= {f"{chain}.reoptimize-displacement-{length}" for length in (26, 39, 52, 65, 78)}
+        if any(job.status is JobStatus.DONE for job in _grid(view, guards)):
+            wanted |= {f"{chain}.guards-displacement", f"{chain}.crown-displacement"}
+            judged = view.jobs.get(f"{chain}.guards-displacement")
+            if judged is not None and judged.status is JobStatus.DONE:
+                return wanted
+    if figures["conservative"]:
+        wanted |= {f"{chain}.{phase}-conservative" for phase in ("reoptimize", "guards", "crown")}
+    return wanted
 
 
 def _as_a_fact(name: str, answer: Mapping[Any, Any]) -> object:

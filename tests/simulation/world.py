@@ -29,10 +29,14 @@ _WORK = {
     Phase.PRESCREEN: (60 * MINUTE, 360 * MINUTE),
     Phase.REFINE: (90 * MINUTE, 480 * MINUTE),
     Phase.SCREEN: (15 * MINUTE, 90 * MINUTE),
+    Phase.REOPTIMIZE: (60 * MINUTE, 300 * MINUTE),
+    Phase.GUARDS: (15 * MINUTE, 120 * MINUTE),
     Phase.CROWN: (5 * SECOND, MINUTE),
 }
 # One chain of them with its preflight takes so long on average; half of the screens say no, which leaves out a crown.
 CHAIN: Millis = 550 * MINUTE
+# What the second phase adds to one: half of the chains come so far, and half of these branch, the first tier the most.
+SECOND_PHASE: Millis = 250 * MINUTE
 # What may befall a run, each with its weight; ``healthy`` runs work to their end.
 FATES = {
     "segv": 3, "exit_1": 3, "out_of_memory": 2, "oom_killed": 1, "device": 1, "never_ready": 1, "dies_early": 2,
@@ -46,6 +50,8 @@ def _share(job: Job) -> float:
     """How much of its phase's work a job is: rungs are after a quarter and a half of the trials, as ``auto`` has it."""
     if job.trials is not None:
         return 0.25
+    if job.branch is not None:
+        return 0.3
     return 0.5 if job.phase is Phase.REFINE and job.after and ".refine-" in job.after[0] else 1.0
 
 
@@ -299,7 +305,7 @@ class World:
     def _report(self, process: Process, visible_at: Millis) -> None:
         phase = Phase(process.job.rsplit(".", 1)[1].partition("-")[0])
         chance = self.chance(f"verdict/{process.job}")
-        passes = chance.random() < (0.97 if phase is not Phase.SCREEN else 0.5)
+        passes = chance.random() < (0.97 if phase not in (Phase.SCREEN, Phase.GUARDS) else 0.5)
         figures: dict[str, Any] = {"score": round(chance.random(), 4)}
         symbol, mode = process.job.split(".")[1], process.job.split(".")[2]
         if phase is Phase.REFINE:
@@ -308,6 +314,11 @@ class World:
             # nothing of it.
             if chance.random() < 0.7:
                 figures["paced_annual_sharpe"] = chance.choice((best, round(best - 0.4, 4), None))
+        if phase is Phase.GUARDS:
+            figures |= {
+                "guards": f"{chance.randrange(7)}/7", "oos_annual_sharpe": 0.9,
+                "displacement": 52 if chance.random() < 0.8 else None, "conservative": chance.random() < 0.7,
+            }  # fmt: skip
         if phase is Phase.CROWN:
             figures |= {
                 "champion": f"{symbol}_5m", "timeframe": "5m", "strategy": "mtf_ema", "annual_sharpe": 1.5,

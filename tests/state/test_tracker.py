@@ -5,7 +5,7 @@ import io
 
 import pytest
 
-from swarmd.engine.guards import soft_screen
+from swarmd.engine.guards import soft_screen, strict_table
 from swarmd.state import tracker
 from swarmd.state.tracker import COLUMNS, Seen, candidates, diagnosis, tracker_csv, tracker_rows
 
@@ -83,7 +83,89 @@ def test_the_csv_has_the_columns_in_their_order_and_a_dash_for_what_is_not_known
     assert rows[1] == ["BTC", "T", "m", "FAIL", "-", "-", "-", "-", "-", "NO", 'preflight: gaps, "many"']
 
 
-def test_what_the_diagnosis_calls_sound_is_what_the_soft_screen_asks() -> None:
+def test_what_the_diagnosis_calls_sound_is_what_the_soft_screen_and_the_strict_table_ask() -> None:
     asked = (soft_screen.LEAST_OOS_SHARPE, soft_screen.LEAST_WFE, soft_screen.LEAST_OOS_TRADES)
-    told = (tracker.SOUND_SHARPE, tracker._SOUND_WFE, tracker._ENOUGH_TRADES)
-    assert told == asked
+    assert (tracker.SOUND_SHARPE, *tracker._SOFT) == asked
+    strict = (strict_table.LEAST_WFE, strict_table.LEAST_OOS_TRADES, strict_table.MOST_SENSITIVITY)
+    assert (*tracker._STRICT, tracker._UNSTABLE) == strict
+    assert tracker._FEW_CARRY_IT == strict_table.MOST_TOP10_SHARE
+
+
+# -- the second phase -------------------------------------------------------------------------------------------------
+
+JUDGED = {
+    "guards": "4/7", "annual_sharpe": 2.0, "wfe": 0.41, "oos_annual_sharpe": 0.7, "oos_trades": 90,
+    "sensitivity": 0.31, "top10_share": 0.2,
+}  # fmt: skip
+
+
+def standing(**steps: Seen) -> dict[str, str | float | None]:
+    """The row of an asset that passed its screen; steps by name, with ``_`` for each dash."""
+    chain = {("BTC", "m" if step != "preflight" else "", step): seen() for step in
+             ("preflight", "prescreen", "refine")}  # fmt: skip
+    jobs = {**chain, ("BTC", "m", "screen"): Seen("done", "all 4 gates passed", False, GOOD)}
+    jobs |= {("BTC", "m", step.replace("_", "-")): job for step, job in steps.items()}
+    (row,) = tracker_rows({"T": ["BTC"]}, ["m"], jobs)
+    return row
+
+
+def test_what_passed_the_guards_and_was_crowned_is_ready_with_its_guards_told() -> None:
+    figures = JUDGED | {"guards": "7/7", "wfe": 0.9, "oos_annual_sharpe": 1.4}
+    row = standing(
+        reoptimize=seen(), guards=Seen("done", "7/7 guards; nothing failed", False, figures),
+        crown=seen("done", "the niche was empty"),
+    )  # fmt: skip
+    assert [row[name] for name in ("Screen Status", "Reopt Status", "Guards", "Prod Ready")] == [
+        "PASS", "PASS", "7/7", "YES",
+    ]  # fmt: skip
+    assert (row["WFE"], row["Sharpe"]) == (0.9, 1.4), "of the vault, not of the screen"
+    assert row["Reason"] == "all 4 gates passed; 7/7 guards; nothing failed; crowned: the niche was empty"
+
+
+def test_what_the_guards_refused_is_told_with_its_diagnosis() -> None:
+    row = standing(
+        reoptimize=seen(), guards=Seen("failed", "4/7 guards; failed: wfe 0.41 (> 0.6)", False, JUDGED),
+        crown=seen("skipped", "guards said no"),
+    )  # fmt: skip
+    assert (row["Guards"], row["Prod Ready"]) == ("4/7", "NO")
+    assert row["Reason"] == (
+        "all 4 gates passed; over-fitted: annual Sharpe 2.00 in sample, walk-forward efficiency 0.41 behind it; "
+        "unstable: sensitivity 31%, the scatter of the scores one step aside (below 10%); "
+        "4/7 guards; failed: wfe 0.41 (> 0.6)"
+    )
+
+
+def test_a_branch_is_shown_where_it_stands_beside_the_last_word_of_the_guards() -> None:
+    chain = {"reoptimize": seen(), "guards": Seen("failed", "4/7", False, JUDGED), "crown": seen("queued")}
+    grid = {f"reoptimize_displacement_{n}": seen() for n in (26, 39, 52)}
+    row = standing(
+        **chain, **grid, reoptimize_displacement_65=seen("queued", is_running=True),
+        reoptimize_displacement_78=seen("queued"),
+    )  # fmt: skip
+    assert (row["Reopt Status"], row["Guards"], row["Prod Ready"]) == ("displacement: 3 of 5 done", "4/7", "NO")
+    row = standing(
+        **chain, **grid, guards_displacement=Seen("failed", "6/7", False, JUDGED | {"guards": "6/7"}),
+        reoptimize_conservative=seen("queued"), guards_conservative=seen("queued"), crown_conservative=seen("queued"),
+    )  # fmt: skip
+    assert (row["Reopt Status"], row["Guards"]) == ("conservative: waits", "6/7")
+    row = standing(
+        **chain, reoptimize_conservative=seen(), guards_conservative=Seen("done", "7/7 guards", False, GOOD),
+        crown_conservative=seen("failed", "not above the champion in force"),
+    )  # fmt: skip
+    assert (row["Reopt Status"], row["Prod Ready"]) == ("conservative: PASS", "NO")
+    assert str(row["Reason"]).endswith("conservative: 7/7 guards; not crowned: not above the champion in force")
+
+
+@pytest.mark.parametrize(
+    ("job", "word"),
+    [
+        (seen("queued"), "waits"),
+        (seen("queued", is_running=True), "runs"),
+        (seen("failed", "none of 300 trials"), "FAIL"),
+        (seen("quarantined", "5 attempts"), "QUARANTINE"),
+    ],
+)
+def test_the_second_search_alone_is_told_by_one_word(job: Seen, word: str) -> None:
+    row = standing(reoptimize=job, guards=seen("queued" if job.status == "queued" else "skipped"), crown=seen("queued"))
+    assert (row["Reopt Status"], row["Guards"]) == (word, None)
+    assert job.reason in str(row["Reason"])

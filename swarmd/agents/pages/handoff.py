@@ -12,6 +12,7 @@ from swarmd.agents.pages.analysis import analysis, other_findings
 from swarmd.agents.pages.markdown import fenced, figure, table
 from swarmd.agents.pages.troubles import incident_rows
 from swarmd.agents.pages.verdicts import Verdict, verdicts
+from swarmd.agents.rules.plan import phases_of
 from swarmd.agents.rules.rungs import rungs, trials_saved
 from swarmd.agents.rules.words import said_no, several
 from swarmd.state.records.campaign import Campaign, CampaignSettings, CampaignStatus
@@ -51,7 +52,7 @@ def handoff(view: View, now: Millis, *, evidence: Sequence[CommandOutput]) -> st
         _in_short(view, campaign, found, now),
         _asked(campaign),
         _ran(view, campaign, now),
-        _verdicts(found),
+        _verdicts(campaign, found),
         analysis(view),
         _champions(view),
         _incidents(view, now),
@@ -110,8 +111,21 @@ def _asked(campaign: Campaign | None) -> str:
             f"at least {asked.constraints.min_trades} trades, drawdown at most {asked.constraints.max_drawdown:.2f}, "
             f"{asked.validation.screen} at alpha {asked.validation.alpha:g}",
         ),
+        *_second_asked(asked),
     ]
     return f"## What was asked\n\n{table(('what', 'as asked'), rows)}"
+
+
+def _second_asked(asked: CampaignSettings) -> list[tuple[str, str]]:
+    """Nothing where the screen crowns."""
+    if not asked.is_strict:
+        return []
+    again = asked.search.reoptimize
+    important = ", ".join(asked.important()) or "no asset"
+    return [
+        ("second search", f"{again.trials:,} trials on all development data, {again.window_trials:,} in each window"),
+        ("guards", f"{asked.validation.strict} on the unseen part; other displacements for {important}"),
+    ]
 
 
 def _method_asked(asked: CampaignSettings) -> str:
@@ -164,11 +178,12 @@ def _saved(view: View, campaign: Campaign | None) -> list[str]:
     ]
 
 
-def _verdicts(found: list[Verdict]) -> str:
-    if not found:
+def _verdicts(campaign: Campaign | None, found: list[Verdict]) -> str:
+    if campaign is None or not found:
         return ""
     sentences = "\n".join(f"- **{v.symbol} {v.mode}.** {v.sentence.rstrip('.')}." for v in found)
-    phases = table(("asset", "mode", *(phase.value for phase in Phase)), [(v.symbol, v.mode, *v.marks) for v in found])
+    head = ("asset", "mode", *(phase.value for phase in phases_of(campaign)))
+    phases = table(head, [(v.symbol, v.mode, *v.marks) for v in found])
     rows = [
         (v.symbol, v.mode, f"{v.tried:,}", *(figure(v.figures.get(name)) for name, _ in _FIGURES))
         for v in found

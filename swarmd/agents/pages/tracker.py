@@ -18,7 +18,7 @@ def rows_of(view: View) -> Rows:
         figures = result.summary.figures if result is not None else {}
         is_running = view.open_run_of(job.id) is not None
         held = rungs(view).waiting.get((job.symbol, job.mode), "") if not view.waits_for(job) else ""
-        step = step_name(job.phase.value, job.trials)
+        step = step_name(job.phase.value, job.trials, job.branch)
         jobs[job.symbol, job.mode, step] = Seen(job.status.value, job.reason, is_running, figures, held)
     return tracker_rows(campaign.settings.assets.tiers, campaign.settings.strategy.modes, jobs)
 

@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from swarmd.agents.pages.markdown import figure
-from swarmd.agents.rules.plan import chain_of
+from swarmd.agents.rules.branches import branches_of
+from swarmd.agents.rules.plan import chain_of, phases_of
 from swarmd.agents.rules.rungs import rungs
 from swarmd.agents.rules.words import is_stopped
 from swarmd.state.records.campaign import Campaign
@@ -25,8 +26,8 @@ _MARKS = {
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """``marks`` holds one word a phase, ``stopped`` where a rung ended the search; ``figures`` the latest word on each,
-    from refine on."""
+    """``marks`` holds one word a phase of the campaign, ``stopped`` where a rung ended the search; ``figures`` the
+    latest word on each, from refine on. What the guards said no to and was tried once more counts with ``tried``."""
 
     symbol: str
     mode: str
@@ -52,9 +53,12 @@ def _verdict(view: View, campaign: Campaign, symbol: str, mode: str) -> Verdict:
     figures: dict[str, Figure] = {}
     for result in results[2:]:  # from refine on: what a later phase says of a figure stands
         figures |= result.summary.figures if result is not None else {}
-    tried = sum(r.summary.tried for r in results if r is not None)
-    marks = tuple(_mark_of(view, [job for job in jobs if job is not None and job.phase is phase]) for phase in Phase)
-    return Verdict(symbol, mode, marks, _sentence(view, jobs, results), tried, figures)
+    branched = branches_of(view, campaign, symbol, mode)
+    tried = sum(r.summary.tried for r in (*results, *(result_of(view, job) for job in branched)) if r is not None)
+    phases = phases_of(campaign)
+    marks = tuple(_mark_of(view, [job for job in jobs if job is not None and job.phase is phase]) for phase in phases)
+    sentence = _sentence(view, jobs, results, branched, len(phases))
+    return Verdict(symbol, mode, marks, sentence, tried, figures)
 
 
 def _mark_of(view: View, jobs: list[Job]) -> str:
@@ -73,10 +77,14 @@ def result_of(view: View, job: Job | None) -> Result | None:
     return None if job is None else view.results.get(run_id(job.id, job.attempt))
 
 
-def _sentence(view: View, jobs: list[Job | None], results: list[Result | None]) -> str:
+def _sentence(
+    view: View, jobs: list[Job | None], results: list[Result | None], branched: list[Job], n_phases: int
+) -> str:
     crown, crowned = jobs[-1], results[-1]
     if crown is not None and crown.status is JobStatus.DONE:
         return f"Champion: {crown.reason}{_out_of_sample(results)}"
+    if told := _of_branches(view, branched):
+        return told
     for job in jobs:
         if job is None or job.status is JobStatus.DONE:
             continue
@@ -85,6 +93,10 @@ def _sentence(view: View, jobs: list[Job | None], results: list[Result | None]) 
                 return f"Survived the screen, not crowned: {job.reason}{_out_of_sample(results)}"
             case JobStatus.FAILED if job.phase is Phase.SCREEN:
                 return f"No champion; the screen out of sample said no: {job.reason}{_out_of_sample(results)}"
+            case JobStatus.FAILED if job.phase is Phase.GUARDS:
+                tried = dict.fromkeys(each.branch for each in branched if each.phase is Phase.GUARDS)
+                more = f"; nor did what was tried once more ({', '.join(filter(None, tried))})" if tried else ""
+                return f"No champion; the guards said no: {job.reason}{_out_of_sample(results)}{more}"
             case JobStatus.FAILED:
                 return f"Ended at {job.phase.value}: {job.reason}"
             case JobStatus.QUARANTINED:
@@ -99,13 +111,30 @@ def _sentence(view: View, jobs: list[Job | None], results: list[Result | None]) 
                 done = sum(1 for other in whole if other.status is JobStatus.DONE)
                 state = "running" if view.open_run_of(job.id) else rungs(view).why(job) or "to do"
                 step = step_name(job.phase.value, job.trials)
-                return f"Unfinished: {done} of {len(Phase)} phases done, {step} is {state}"
+                return f"Unfinished: {done} of {n_phases} phases done, {step} is {state}"
     return "Not begun"
 
 
+def _of_branches(view: View, branched: list[Job]) -> str:
+    """What came of it after the guards' first no, while it is under way or where it made a champion; else empty."""
+    left = [job for job in branched if job.status is JobStatus.QUEUED]
+    if left:
+        step = step_name(left[0].phase.value, left[0].trials, left[0].branch)
+        return f"Unfinished: the guards said no, and {step} is {'running' if view.open_run_of(left[0].id) else 'to do'}"
+    judge = next((job for job in branched if job.phase is Phase.GUARDS and job.status is JobStatus.DONE), None)
+    if judge is None:
+        return ""
+    crown = next(job for job in branched if job.phase is Phase.CROWN and job.branch == judge.branch)
+    figures = _out_of_sample([result_of(view, judge)])
+    if crown.status is JobStatus.DONE:
+        return f"Champion of the branch {judge.branch}: {crown.reason}{figures}"
+    return f"Survived the guards in the branch {judge.branch}, not crowned: {crown.reason}{figures}"
+
+
 def _out_of_sample(results: list[Result | None]) -> str:
-    """The figures of the screen, which is the only phase that looked at the vault."""
-    screen = next((r.summary.figures for r in results if r is not None and r.phase is Phase.SCREEN), {})
+    """The figures of the phase that looked last at what the search had not seen: the guards, or the screen."""
+    judges = [r for phase in (Phase.GUARDS, Phase.SCREEN) for r in results if r is not None and r.phase is phase]
+    screen = judges[0].summary.figures if judges else {}
     told = [
         f"{words} {figure(screen[name])}"
         for name, words in (

@@ -1,6 +1,7 @@
 """The jobs a campaign is made of: one preflight an asset, then for each mode a chain of the phases behind it.
 
 A search with rungs is a chain of refine jobs, one a rung and the whole search last, under the phase's own name.
+What is tried once more after the guards said no is no part of this plan (``branches``): it follows from their answer.
 """
 
 from dataclasses import dataclass
@@ -19,6 +20,17 @@ class PlannedJob:
     priority: int
     after: tuple[str, ...]
     trials: int | None = None
+    branch: str | None = None
+
+
+# What a campaign has that judges by the strict table, between its screen and its crown.
+_SECOND = (Phase.REOPTIMIZE, Phase.GUARDS)
+
+
+def phases_of(campaign: Campaign) -> tuple[Phase, ...]:
+    """The phases of its chains, in their order."""
+    is_strict = campaign.settings.is_strict
+    return tuple(phase for phase in PHASES if is_strict or phase not in _SECOND)
 
 
 def planned_jobs(campaign: Campaign) -> list[PlannedJob]:
@@ -50,7 +62,7 @@ def chain_of(campaign: Campaign, symbol: str, mode: str) -> list[str]:
 
 def _steps(campaign: Campaign) -> list[tuple[Phase, int | None]]:
     steps: list[tuple[Phase, int | None]] = []
-    for phase in PHASES[1:]:
+    for phase in phases_of(campaign)[1:]:
         if phase is Phase.REFINE:
             steps += [(phase, trials) for trials in campaign.settings.rungs()]
         steps.append((phase, None))

@@ -12,12 +12,18 @@ LEAST_WFE = 0.5
 
 
 def soft_screen_gates(
-    *, oos_annual_sharpe: float, oos_trades: int, wfe: float | None, psr: float, alpha: float
+    *,
+    oos_annual_sharpe: float,
+    oos_trades: int,
+    wfe: float | None,
+    psr: float,
+    alpha: float,
+    stretch: str = "the vault",
 ) -> tuple[Gate, ...]:
-    """The gates in the order in which they are shown."""
+    """The gates in the order in which they are shown; `stretch` names the bars out of sample."""
     return (
-        Gate("oos_annual_sharpe", "annual Sharpe ratio on the vault", oos_annual_sharpe, ">", LEAST_OOS_SHARPE),
-        Gate("oos_trades", "trades on the vault", float(oos_trades), ">", float(LEAST_OOS_TRADES)),
+        Gate("oos_annual_sharpe", f"annual Sharpe ratio on {stretch}", oos_annual_sharpe, ">", LEAST_OOS_SHARPE),
+        Gate("oos_trades", f"trades on {stretch}", float(oos_trades), ">", float(LEAST_OOS_TRADES)),
         Gate("wfe", "walk-forward efficiency: return per bar, out of sample over in sample", wfe, ">", LEAST_WFE),
-        Gate("psr", "probability that the true Sharpe ratio on the vault is above 0", psr, ">=", 1.0 - alpha),
+        Gate("psr", f"probability that the true Sharpe ratio on {stretch} is above 0", psr, ">=", 1.0 - alpha),
     )

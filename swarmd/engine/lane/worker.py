@@ -21,6 +21,7 @@ from swarmd.engine.lane.warm_up import warm_up
 from swarmd.engine.market.faults import DataError
 from swarmd.engine.phases.desk import Desk, Yielded
 from swarmd.engine.phases.folder import alone_in
+from swarmd.engine.phases.question import work_folder
 from swarmd.engine.phases.table import PHASES
 from swarmd.state.errors import OperatorError, OutsideError
 from swarmd.state.store.files import Home, home_from
@@ -58,7 +59,7 @@ def work(order: WorkOrder, *, is_warm: bool = False) -> int:
 
 def _carry_out(order: WorkOrder, home: Home, outbox: Outbox, stop: "_StopRequest", *, is_warm: bool) -> None:
     address = os.environ.get("NOTIFY_SOCKET")
-    folder = home.results_of(order.campaign.name, order.symbol, order.mode)
+    folder = work_folder(order, home)
     alone = alone_in(folder, identity(order), wait_seconds=_WAIT_FOR_FOLDER_SECONDS, should_yield=stop.is_asked)
     with Heartbeat(os.environ.get(BEATS_VARIABLE), token=order.token) as beat, alone:
 

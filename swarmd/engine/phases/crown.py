@@ -13,7 +13,8 @@ from typing import Literal
 
 from swarmd.engine.champions.champion import ChampionFile, champion_path, read_champion, write_champion
 from swarmd.engine.phases.desk import Desk, read_document
-from swarmd.engine.phases.question import mode_folder, question_of
+from swarmd.engine.phases.guards import GUARDS_FILE
+from swarmd.engine.phases.question import question_of, work_folder
 from swarmd.engine.phases.screen import SCREEN_FILE
 from swarmd.state.errors import OperatorError, OutsideError
 from swarmd.state.records.result import Figure, ResultSummary
@@ -28,18 +29,21 @@ _TRIES, _PAUSE = 200, 0.05
 def crown(order: WorkOrder, desk: Desk) -> ResultSummary:
     """Compare with the champion in force and replace it; fails where the challenger is not strictly better.
 
+    The challenger is who passed the screen, or the guards where the campaign crowns on these.
+
     Raises
     ------
     OperatorError
-        If the screen is missing, was failed, or is of other data; or if the champion in force is damaged.
+        If its verdict is missing, is a no, or is of other data; or if the champion in force is damaged.
     """
     question = question_of(order, desk)
-    folder = mode_folder(order, desk)
-    screened = read_document(folder / SCREEN_FILE, made_by="screen")
+    judge, name = ("guards", GUARDS_FILE) if order.campaign.is_strict else ("screen", SCREEN_FILE)
+    certificate = work_folder(order, desk.home) / name
+    screened = read_document(certificate, made_by=judge)
     if screened.get("data_sha256") != question.origin.data_sha256:
-        raise OperatorError(f"{folder / SCREEN_FILE} is of other data; run the screen again")
+        raise OperatorError(f"{certificate} is of other data; run the {judge} again")
     if screened.get("verdict") != "pass":
-        raise OperatorError(f"{folder / SCREEN_FILE} says {screened.get('verdict')!r}; only what passed can be crowned")
+        raise OperatorError(f"{certificate} says {screened.get('verdict')!r}; only what passed can be crowned")
     desk.expect(1)
     desk.safe_point()
     challenger = ChampionFile(
@@ -63,7 +67,7 @@ def crown(order: WorkOrder, desk: Desk) -> ResultSummary:
         git_commit=screened["git_sha"],
         code_version=screened["code_version"],
         tried=screened["tried"],
-        certificate=desk.home.relative(folder / SCREEN_FILE),
+        certificate=desk.home.relative(certificate),
     )
     path = champion_path(desk.home.champions, challenger.symbol, challenger.timeframe)
     with _niche(path):
@@ -113,7 +117,8 @@ def _summary(
         "score": champion.score,
         "annual_sharpe": champion.metrics["development"]["annual_sharpe"],
         "oos_annual_sharpe": champion.metrics["vault"]["annual_sharpe"],
-        "psr": champion.metrics["gates"]["psr"],
+        # One of the screen's gates, none of the strict table.
+        "psr": champion.metrics["gates"].get("psr"),
         "tried": champion.tried,
         "trial": champion.trial_id,
         "crowned": verdict == "pass",

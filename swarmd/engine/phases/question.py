@@ -1,5 +1,8 @@
 """The question an order asks, in the engine's own terms: bars, strategy, space, costs, score, constraints.
 
+Where the vault is kept for the guards, the phases before them get a question whose bars end where the vault begins:
+what they cannot see they cannot use.
+
 Every phase begins here, so that all of them read the settings alike. Data that is not what the preflight saw is
 refused: a file replaced underfoot would otherwise give another result under the same name.
 """
@@ -17,20 +20,25 @@ from swarmd.engine.phases.desk import PREFLIGHT_FILE, Desk, read_document
 from swarmd.engine.search.provenance import Provenance, provenance
 from swarmd.engine.search.score import Constraints, ScoreRule
 from swarmd.engine.search.space import Space, search_space
-from swarmd.engine.search.split import vault_start
+from swarmd.engine.search.split import SCREEN_SHARE, vault_start
 from swarmd.engine.strategies.contract import BarStrategy, without_tp_progression
 from swarmd.engine.strategies.registry import strategy_named
+from swarmd.state.branches import CONSERVATIVE, DISPLACEMENT, displacement_of
 from swarmd.state.records.campaign import CampaignSettings, DataSettings
+from swarmd.state.records.job import Phase
+from swarmd.state.store.files import Home
 from swarmd.state.units import millis_of_iso
 from swarmd.state.work_order import WorkOrder
 
 # The folder of the bars under the home's cache.
 CACHE_PART = "bars"
+_WITHOUT_VAULT = (Phase.PRESCREEN, Phase.REFINE, Phase.SCREEN)
 
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """All of an order that numbers depend on. `bars` reach to the end of the data: the vault begins at `vault_bar`."""
+    """All of an order that numbers depend on. `bars` reach to the end of what its phase may see, and what selection may
+    not see begins at `vault_bar`: the vault, or what stands in for it."""
 
     symbol: str
     mode: str
@@ -59,8 +67,25 @@ def mode_folder(order: WorkOrder, desk: Desk) -> Path:
     return desk.home.results_of(order.campaign.name, order.symbol, order.mode)
 
 
-def question_of(order: WorkOrder, desk: Desk) -> Question:
+def work_folder(order: WorkOrder, home: Home) -> Path:
+    """Where the order's run is alone: its mode's folder, or one of the branch's own below it."""
+    folder = home.results_of(order.campaign.name, order.symbol, order.mode)
+    if order.branch is None:
+        return folder
+    # What is crowned in a branch is what its guards have judged.
+    phase = Phase.REOPTIMIZE if order.phase is Phase.REOPTIMIZE else Phase.GUARDS
+    return folder / f"{phase.value}-{order.branch}"
+
+
+def mode_of(order: WorkOrder) -> str:
+    """The strategy's mode: the chain's, unless the branch tries another."""
+    return CONSERVATIVE if order.branch == CONSERVATIVE else order.mode
+
+
+def question_of(order: WorkOrder, desk: Desk, *, displacement: int | None = None) -> Question:
     """The order's question with its bars loaded and compared with those of the preflight.
+
+    The displacement that the order's branch holds fast, or the one given, is the only one of its space.
 
     Raises
     ------
@@ -75,7 +100,10 @@ def question_of(order: WorkOrder, desk: Desk) -> Question:
     strategy = strategy_named(settings.strategy.name)
     if not settings.constraints.enforce_tp_progression:
         strategy = without_tp_progression(strategy)
-    space = search_space(strategy.card, order.mode, settings.space, is_grid=settings.search.procedure == "grid")
+    mode = mode_of(order)
+    held = displacement_of(order.branch) if displacement is None else displacement
+    ranges = settings.space if held is None else {**settings.space, DISPLACEMENT: (held,)}
+    space = search_space(strategy.card, mode, ranges, is_grid=settings.search.procedure == "grid")
     bars = kept_bars_of(settings.data, order.symbol, desk)
     sha256 = bars.sha256()
     seen = read_document(symbol_folder(order, desk) / PREFLIGHT_FILE, made_by="preflight")
@@ -84,9 +112,12 @@ def question_of(order: WorkOrder, desk: Desk) -> Question:
             f"bars {order.symbol}: digest {sha256[:12]} is not {str(seen.get('data_sha256'))[:12]}, which the "
             "preflight saw; the file was changed since: put the old one back, or start a new campaign for the new data"
         )
+    snapshot_id, vault_bar = bars.snapshot_id(), vault_start(bars.n_bars, settings.data.oos_share)
+    if settings.is_strict and order.phase in _WITHOUT_VAULT:
+        bars, vault_bar = bars.between(0, vault_bar), vault_start(vault_bar, SCREEN_SHARE)
     return Question(
         symbol=order.symbol,
-        mode=order.mode,
+        mode=mode,
         strategy=strategy,
         strategy_name=settings.strategy.name,
         space=space,
@@ -94,8 +125,8 @@ def question_of(order: WorkOrder, desk: Desk) -> Question:
         rule=ScoreRule(settings.score.primary, settings.score.weights),
         constraints=Constraints(settings.constraints.min_trades, settings.constraints.max_drawdown),
         bars=bars,
-        vault_bar=vault_start(bars.n_bars, settings.data.oos_share),
-        origin=provenance(snapshot_id=bars.snapshot_id(), sha256=sha256, strategy_name=settings.strategy.name),
+        vault_bar=vault_bar,
+        origin=provenance(snapshot_id=snapshot_id, sha256=sha256, strategy_name=settings.strategy.name),
         enforces_tp_progression=settings.constraints.enforce_tp_progression,
     )
 

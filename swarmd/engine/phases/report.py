@@ -21,7 +21,7 @@ def screen_report(document: dict[str, Any]) -> str:
         f"{'passes' if document['verdict'] == 'pass' else 'does not pass'} the screen",
         "",
         f"Trial {document['trial']}, score {document['score']:.4f} on development data, chosen among "
-        f"{document['tried']} tried. The vault was opened once, for this one.",
+        f"{document['tried']} tried. {_opened(document)}",
         "",
         "## Gates",
         "",
@@ -62,6 +62,12 @@ def screen_report(document: dict[str, Any]) -> str:
         "",
     ]
     return "\n".join(lines)
+
+
+def _opened(document: dict[str, Any]) -> str:
+    if (stand_in := document.get("stands_for_the_vault")) is None:
+        return "The vault was opened once, for this one."
+    return f"The vault stays shut until the guards: what is called the vault below is {stand_in}, opened once."
 
 
 def _stretch(stretch: dict[str, Any]) -> str:

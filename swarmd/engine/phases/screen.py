@@ -2,7 +2,7 @@
 
 Out-of-sample Sharpe, trades, walk-forward efficiency and the probabilistic Sharpe ratio of out-of-sample days decide;
 the stress with doubled costs is shown beside them. Writes `vault_opened.json` first, then `screen.json` and
-`report.md`.
+`report.md`. Where the vault is kept for the guards, all of this happens on the last third of the development bars.
 """
 
 import math
@@ -25,7 +25,7 @@ from swarmd.engine.phases.question import Question, mode_folder, question_of
 from swarmd.engine.phases.refine import ALL_TRIALS_FILE
 from swarmd.engine.phases.report import screen_report
 from swarmd.engine.phases.trade_table import trades_csv
-from swarmd.engine.phases.vault import WarmedUp, open_vault
+from swarmd.engine.phases.vault import SCREEN_STRETCH_FILE, VAULT_FILE, WarmedUp, open_vault
 from swarmd.engine.search.prescreen import TOP_FILE
 from swarmd.state.errors import OperatorError
 from swarmd.state.records.result import ResultSummary
@@ -35,6 +35,7 @@ SCREEN_FILE = "screen.json"
 REPORT_FILE = "report.md"
 SCHEMA = "swarmd.screen/1"
 STRESS_FACTOR = 2.0
+_LAST_THIRD = "the last third of the development bars"
 
 
 def screen(order: WorkOrder, desk: Desk) -> ResultSummary:
@@ -64,6 +65,7 @@ def screen(order: WorkOrder, desk: Desk) -> ResultSummary:
             "vault_bar": question.vault_bar,
             "data_sha256": question.origin.data_sha256,
         },
+        SCREEN_STRETCH_FILE if order.campaign.is_strict else VAULT_FILE,
     )
     inside = run_backtest(question.development, question.strategy, params, mode=question.mode, costs=question.costs)
     desk.work(1)
@@ -82,12 +84,15 @@ def screen(order: WorkOrder, desk: Desk) -> ResultSummary:
         wfe=wfe,
         psr=psr,
         alpha=alpha,
+        stretch=_LAST_THIRD if order.campaign.is_strict else "the vault",
     )
     tried = refined["tried"] + _prescreen_tried(folder)
     document = _document(
         question, finalist, inside, outside, stressed, evidence, gates, vault, wfe=wfe, psr=psr, alpha=alpha,
         tried=tried, seed=refined["seed"],
     )  # fmt: skip
+    if order.campaign.is_strict:
+        document["stands_for_the_vault"] = _LAST_THIRD
     artifacts = (
         desk.write_json(folder / SCREEN_FILE, document, sync=True),
         desk.write(folder / REPORT_FILE, screen_report(document).encode()),

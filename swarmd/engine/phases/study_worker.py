@@ -15,11 +15,13 @@ from swarmd.engine.phases.child import die_with
 from swarmd.engine.phases.desk import quiet_desk
 from swarmd.engine.phases.question import question_of
 from swarmd.engine.phases.refine import study_of
+from swarmd.engine.phases.reoptimize import second_study_of
 from swarmd.engine.phases.study import Study
 from swarmd.engine.search.refine import finished_trials, run_one
 from swarmd.engine.search.shared import SharedStudy
 from swarmd.engine.search.storage import join_study, lock_of_worker
 from swarmd.state.errors import OutsideError
+from swarmd.state.records.job import Phase
 from swarmd.state.store.files import Home, lock_file
 from swarmd.state.work_order import WorkOrder
 
@@ -34,7 +36,8 @@ def main(name: str, parent: int, digest: str) -> None:
     signal.signal(signal.SIGTERM, lambda number, frame: is_asked_to_stop.append(number))
     order = WorkOrder.model_validate_json(sys.stdin.buffer.read())
     desk = quiet_desk(Home(Path(order.home)), lambda: 0)
-    study = study_of(order, question_of(order, desk), desk)
+    search = second_study_of if order.phase is Phase.REOPTIMIZE else study_of
+    study = search(order, question_of(order, desk), desk)
     if study.digest != digest:
         raise OutsideError(
             f"the study is {digest} and here it comes to {study.digest}: code or data changed meanwhile; run it again"

@@ -4,9 +4,11 @@ from collections.abc import Callable, Mapping
 
 from swarmd.engine.phases.crown import crown
 from swarmd.engine.phases.desk import Desk
+from swarmd.engine.phases.guards import guards
 from swarmd.engine.phases.preflight import preflight
 from swarmd.engine.phases.prescreen import prescreen
 from swarmd.engine.phases.refine import refine
+from swarmd.engine.phases.reoptimize import reoptimize
 from swarmd.engine.phases.screen import screen
 from swarmd.state.records.job import Phase
 from swarmd.state.records.result import ResultSummary
@@ -17,5 +19,7 @@ PHASES: Mapping[Phase, Callable[[WorkOrder, Desk], ResultSummary]] = {
     Phase.PRESCREEN: prescreen,
     Phase.REFINE: refine,
     Phase.SCREEN: screen,
+    Phase.REOPTIMIZE: reoptimize,
+    Phase.GUARDS: guards,
     Phase.CROWN: crown,
 }

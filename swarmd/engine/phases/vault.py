@@ -1,5 +1,6 @@
 """The vault: the last part of the data, opened once, for one finalist.
 
+Where it is kept for the guards, the screen has a stretch of its own, opened once like it under another name.
 `vault_opened.json` is written before the first look and never again. The same finalist may be looked at again (a killed
 run is repeated and sees what it saw); another one is refused, or selection would creep in through the back door.
 """
@@ -19,10 +20,11 @@ from swarmd.state.errors import OperatorError, OutsideError
 from swarmd.state.store.files import atomic_write
 
 VAULT_FILE = "vault_opened.json"
+SCREEN_STRETCH_FILE = "screen_opened.json"
 SCHEMA = "swarmd.vault/1"
 
 
-def open_vault(folder: Path, finalist: dict[str, Any]) -> Path:
+def open_vault(folder: Path, finalist: dict[str, Any], note: str = VAULT_FILE) -> Path:
     """Note for whom the vault is opened, or refuse; the note is on the disk before this returns.
 
     Raises
@@ -30,7 +32,7 @@ def open_vault(folder: Path, finalist: dict[str, Any]) -> Path:
     OperatorError
         If it was opened for another finalist, or the note cannot be read: what is unknown counts as seen.
     """
-    path = folder / VAULT_FILE
+    path = folder / note
     wanted = {"schema": SCHEMA, **finalist}
     if not path.exists():
         atomic_write(path, json_bytes(wanted), sync=True)

@@ -20,12 +20,14 @@ MOST_POINTS = 20_000
 
 @dataclass(frozen=True, slots=True)
 class Procedure:
-    """How one stretch of bars is searched: `listed` vectors first, `n_trials` in all."""
+    """How one stretch of bars is searched: `listed` vectors first, `n_trials` in all. TPE's list comes from
+    `warm_from`."""
 
     method: SampledMethod
     seed: int
     listed: tuple[Vector, ...]
     n_trials: int
+    warm_from: str = "prescreen"
 
     def sampler(self, strategy: BarStrategy, space: Space) -> ReproducibleSampler:
         """For one worker, whose n-th trial is the n-th of the list."""
@@ -38,7 +40,7 @@ class Procedure:
     @property
     def origin(self) -> str:
         """What a listed vector is said to come from."""
-        return "prescreen" if self.method == "tpe" else self.method
+        return self.warm_from if self.method == "tpe" else self.method
 
 
 def procedure_of(
@@ -49,6 +51,7 @@ def procedure_of(
     trials: int,
     seed: int,
     warm: Sequence[Vector] = (),
+    warm_from: str = "prescreen",
 ) -> Procedure:
     """The procedure of that method. `warm` vectors are tried first by TPE alone; a grid has as many trials as points.
 
@@ -59,7 +62,7 @@ def procedure_of(
     """
     match method:
         case "tpe":
-            return Procedure(method, seed, tuple(warm), trials)
+            return Procedure(method, seed, tuple(warm), trials, warm_from)
         case "monte_carlo":
             drawn = drawn_vectors((space,), strategy, trials, seed).vectors
             return Procedure(method, seed, drawn, len(drawn))

@@ -63,7 +63,7 @@ class ReproducibleSampler(BaseSampler):
         self._settings = settings or TpeSettings()
 
     def origin(self, study: optuna.Study, number: int) -> str:
-        """Where the vector of that trial comes from: the list (`prescreen`, `grid`, `monte_carlo`), `random`, `tpe`."""
+        """Where the vector of that trial comes from: the list (`prescreen`, `refine`, `grid`, …), `random` or `tpe`."""
         if number < len(self._warm):
             return self._listed_as
         return "random" if self._answered(study) < self._settings.n_startup_trials else "tpe"

@@ -1,9 +1,12 @@
 """Development and vault: the bars a search may see, and the last stretch it may not.
 
-One rule in one place, so that prescreen, refine and screen cannot disagree about where the vault begins.
+One rule in one place, so that prescreen, refine and screen cannot disagree about where the vault begins. Where the
+vault is kept for the guards, the screen has the last third of the development bars in its place.
 """
 
 from swarmd.engine.market.bars import Bars
+
+SCREEN_SHARE = 1 / 3
 
 
 def vault_start(n_bars: int, oos_share: float) -> int:

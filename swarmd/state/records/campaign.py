@@ -53,10 +53,15 @@ class DataSettings(Shape):
 
 
 class AssetSettings(Shape):
-    """Tiers run in the order they are written; ``batch_size`` bounds how many assets are open at once."""
+    """Tiers run in the order they are written; ``batch_size`` bounds how many assets are open at once.
+
+    ``important`` assets are tried with other displacements where the guards said no; those of the first tier, unless
+    they are listed (``[]`` for none).
+    """
 
     tiers: dict[str, tuple[Symbol, ...]]
     batch_size: Annotated[int, Field(ge=1)] = 6
+    important: tuple[Symbol, ...] | None = None
 
     @field_validator("tiers")
     @classmethod
@@ -70,6 +75,16 @@ class AssetSettings(Shape):
         if not seen:
             raise ValueError("no asset is listed; write at least one symbol in one tier")
         return tiers
+
+    @field_validator("important")
+    @classmethod
+    def _of_some_tier(cls, important: tuple[str, ...] | None, info: ValidationInfo) -> tuple[str, ...] | None:
+        tiers: dict[str, tuple[str, ...]] = info.data.get("tiers", {})
+        known = {symbol for symbols in tiers.values() for symbol in symbols}
+        for symbol in important or ():
+            if known and symbol not in known:
+                raise ValueError(f"{symbol} is in no tier; list it in one, or leave it out")
+        return important
 
 
 class StrategySettings(Shape):
@@ -144,6 +159,15 @@ class WalkSettings(Shape):
     procedure: Literal["tpe", "grid", "monte_carlo"] = "tpe"
 
 
+class ReoptimizeSettings(Shape):
+    """The second search, of ``crown_on: source_strict``: ``trials`` on all development bars, and ``window_trials`` in
+    each window when the procedure is walked forward for the guards.
+    """
+
+    trials: Annotated[int, Field(ge=1, le=1_000_000)] = 300
+    window_trials: Annotated[int, Field(ge=1, le=1_000_000)] = 40
+
+
 class SearchSettings(Shape):
     """``method`` is how the refinement searches: Optuna's ``tpe``, every point of a ``grid``, seeded draws
     (``monte_carlo``), or a search that is walked forward besides, as ``walk_forward`` says.
@@ -153,6 +177,7 @@ class SearchSettings(Shape):
     refine: RefineSettings = RefineSettings()
     method: Literal["tpe", "grid", "monte_carlo", "walk_forward"] = "tpe"
     walk_forward: WalkSettings = WalkSettings()
+    reoptimize: ReoptimizeSettings = ReoptimizeSettings()
 
     @property
     def procedure(self) -> Literal["tpe", "grid", "monte_carlo"]:
@@ -196,10 +221,15 @@ class CostSettings(Shape):
 
 
 class ValidationSettings(Shape):
-    """``crown_on: screen``: out-of-sample soft gates and the probabilistic Sharpe ratio at ``alpha``."""
+    """``crown_on: screen``: out-of-sample soft gates and the probabilistic Sharpe ratio at ``alpha``, on the vault.
 
-    crown_on: Literal["screen"] = "screen"
+    ``crown_on: source_strict``: the same screen on the last third of the development bars, then a second search on all
+    of them, and the table ``strict`` on the vault.
+    """
+
+    crown_on: Literal["screen", "source_strict"] = "screen"
     screen: Literal["source_soft"] = "source_soft"
+    strict: Literal["source_strict"] = "source_strict"
     alpha: Annotated[float, Field(gt=0, lt=1)] = 0.01
 
 
@@ -256,6 +286,15 @@ class CampaignSettings(Shape):
 
     def symbols(self) -> tuple[str, ...]:
         return tuple(symbol for tier in self.assets.tiers.values() for symbol in tier)
+
+    @property
+    def is_strict(self) -> bool:
+        """Whether the pipeline has its second phase, and the vault is kept for it."""
+        return self.validation.crown_on == "source_strict"
+
+    def important(self) -> tuple[str, ...]:
+        listed = self.assets.important
+        return next(iter(self.assets.tiers.values()), ()) if listed is None else listed
 
     def rungs(self) -> tuple[int, ...]:
         """The trial counts at which each search pauses before its last trial, ``auto`` made into figures."""

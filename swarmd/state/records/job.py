@@ -15,6 +15,8 @@ class Phase(StrEnum):
     PRESCREEN = "prescreen"
     REFINE = "refine"
     SCREEN = "screen"
+    REOPTIMIZE = "reoptimize"
+    GUARDS = "guards"
     CROWN = "crown"
 
 
@@ -38,11 +40,13 @@ JOB_MOVES = Lifecycle(
 
 
 class Job(Record):
-    """``id`` is ``<campaign>.<SYMBOL>[.<mode>].<phase>[-<trials>]``; a job is *running* while one of its runs lives.
+    """``id`` is ``<campaign>.<SYMBOL>[.<mode>].<phase>[-<trials>|-<branch>]``; a job is *running* while one of its runs
+    lives.
 
     ``attempt`` is the fencing token of the newest run ordered for it: a result that carries an older one is refused.
     ``after`` names the jobs that must be done first, ``not_before`` the instant until which it waits, ``reason`` why.
     ``trials`` is set on a rung, a refine job that ends after so many trials of its search; the last has all of them.
+    ``branch`` is set on what is tried once more after the guards said no; the chain keeps its mode's name there.
     """
 
     KIND: ClassVar[str] = "job"
@@ -58,8 +62,11 @@ class Job(Record):
     not_before: Millis = 0
     reason: str = ""
     trials: Annotated[int, Field(ge=1)] | None = None
+    branch: str | None = None
 
 
-def job_id(campaign: str, symbol: str, mode: str, phase: Phase, trials: int | None = None) -> str:
-    last = phase.value if trials is None else f"{phase.value}-{trials}"
+def job_id(
+    campaign: str, symbol: str, mode: str, phase: Phase, trials: int | None = None, branch: str | None = None
+) -> str:
+    last = "-".join(str(part) for part in (phase.value, trials, branch) if part is not None)
     return ".".join(part for part in (campaign, symbol, mode, last) if part)

@@ -78,6 +78,7 @@ def consequences(view: View, taken: ActionTaken, at: Millis) -> list[Record]:
                 after=action.after,
                 reason=action.reason,
                 trials=action.trials,
+                branch=action.branch,
             )
             return [job]
         case HoldJob():
@@ -175,7 +176,7 @@ def _champion(job: Job, result: Result, at: Millis, cause: tuple[str, ...]) -> C
         symbol=job.symbol,
         timeframe=str(figures["timeframe"]),
         strategy=str(figures["strategy"]),
-        mode=job.mode,
+        mode=str(figures.get("mode") or job.mode),
         score=float(figures["score"] or 0.0),
         annual_sharpe=float(figures["annual_sharpe"] or 0.0),
         oos_annual_sharpe=float(figures["oos_annual_sharpe"] or 0.0),
