@@ -51,8 +51,11 @@ def run_phases(
 
 
 @contextmanager
-def progress_desk(home: Home, title: str) -> Iterator[Desk]:
-    """A desk that draws on stderr: rate and time left on a terminal, nothing where nobody watches."""
+def progress_desk(home: Home, title: str, *, window_seconds: float = 30.0) -> Iterator[Desk]:
+    """A desk that draws on stderr: rate and time left on a terminal, nothing where nobody watches.
+
+    Both are those of the last `window_seconds`; units that take long need a longer one.
+    """
     from rich.console import Console
     from rich.progress import (
         BarColumn,
@@ -67,18 +70,25 @@ def progress_desk(home: Home, title: str) -> Iterator[Desk]:
     from rich.text import Text
 
     class Rate(ProgressColumn):
-        """Units per second over the last half minute."""
+        """Units per second, or per minute where they are slow."""
 
         def render(self, task: Task) -> Text:
             speed = task.finished_speed or task.speed
-            return Text("" if speed is None else f"{speed:,.0f}/s", style="progress.data.speed")
+            told = "" if speed is None else f"{speed:,.0f}/s" if speed >= 1 else f"{60 * speed:.1f}/min"
+            return Text(told, style="progress.data.speed")
 
     console = Console(file=sys.stderr)
     columns = (
         SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), Rate(),
         TextColumn("eta"), TimeRemainingColumn(),
     )  # fmt: skip
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
+    with Progress(
+        *columns,
+        console=console,
+        transient=True,
+        disable=not console.is_terminal,
+        speed_estimate_period=window_seconds,
+    ) as progress:
         task = progress.add_task(title, total=None)
 
         def tell_nobody(trial: Any) -> None:
