@@ -10,6 +10,9 @@ import numpy as np
 from swarmd.engine.arrays import BoolArray, FloatArray
 from swarmd.engine.market.bars import Bars
 
+# In front of the seed, so that no generator of a search with the same seed tosses the same coins.
+_COINS = 1991
+
 
 def surrogate_market(bars: Bars, *, seed: int, number: int, drift: float = 0.0) -> Bars:
     """The surrogate of that number: `r* = m + s (r - m)` in log returns, s = +1 or -1 by a fair coin for each bar.
@@ -34,7 +37,7 @@ def surrogate_market(bars: Bars, *, seed: int, number: int, drift: float = 0.0) 
     Source: the weights of +1 and -1 are those of Davidson and Flachaire (2008), The wild bootstrap, tamed at last,
     Journal of Econometrics 146(1); docs/surrogates.md says what they test.
     """
-    is_flipped = np.random.default_rng((seed, number)).integers(0, 2, bars.n_bars, dtype=np.int8) == 1
+    is_flipped = np.random.default_rng((_COINS, seed, number)).integers(0, 2, bars.n_bars, dtype=np.int8) == 1
     return flipped_market(bars, np.asarray(is_flipped), drift=drift)
 
 
