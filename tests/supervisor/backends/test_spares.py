@@ -29,7 +29,7 @@ from swarmd.supervisor.effects.runs import work_order
 from swarmd.supervisor.processes import processes_with, read_stat
 
 pytestmark = pytest.mark.timeout(300)
-WITHIN_S = 120.0
+WITHIN_S = 300.0
 THREADS = 1
 
 
