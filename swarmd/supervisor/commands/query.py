@@ -183,7 +183,7 @@ def _cell(value: Any) -> str:
     if value is None or value == []:
         return ""
     if isinstance(value, float):
-        return f"{value:.6g}"
+        return f"{value:.4g}"
     return "; ".join(map(str, value)) if isinstance(value, list) else str(value)
 
 
