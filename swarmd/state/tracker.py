@@ -111,7 +111,8 @@ def _row(asset: str, tier: str, mode: str, steps: tuple[str, ...], jobs: Jobs) -
     second = _Second.of(asset, mode, jobs) if status == "PASS" else None
     judged = {} if second is None else second.figures
     if second is not None and screened is not None:
-        reason = f"{screened.reason}; {second.reason}"
+        # What the guards have said is what counts; until then it is the screen's word.
+        reason = second.reason if second.figures else f"{screened.reason}; {second.reason}"
     return {
         "Asset": asset,
         "Tier": tier,

@@ -76,6 +76,12 @@ def test_a_mistake_is_told_at_its_field(tmp_path: Path, text: str, field: str, s
     assert [(each.field, said in each.text) for each in caught.value.problems] == [(field, True)], caught.value
 
 
+def test_the_example_is_sound() -> None:
+    settings = read_campaign(Path(__file__).parents[2] / "docs/examples/strict.yaml").settings
+    assert settings.is_strict
+    assert settings.important() == ("BTCUSDT", "ETHUSDT")
+
+
 def test_the_schema_names_the_fields_with_their_values() -> None:
     parts = schema()["$defs"]
     assert parts["ValidationSettings"]["properties"]["crown_on"]["enum"] == ["screen", "source_strict"]

@@ -82,7 +82,7 @@ def _in_short(view: View, campaign: Campaign | None, found: list[Verdict], now: 
         f"{opened} open. Why it ended: {campaign.reason or 'it has not'}."
     )
     if not crowned and campaign.status is CampaignStatus.DONE:
-        if any(job.phase is Phase.SCREEN and said_no(view, job) for job in jobs):
+        if any(job.phase in (Phase.SCREEN, Phase.GUARDS) and said_no(view, job) for job in jobs):
             lines.append("No champion is an answer: nothing that was tried kept its promise on data it had not seen.")
         else:
             lines.append(

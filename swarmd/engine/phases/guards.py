@@ -125,7 +125,7 @@ def guards(order: WorkOrder, desk: Desk) -> ResultSummary:
     }
     artifacts = (
         desk.write_json(folder / GUARDS_FILE, document, sync=True),
-        desk.write(folder / "guards_vault_trades.csv", trades_csv(outside.run.trades, vault)),
+        desk.write(folder / "vault_trades.csv", trades_csv(outside.run.trades, vault)),
         walk_written,
         desk.home.relative(marker),
     )

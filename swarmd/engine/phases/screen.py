@@ -93,10 +93,11 @@ def screen(order: WorkOrder, desk: Desk) -> ResultSummary:
     )  # fmt: skip
     if order.campaign.is_strict:
         document["stands_for_the_vault"] = _LAST_THIRD
+    trades_file = "screen_trades.csv" if order.campaign.is_strict else "vault_trades.csv"
     artifacts = (
         desk.write_json(folder / SCREEN_FILE, document, sync=True),
         desk.write(folder / REPORT_FILE, screen_report(document).encode()),
-        desk.write(folder / "vault_trades.csv", trades_csv(outside.trades, vault)),
+        desk.write(folder / trades_file, trades_csv(outside.trades, vault)),
         desk.home.relative(marker),
     )
     passed = all(gate.passes for gate in gates)
