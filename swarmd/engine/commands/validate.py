@@ -18,10 +18,10 @@ from swarmd.engine.commands.search_flags import (
 from swarmd.state.errors import OperatorError
 from swarmd.state.records.job import Phase
 from swarmd.state.store.files import Home
-from swarmd.state.store.trial_ledger import Batch, Vintage, append_batch, head_of, ledger_path, read_ledger, tried
+from swarmd.state.store.trial_ledger import head_of
 
 if TYPE_CHECKING:  # numba comes in only when the command runs
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
     from swarmd.engine.phases.question import Question
     from swarmd.engine.phases.surrogates import Surrogates
@@ -107,6 +107,7 @@ def _searched(
     from swarmd.engine.phases.folder import alone_in
     from swarmd.engine.phases.question import question_of
     from swarmd.engine.phases.surrogates import SurrogatePlan, market_search_of, search_surrogates
+    from swarmd.engine.phases.tried import note_tried
 
     folder = home.results_of(order.campaign.name, order.symbol, order.mode)
     holder = {"run": order.run, "pid": os.getpid()}
@@ -123,7 +124,9 @@ def _searched(
             folder,
             desk,
             engine=screen_engine(question.strategy, order.engine, say=desk.say),
-            evaluated=_into_ledger(question, home, run=order.run),
+            evaluated=lambda phase, count: note_tried(
+                question, home, phase=phase, count=count, run=order.run, at=wall_ms()
+            ),
         )
     return question, outcome
 
@@ -137,50 +140,21 @@ def _told_by_whom() -> "Iterator[None]":
         raise OperatorError(str(refusal)) from refusal
 
 
-def _into_ledger(question: "Question", home: Home, *, run: str) -> "Callable[[str, int], None]":
-    from swarmd.engine.market.timeframes import interval_name
-
-    def evaluated(part: str, count: int) -> None:
-        batch = Batch(
-            symbol=question.symbol,
-            family=question.strategy.card.name,
-            vintage=_vintage(question),
-            interval=interval_name(question.bars.interval_minutes),
-            phase=part,
-            count=count,
-            run=run,
-            code=question.origin.code_version,
-            data=question.origin.data_sha256,
-        )
-        append_batch(home, batch, wall_ms())
-
-    return evaluated
-
-
-def _vintage(question: "Question") -> Vintage:
-    """The days that the search has seen."""
-    from swarmd.state.units import iso
-
-    bars = question.development
-    return Vintage(*(iso(int(bars.open_time[bar])).partition("T")[0] for bar in (0, -1)))
-
-
 def _document(question: "Question", outcome: "Surrogates", home: Home) -> dict[str, Any]:
     from swarmd.engine.market.timeframes import interval_name
+    from swarmd.engine.phases.tried import ledger_of, tried_so_far, vintage_of
 
-    vintage = _vintage(question)
-    path = ledger_path(home, question.symbol, question.strategy.card.name)
-    entries = read_ledger(path)
+    path, entries = ledger_of(question, home)
     whole = outcome.whole
     told = None if whole is None else whole.p_value()
-    n_tried = tried(entries, vintage)
+    n_tried = tried_so_far(question, home)
     return {
         "schema": SCHEMA,
         "symbol": question.symbol,
         "interval": interval_name(question.bars.interval_minutes),
         "question": outcome.question,
         **question.origin.document(seed=outcome.identity["surrogates"]["seed"], tried=n_tried),
-        "development": {"bars": question.vault_bar, "vintage": str(vintage)},
+        "development": {"bars": question.vault_bar, "vintage": str(vintage_of(question))},
         "search": outcome.identity,
         "real": outcome.real,
         "p_value": None if told is None else told.p,
