@@ -133,9 +133,10 @@ def _skipped(view: View) -> list[Action]:
 
     Not the crown of a chain that branches: what is tried once more comes to its end before it.
     """
-    if not view.shut_jobs:
-        return []
     awaited = branches(view).awaited
+    # A crown may await its branches for hours, and all that time there is nothing to skip.
+    if all(job.id in awaited for job in view.shut_jobs):
+        return []
     wishes: list[Action] = []
     closed: dict[str, str] = {}
     for job in view.unsettled_jobs:

@@ -35,9 +35,11 @@ def summary_of(folder: Path, *, top: int) -> dict[str, Any]:
     """Trials of every asset and mode under the folder, counted by what became of them.
 
     `valid` met the constraints, `skipped` were evaluated and did not, `pruned` were given up early, `failed` could not
-    be evaluated. Assets that the preflight refused are listed, with the reason.
+    be evaluated. Assets that the preflight refused are listed, with the reason. A second search is a row of its own,
+    named by its folder; what was judged by the guards bears their word and the figures of the vault.
     """
     from swarmd.engine.phases.desk import PREFLIGHT_FILE
+    from swarmd.engine.phases.guards import GUARDS_FILE
     from swarmd.engine.phases.refine import ALL_TRIALS_FILE
     from swarmd.engine.phases.screen import SCREEN_FILE
     from swarmd.engine.search.prescreen import TOP_FILE
@@ -54,6 +56,7 @@ def summary_of(folder: Path, *, top: int) -> dict[str, Any]:
         screened = _read(place / TOP_FILE, "swarmd.prescreen/1")
         refined = _read(place / ALL_TRIALS_FILE, "swarmd.trials/1")
         verdict = _read(place / SCREEN_FILE, "swarmd.screen/1")
+        judged = _read(place / GUARDS_FILE, "swarmd.guards/1")
         trials = refined.get("trials", [])
         unreadable += _unreadable(place / "trials")
         said = {key: (refined or screened).get(key) for key in ("symbol", "strategy", "mode")}
@@ -74,8 +77,10 @@ def summary_of(folder: Path, *, top: int) -> dict[str, Any]:
                 **counts,
                 "best_score": max((trial["score"] for trial in valid), default=None),
                 "screen": verdict.get("verdict"),
-                "oos_annual_sharpe": verdict.get("vault", {}).get("metrics", {}).get("annual_sharpe"),
-                "psr": verdict.get("psr"),
+                "oos_annual_sharpe": (judged or verdict).get("vault", {}).get("metrics", {}).get("annual_sharpe"),
+                "psr": (judged or verdict).get("psr"),
+                **({"guards": judged["guards"]} if judged else {}),
+                **({"search": place.name} if place.name.startswith("reoptimize") else {}),
             }
         )
     if not assets and not refused:
@@ -213,7 +218,14 @@ def _print_assets(document: dict[str, Any]) -> None:
         click.echo(
             f"{entry['symbol']:<12} {entry['mode']:<14} {entry['trials']:>7} {entry['valid']:>6} "
             f"{figures[0]:>8} {figures[1]:>7} {figures[2]:>7} {_short(entry['psr']):>7}"
+            f"{_second_phase(entry)}"
         )
+
+
+def _second_phase(entry: dict[str, Any]) -> str:
+    """Which second search a row is of, or how many guards were passed; nothing where there is none."""
+    guards = f"  {entry['guards']} guards" if "guards" in entry else ""
+    return guards + (f"  {entry['search']}" if "search" in entry else "")
 
 
 def _print_top(document: dict[str, Any]) -> None:

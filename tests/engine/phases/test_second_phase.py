@@ -11,6 +11,7 @@ from search_builders import MODE, Told, a_desk, an_order, files_below
 
 from swarmd.engine import guards as tests_of
 from swarmd.engine.backtest import run_backtest
+from swarmd.engine.commands.summarize import summary_of
 from swarmd.engine.kernel.costs import Costs
 from swarmd.engine.kernel.prices import day_end_bars
 from swarmd.engine.market.bars import Bars
@@ -273,6 +274,15 @@ def test_only_what_passed_the_guards_is_crowned_and_they_are_its_certificate(pla
     assert told["certificate"] == f"results/c/EDGE/{MODE}/guards.json"
     assert told["parameters"] == read(path)["params"]
     assert told["metrics"]["gates"]["mc_p"] < 0.05
+
+
+def test_a_summary_tells_both_searches_apart_and_the_guards_word(planted: Any) -> None:
+    root, _, said = planted
+    first, second = summary_of(root / "home" / "results" / "c", top=1)["assets"]
+    assert (first["trials"], first["guards"]) == (12, said["guards"].figures["guards"])
+    assert first["oos_annual_sharpe"] == said["guards"].figures["oos_annual_sharpe"]
+    assert (second["trials"], second["search"]) == (20, "reoptimize")
+    assert "guards" not in second
 
 
 # -- branches ---------------------------------------------------------------------------------------------------------
