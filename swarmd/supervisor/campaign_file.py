@@ -157,6 +157,9 @@ def _search_sense(file: CampaignFile) -> list[Problem]:
             if getattr(search.refine, name) != getattr(usual.refine, name):
                 text = f"{told}, and a grid tries every point of its space; leave it out"
                 found.append(file.problem(("search", "refine", name), text))
+        if search.reoptimize != usual.reoptimize and file.settings.is_strict:
+            text = "counts draws, and a grid tries every point of its space, the second time too; leave it out"
+            found.append(file.problem(("search", "reoptimize"), text))
         if not file.settings.space:
             where: Trail = ("search", "walk_forward", "procedure") if walks else ("search", "method")
             found.append(file.problem(where, "a grid needs a space; give at least one parameter its values"))

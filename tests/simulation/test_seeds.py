@@ -8,6 +8,7 @@ import pytest
 from simulation import daemon
 from simulation.laws import LawBroken
 from simulation.play import Day, play
+from swarmd.state.branches import CONSERVATIVE, DISPLACEMENT, GRID
 
 # What each found, in a word: the day stays even where the mistake was the simulation's own.
 ONCE_FAILED = {
@@ -32,6 +33,14 @@ def test_a_day_of_faults_breaks_no_law_and_is_decided_the_same_again(day: Day) -
     cycles, differences = it.replayed()
     assert cycles > 0
     assert differences == 0
+
+
+def test_a_day_on_which_the_guards_refuse_plays_every_branch_and_breaks_no_law() -> None:
+    report, it = play(Day(218, lanes=10, hours=6, keeps_history=True))
+    begun = {job.branch for job in it.ledger.opened().view().jobs.values() if job.attempt}
+    assert begun >= {*GRID, DISPLACEMENT, CONSERVATIVE}
+    assert report.jobs["queued"] == 0
+    assert it.replayed()[1] == 0
 
 
 @pytest.mark.parametrize("day", ONCE_FAILED.values(), ids=ONCE_FAILED)

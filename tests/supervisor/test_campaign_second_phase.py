@@ -54,6 +54,11 @@ def test_important_assets_may_be_listed_and_may_be_none(tmp_path: Path) -> None:
         ),
         (ASSETS + STRICT + "search: {reoptimize: {trails: 9}}\n", "search.reoptimize.trails", "did you mean 'trials'?"),
         (
+            ASSETS + STRICT + "search: {method: grid, reoptimize: {trials: 100}}\nspace: {L_fast: [5, 6]}\n",
+            "search.reoptimize",
+            "counts draws, and a grid tries every point of its space",
+        ),
+        (
             ASSETS + "search: {reoptimize: {trials: 100}}\n",
             "search.reoptimize",
             "belongs to validation.crown_on source_strict, and it is screen",

@@ -68,8 +68,8 @@ def reoptimize(order: WorkOrder, desk: Desk) -> ResultSummary:
         )
     return ResultSummary(
         verdict="pass",
-        headline=f"{where}: {n_valid} of {len(trials)} trials valid on all development bars (it began with "
-        f"{len(study.procedure.listed)} of the first search), best score {pick.peak.score:.3f}; finalist: {pick.told}",
+        headline=f"{where}: {n_valid} of {len(trials)} trials valid on all development bars{_begun_with(study)}, "
+        f"best score {pick.peak.score:.3f}; finalist: {pick.told}",
         tried=len(trials),
         figures={
             "score": pick.trial.score,
@@ -80,6 +80,12 @@ def reoptimize(order: WorkOrder, desk: Desk) -> ResultSummary:
         },
         artifacts=artifacts,
     )
+
+
+def _begun_with(study: Study) -> str:
+    """Only TPE begins with what the first search found: the others' lists follow from space and seed."""
+    procedure = study.procedure
+    return f" (it began with {len(procedure.listed)} of the first search)" if procedure.method == "tpe" else ""
 
 
 def search_folder(mode: Path, branch: str | None) -> Path:

@@ -7,9 +7,11 @@ from builders import a_campaign, a_hypothesis, a_job, a_result, a_view, the_sett
 
 from swarmd.agents import main_orchestrator
 from swarmd.agents.hypothesis_runner import decide as judge
+from swarmd.agents.pages.verdicts import verdicts
+from swarmd.agents.quant_analyst import decide as analyse
 from swarmd.agents.rules.branches import branches, branches_of
 from swarmd.agents.rules.plan import phases_of, plan_size, planned_jobs
-from swarmd.state.actions import QueueJob, SetCampaign, SettleJob
+from swarmd.state.actions import QueueJob, Say, SetCampaign, SettleJob
 from swarmd.state.branches import DISPLACEMENTS, GRID, STEPS, displacement_of
 from swarmd.state.records.campaign import Campaign
 from swarmd.state.records.job import Job, JobStatus, Phase, job_id
@@ -278,3 +280,45 @@ def test_a_claim_that_no_branch_kept_is_not_supported(story: Story) -> None:
     verdict = a_claim(story)
     assert (verdict.status.value, verdict.measured) == ("not_supported", 0.7)
     assert "guards said no: failed!; so did conservative" in verdict.reason
+
+
+def a_sentence(story: Story) -> str:
+    return verdicts(story.view(), story.campaign)[0].sentence
+
+
+def test_the_page_tells_a_branch_under_way_its_champion_and_its_no(story: Story) -> None:
+    story.end(f"{CHAIN}.guards", "failed")
+    story.go_on()
+    assert a_sentence(story) == "Unfinished: the guards said no, and reoptimize-displacement-26 is to do"
+    for branch in GRID:
+        story.end(f"{CHAIN}.reoptimize-{branch}", "done")
+    story.go_on()
+    story.end(f"{CHAIN}.guards-displacement", "done", oos_annual_sharpe=1.7)
+    story.end(f"{CHAIN}.crown-displacement", "done")
+    story.go_on()
+    told = a_sentence(story)
+    assert told == "Champion of the branch displacement: done! (annual Sharpe out of sample 1.70)"
+    marks = dict(zip(phases_of(story.campaign), verdicts(story.view(), story.campaign)[0].marks, strict=True))
+    assert (marks[Phase.REOPTIMIZE], marks[Phase.GUARDS], marks[Phase.CROWN]) == ("pass", "no", "·")
+
+
+def test_a_champion_beside_it_is_no_refutation(story: Story) -> None:
+    story.figures["displacement"] = None
+    story.end(f"{CHAIN}.guards", "failed")
+    story.go_on()
+    story.end(f"{CHAIN}.reoptimize-conservative", "done")
+    story.end(f"{CHAIN}.guards-conservative", "done")
+    story.end(f"{CHAIN}.crown-conservative", "failed")
+    story.go_on()
+    assert a_sentence(story).startswith("Survived the guards in the branch conservative, not crowned: failed!")
+
+
+def test_what_was_found_is_told_branch_by_branch_behind_the_chain(story: Story) -> None:
+    story.figures["displacement"] = None
+    story.end(f"{CHAIN}.guards", "failed")
+    story.go_on()
+    story.end(f"{CHAIN}.reoptimize-conservative", "done")
+    story.end(f"{CHAIN}.guards-conservative", "failed")
+    (said,) = [wish for wish in analyse(story.view(), NOW) if isinstance(wish, Say)]
+    steps = [part.split()[0] for part in said.reason.removeprefix("balanced: ").split(", then ")]
+    assert steps[-4:] == ["reoptimize", "guards", "reoptimize-conservative", "guards-conservative"]
