@@ -4,12 +4,13 @@ Campaign files (supervisor) and experiment files (engine) are read through it; w
 Pydantic says what is wrong in its own words and by its own paths: here they become the file's places and plain words.
 """
 
+import copy
 import types
 import typing
 from collections.abc import Iterable
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
@@ -18,6 +19,7 @@ from swarmd.state.errors import OperatorError
 from swarmd.state.yaml_places import Document, Place, Problem, Trail, at, dotted
 
 _BYTES_MAX = 1 << 20
+_Model = TypeVar("_Model", bound=BaseModel)
 
 _PATTERNS = {
     "Symbol": "is not a symbol; use capital letters, digits, _ and - (at most 32), such as BTCUSDT",
@@ -79,6 +81,33 @@ def text_of(path: Path, *, kind: str) -> tuple[str, list[Problem]]:
         line = raw.count(b"\n", 0, cause.start) + 1
         column = cause.start - (raw.rfind(b"\n", 0, cause.start) + 1) + 1
         return "", [Problem(Place(line, column), "", "this is not UTF-8 text; save the file as UTF-8")]
+
+
+def sound_part(
+    value: dict[str, Any], error: ValidationError, model: type[_Model], stand_ins: dict[str, Any]
+) -> tuple[_Model, set[str], set[str]]:
+    """What can be read of a file with mistakes, the sections that have one, and those of them that are gone altogether.
+
+    Wrong fields are left out one by one, so that what else their section says is looked at in the same run; a section
+    that cannot stand without them goes as a whole, and its default or what stands in for it takes its place.
+    """
+    sound = copy.deepcopy({key: part for key, part in value.items() if key in model.model_fields})
+    paths = [_where(detail, value)[0] for detail in error.errors(include_url=False)]
+    for path in paths:
+        # Of a list the whole: what stands behind the wrong entry would be told at another's place.
+        field = path[: next((n for n, part in enumerate(path) if isinstance(part, int)), len(path))]
+        around = at(sound, field[:-1])
+        if field and isinstance(around, dict):
+            around.pop(field[-1], None)
+    broken = {str(path[0]) for path in paths if path}
+    lost = broken - sound.keys()
+    try:
+        return model.model_validate(stand_ins | sound), broken, lost
+    except ValidationError as still:
+        # Sections stand or fall by themselves: without those that fall the others pass.
+        lost |= {str(detail["loc"][0]) for detail in still.errors(include_url=False)}
+    sound = {key: part for key, part in sound.items() if key not in lost}
+    return model.model_validate(stand_ins | sound), broken | lost, lost
 
 
 # -- what pydantic found, in words and at its place ---------------------------------------------------------------

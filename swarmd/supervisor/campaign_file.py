@@ -11,7 +11,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from swarmd.state.records.campaign import CampaignSettings, SearchSettings
-from swarmd.state.settings_file import SettingsFileError, nearest, problems_of, text_of
+from swarmd.state.settings_file import SettingsFileError, nearest, problems_of, sound_part, text_of
 from swarmd.state.units import millis_of_iso
 from swarmd.state.yaml_places import Document, Place, Problem, Trail, dotted, read_yaml
 
@@ -19,6 +19,14 @@ from swarmd.state.yaml_places import Document, Place, Problem, Trail, dotted, re
 # that are known of every trial and may hence rank them.
 INTERVALS = ("1m", "3m", "5m", "15m", "30m", "45m", "1h", "2h", "4h", "6h", "8h", "12h", "1d")
 SCORE_METRICS = ("total_trades", "total_return", "annual_sharpe", "max_drawdown", "win_rate", "profit_factor")
+
+# What stands in for a broken section, so that the rest can be looked at.
+_STAND_INS: dict[str, Any] = {
+    "name": "x",
+    "data": {"root": "-", "interval": "5m"},
+    "assets": {"tiers": {"X": ["X"]}},
+    "strategy": {"name": "-", "modes": ["x"]},
+}
 
 _DURATION = r"^\s*\d+(\.\d+)?\s*(ms|s|m|h|d)\s*$"
 _SIZE = r"^\d+(\.\d+)?(B|KiB|MiB|GiB|TiB)$"
@@ -54,15 +62,18 @@ def read_campaign(path: Path) -> CampaignFile:
         what = "is empty" if document.value is None else "is not a table of fields"
         problems.append(Problem(Place(1, 1), "", f"the file {what}; it needs at least name, data, assets and strategy"))
     if isinstance(document.value, dict):
+        broken: set[str] = set()
         try:
             settings = CampaignSettings.model_validate(document.value)
         except ValidationError as error:
             problems += problems_of(error, document, CampaignSettings)
-        else:
-            file = CampaignFile(path, _resolved(settings, path), document)
-            problems += _sense(file)
-            if not problems:
-                return file
+            settings, broken, _ = sound_part(document.value, error, CampaignSettings, _STAND_INS)
+        file = CampaignFile(path, _resolved(settings, path), document)
+        problems += _sense(file)
+        if not broken & {"search", "space"}:
+            problems += _search_sense(file)
+        if not problems:
+            return file
     raise CampaignFileError(str(path), problems)
 
 
@@ -132,7 +143,6 @@ def _sense(file: CampaignFile) -> list[Problem]:
     if first > cap:
         text = f"begins with {first} ms, above its cap of {cap} ms; write the shorter one first"
         problems.append(file.problem(("limits", "backoff"), text))
-    problems += _search_sense(file)
     for name, entry in settings.space.items():
         if isinstance(entry, tuple) and not entry:
             problems.append(file.problem(("space", name), "has no values; list at least one"))

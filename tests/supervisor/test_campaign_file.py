@@ -240,6 +240,16 @@ def test_all_mistakes_are_told_at_once_in_the_order_of_the_file(tmp_path: Path) 
     ]  # fmt: skip
 
 
+def test_a_field_of_the_wrong_type_hides_no_mistake_of_sense(tmp_path: Path) -> None:
+    text = SOUND.replace("interval: 5m", "interval: 5x").replace("batch_size: 2", "batch_size: 0")
+    text = text.replace("run_timeout: 1.5h, backoff: [5s, 1m]", "run_timeout: long, backoff: [1m, 5s]")
+    text += "score: {primary: sharp, weights: {max_drawdown: x}}\nsearch: {method: gird}\n"
+    assert [(line, field) for line, _, field, _ in problems_of(tmp_path, text)] == [
+        (2, "data.interval"), (3, "assets.batch_size"), (6, "limits.run_timeout"), (6, "limits.backoff"),
+        (7, "score.primary"), (7, "score.weights.max_drawdown"), (8, "search.method"),
+    ]  # fmt: skip
+
+
 def test_the_one_line_error_shows_the_first_and_counts_the_others(tmp_path: Path) -> None:
     path = written(tmp_path, "name: 1 2\nextra: 1\n")
     with pytest.raises(CampaignFileError) as caught:

@@ -1,7 +1,7 @@
 """The second look at an experiment file: what its fields, each sound by its type, mean together.
 
 The strategy's card, the space within its limits, the bars, the windows. Called by `experiment_file` with whatever could
-be read: a section that is broken is left out, and the others are looked at none the less. Findings, never exceptions.
+be read: fields that are broken are left out, and the others are looked at none the less. Findings, never exceptions.
 """
 
 from collections.abc import Iterator
@@ -32,12 +32,16 @@ from swarmd.state.yaml_places import Document, Problem, Trail, dotted
 
 @dataclass(slots=True)
 class Check:
-    """The second look: what the sections mean together. `broken` ones are not looked at."""
+    """The second look: what the sections mean together.
+
+    `broken` sections have a field that is wrong by its type and was left out; `lost` ones went as a whole.
+    """
 
     path: Path
     settings: ExperimentSettings
     document: Document
     broken: set[str]
+    lost: set[str]
     problems: list[Problem] = field(default_factory=list)
 
     def wrong(self, path: Trail, text: str) -> None:
@@ -51,10 +55,10 @@ class Check:
         settings = self.settings
         for check in (self._constraints, self._score, self._limits, self._method):
             check()
-        strategy = self._strategy() if "strategy" not in self.broken else None
-        spaces = self._spaces(strategy) if strategy is not None and "space" not in self.broken else None
+        strategy = self._strategy() if "strategy" not in self.lost else None
+        spaces = self._spaces(strategy) if strategy is not None else None
         vectors = self._vectors(strategy, spaces) if strategy is not None and spaces is not None else None
-        bars = self._bars() if "data" not in self.broken else {}
+        bars = self._bars() if "data" not in self.lost else {}
         windows = self._windows(bars) if "walk_forward" not in self.broken else {}
         if self.problems or self.broken or strategy is None or spaces is None:
             return None
@@ -97,15 +101,17 @@ class Check:
     def _method(self) -> None:
         """`walk_forward` and the method that needs it, and `trials` where there is something to count."""
         settings = self.settings
-        if "method" in self.broken or "walk_forward" in self.broken:
+        if "method" in self.broken:
             return
         walks = settings.method == "walk_forward"
+        if not walks and self.document.value.get("walk_forward") is not None:
+            self.wrong(("walk_forward",), f"belongs to method walk_forward, and the method is {settings.method}")
+        if "walk_forward" in self.broken:
+            return
         if walks and settings.walk_forward is None:
             self.wrong(
                 ("method",), "walk_forward needs its section: walk_forward: {fit: 180d, test: 30d, procedure: …}"
             )
-        if not walks and settings.walk_forward is not None:
-            self.wrong(("walk_forward",), f"belongs to method walk_forward, and the method is {settings.method}")
         if walks and settings.trials is not None:
             self.wrong(("trials",), "counts the trials of each window; write it as walk_forward.procedure.trials")
         for path, trials, method in (
@@ -211,10 +217,15 @@ class Check:
         start, end = instants["start"], instants["end"]
         if start is not None and end is not None and start >= end:
             self.wrong(("data", "end"), f"{data.end} is not after data.start {data.start}; end is exclusive")
-        if len(self.problems) > n_before:
+        sources = list(self._sources())
+        if len(self.problems) > n_before or "data" in self.broken:
+            # Bars read by half of what is said of them would be blamed for the other half.
+            for place, _, file in sources:
+                if not file.is_file():
+                    self.wrong(place, f"{file}: no such file; check the path")
             return {}
         bars: dict[str, Bars] = {}
-        for place, symbol, file in self._sources():
+        for place, symbol, file in sources:
             try:
                 bars[symbol] = load_bars(
                     file, symbol=symbol, interval=data.interval, start_ms=start, end_ms=end,

@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from swarmd.engine.experiments.experiment import Experiment
 from swarmd.engine.experiments.experiment_checks import Check
 from swarmd.engine.experiments.settings import ExperimentSettings
-from swarmd.state.settings_file import SettingsFileError, problems_of, text_of
+from swarmd.state.settings_file import SettingsFileError, problems_of, sound_part, text_of
 from swarmd.state.yaml_places import Place, Problem, read_yaml
 
 # What stands in for a broken section, so that the rest can be looked at.
@@ -36,12 +36,13 @@ def read_experiment(path: Path) -> Experiment:
         problems.append(Problem(Place(1, 1), "", f"the file {what}; it needs at least name, data, strategy and method"))
     if isinstance(document.value, dict):
         broken: set[str] = set()
+        lost: set[str] = set()
         try:
             settings = ExperimentSettings.model_validate(document.value)
         except ValidationError as error:
             problems += problems_of(error, document, ExperimentSettings)
-            settings, broken = _without_broken(document.value, error)
-        check = Check(path, _resolved(settings, path), document, broken)
+            settings, broken, lost = sound_part(document.value, error, ExperimentSettings, _STAND_INS)
+        check = Check(path, _resolved(settings, path), document, broken, lost)
         experiment = check.experiment()
         problems += check.problems
         if experiment is not None and not problems:
@@ -61,14 +62,6 @@ def experiment_schema() -> dict[str, Any]:
     for name in ("fit", "test", "purge", "embargo"):
         stretches[name]["type"] = ["string", "integer"]
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **written, "title": "swarmd experiment"}
-
-
-def _without_broken(value: dict[str, Any], error: ValidationError) -> tuple[ExperimentSettings, set[str]]:
-    """What can be read of a file with mistakes, and the sections that cannot."""
-    broken = {str(detail["loc"][0]) for detail in error.errors(include_url=False) if detail["loc"]}
-    known = ExperimentSettings.model_fields
-    sound = {key: part for key, part in value.items() if key in known and key not in broken}
-    return ExperimentSettings.model_validate(_STAND_INS | sound), broken
 
 
 def _resolved(settings: ExperimentSettings, path: Path) -> ExperimentSettings:

@@ -177,9 +177,35 @@ limits: {backoff: [1m, 5s]}
 """
     told = {(line, field) for line, _, field, _ in problems_of(folder, text)}
     assert told == {
-        (1, "nam"), (1, "name"), (2, "data.intervall"), (3, "strategy.mode"), (4, "method"), (5, "space.L_fats"),
-        (6, "constraints.min_sharp"), (7, "score.primary"), (8, "limits.backoff"),
+        (1, "nam"), (1, "name"), (2, "data.path"), (2, "data.intervall"), (3, "strategy.mode"), (4, "method"),
+        (5, "space.L_fats"), (6, "constraints.min_sharp"), (7, "score.primary"), (8, "limits.backoff"),
     }  # fmt: skip
+
+
+def test_a_field_of_the_wrong_type_hides_no_other_mistake_of_its_section(folder):
+    text = """\
+name: x
+data: {path: nowhere.parquet, intervall: 15m, start: 2024-13-01, known_gaps: [yesterday], allow_gaps: -3}
+strategy: {name: ema_cross, mode: lon, foo: 1}
+method: grid
+params: {nope: 1, sl: x}
+constraints: {min_sharp: 1, max_drawdown: [1]}
+score: {primary: sharp, weights: {max_drawdown: x}}
+limits: {retries: -1, backoff: [1m, 5s]}
+walk_forward: {fit: 10}
+"""
+    told = {(line, field) for line, _, field, _ in problems_of(folder, text)}
+    assert told == {
+        (2, "data.path"), (2, "data.intervall"), (2, "data.start"), (2, "data.known_gaps.0"), (2, "data.allow_gaps"),
+        (3, "strategy.mode"), (3, "strategy.foo"), (5, "params.nope"), (5, "params.sl"), (6, "constraints.min_sharp"),
+        (6, "constraints.max_drawdown"), (7, "score.primary"), (7, "score.weights.max_drawdown"), (8, "limits.retries"),
+        (8, "limits.backoff"), (9, "walk_forward"), (9, "walk_forward.test"), (9, "walk_forward.procedure"),
+    }  # fmt: skip
+
+
+def test_bars_are_not_blamed_for_a_field_that_could_not_be_read(folder):
+    ((line, _, field, _),) = problems_of(folder, SOUND.replace("interval: 15m", "interval: 15m, allow_gaps: many"))
+    assert (line, field) == (2, "data.allow_gaps")
 
 
 def test_a_strategy_under_a_name_that_is_taken_is_refused(folder):
