@@ -24,7 +24,7 @@ from swarmd.engine.search.space import Space
 from swarmd.engine.search.vectors import Vectors, drawn_vectors, grid_vectors, points_of
 from swarmd.engine.search.windows import Window, windows_of
 from swarmd.engine.strategies.contract import BarStrategy
-from swarmd.engine.strategies.registry import strategy_named, strategy_names
+from swarmd.engine.strategies.registry import strategy_named
 from swarmd.state.settings_file import nearest
 from swarmd.state.units import millis_of_iso
 from swarmd.state.yaml_places import Document, Problem, Trail, dotted
@@ -140,10 +140,6 @@ class Check:
             self.wrong(path, " ".join(str(refusal).split()))
             return None
         card = strategy.card
-        if asked.file is not None and card.name in strategy_names():
-            text = f"its card bears the name {card.name!r}, which another strategy has; give it a name of its own"
-            self.wrong(path, text)
-            return None
         if asked.mode is not None and asked.mode not in card.modes:
             self.wrong(
                 ("strategy", "mode"), f"{asked.mode!r} is not a mode of {card.name}; {nearest(asked.mode, card.modes)}"

@@ -76,7 +76,9 @@ def strategy_named(name: str) -> BarStrategy:
         If there is none (names the nearest that exists), two places claim the name, or its code is no strategy.
     """
     if _is_reference(name):
-        return from_file(name)
+        strategy = from_file(name)
+        _refuse_taken(strategy.card.name, name)
+        return strategy
     names = strategy_names()
     offered = installed()
     _refuse_two_of(name)
@@ -130,6 +132,23 @@ def strategy_file(name: str) -> Path | None:
 
 def _is_reference(name: str) -> bool:
     return ".py:" in name
+
+
+def _refuse_taken(card_name: str, reference: str) -> None:
+    """A file's strategy bears a name of its own, or its results would pass for another's."""
+    others = [_place(type(_REGISTERED[card_name]))] if card_name in strategy_names() else []
+    others += [_place(cast(type, tick_strategy_named(card_name)))] if trades_on_ticks(card_name) else []
+    file = Path(reference.rpartition(":")[0]).resolve()
+    for entry in installed().get(card_name, ()):
+        source = source_of(entry)
+        # The file of an installed strategy, named by its path, is that strategy.
+        if source is None or source.resolve() != file:
+            others.append(place_of(entry))
+    if others:
+        raise ValueError(
+            f"strategy {reference!r}: its card bears the name {card_name!r}, which another strategy has"
+            f" ({' and '.join(others)}); give it a name of its own"
+        )
 
 
 def _refuse_two_of(name: str) -> None:

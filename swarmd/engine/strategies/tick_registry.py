@@ -60,7 +60,13 @@ def tick_card_named(name: str) -> StrategyCard | None:
 def tick_strategy_named(name: str) -> TickStrategyClass:
     """The tick strategy of that name, or the one a `path/to/file.py:Name` leads to; refuses what is none."""
     if ".py:" in name:
-        return cast(TickStrategyClass, tick_class_in_file(name))
+        made = cast(TickStrategyClass, tick_class_in_file(name))
+        if made.card.name in tick_strategy_names():
+            raise ValueError(
+                f"strategy {name!r}: its card bears the name {made.card.name!r}, which a tick strategy of the package"
+                " has; give it a name of its own"
+            )
+        return made
     names = tick_strategy_names()
     if name not in names:
         close = difflib.get_close_matches(name, names, n=1, cutoff=0.4)

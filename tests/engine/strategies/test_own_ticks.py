@@ -40,6 +40,12 @@ def test_what_it_raises_is_told_with_method_and_line(mine: Path, tmp_path: Path)
         runs_of(stream, [{"wide": 0.02}], name=f"{mine}:Wide", mode="long")
 
 
+def test_a_name_of_the_package_is_refused(mine: Path):
+    mine.write_text(mine.read_text().replace('"wide",\n        "long', '"ofi_momentum",\n        "long'))
+    with pytest.raises(ValueError, match="bears the name 'ofi_momentum', which a tick strategy of the package has"):
+        tick_strategy_named(f"{mine}:Wide")
+
+
 def test_a_class_that_is_no_tick_strategy_is_told_what_it_lacks(mine: Path):
     mine.write_text(mine.read_text().replace("def on_tick", "def on_bar"))
     with pytest.raises(

@@ -127,6 +127,9 @@ def test_a_parameter_knows_which_values_fit(spec: ParamSpec, value: float, fits:
     assert (spec.refusal(value) is None) is fits
 
 
+Offer = Callable[..., Path]
+
+
 # -- two of one name, and code that fails -----------------------------------------------------------------------------
 
 
@@ -148,6 +151,31 @@ def test_a_users_file_that_takes_a_name_of_the_package_is_refused_with_both_plac
     assert strategy_named("mtf_ema").card.title.startswith("EMA crossing")
 
 
+@pytest.mark.parametrize(
+    ("taken", "by"),
+    [("mtf_ema", "strategies.mtf_ema:MtfEma"), ("ofi_momentum", "strategies.ofi_momentum:OfiMomentum")],
+)
+def test_a_users_card_may_not_bear_a_name_of_the_package_though_it_registers_nothing(
+    tmp_path: Path, taken: str, by: str
+):
+    file = tmp_path / "own.py"
+    file.write_text(OWN.replace('"nothing"', f'"{taken}"'))
+    with pytest.raises(ValueError, match=f"bears the name '{taken}', which another strategy has") as refusal:
+        strategy_named(f"{file}:Nothing")
+    assert by in str(refusal.value)
+
+
+def test_a_users_card_may_not_bear_the_name_of_an_installed_strategy_but_its_own_file_may_be_named(
+    tmp_path: Path, offer: Offer
+):
+    module = offer("kept", OWN, nothing="kept_code:Nothing")
+    other = tmp_path / "other.py"
+    other.write_text(OWN)
+    with pytest.raises(ValueError, match=r"kept_code:Nothing of kept 1\.2"):
+        strategy_named(f"{other}:Nothing")
+    assert strategy_named(f"{module}:Nothing").card.name == "nothing"
+
+
 def test_two_files_of_one_name_are_refused_with_both_places_and_one_file_may_be_run_again(tmp_path: Path):
     for folder in ("a", "b"):
         (tmp_path / folder).mkdir()
@@ -159,9 +187,6 @@ def test_two_files_of_one_name_are_refused_with_both_places_and_one_file_may_be_
     assert f"{tmp_path}/a/own.py:Nothing" in str(refusal.value)
     assert f"{tmp_path}/b/own.py:Nothing" in str(refusal.value)
     assert "twice_by_test" not in strategy_names()
-
-
-Offer = Callable[..., Path]
 
 
 @pytest.fixture
@@ -300,9 +325,10 @@ def test_what_a_users_strategy_raises_or_gives_back_is_told_with_its_line(tmp_pa
 def test_a_users_class_stays_what_it_is(tmp_path: Path):
     file = tmp_path / "own.py"
     file.write_text(
-        "from __future__ import annotations\nfrom dataclasses import dataclass\n"
-        "from swarmd.engine.strategies.mtf_ema import MtfEma\n\n\n"
+        "from __future__ import annotations\nfrom dataclasses import dataclass, replace\n"
+        "from typing import ClassVar\nfrom swarmd.engine.strategies.mtf_ema import MtfEma\n\n\n"
         '@dataclass\nclass Mine(MtfEma):\n    """My own."""\n\n    n: int = 3\n'
+        '    card: ClassVar = replace(MtfEma.card, name="mine")\n'
     )
     mine = strategy_named(f"{file}:Mine")
     assert isinstance(mine, BatchStrategy)
