@@ -111,8 +111,9 @@ def _print_card(card: "StrategyCard") -> None:
     click.echo(f"{card.name}: {card.title}")
     click.echo(f"  data       {card.data}")
     click.echo("  parameters")
+    width = max(10, *(len(spec.name) for spec in card.params))
     for spec in card.params:
-        click.echo(f"    {spec.name:<10} {_range(spec):<20} {spec.unit:<20} {spec.meaning}")
+        click.echo(f"    {spec.name:<{width}} {_range(spec):<20} {spec.unit:<20} {spec.meaning}")
     click.echo("  modes")
     for name, mode in card.modes.items():
         space = ", ".join(f"{spec.name} {_range(spec)}" for spec in mode.space)

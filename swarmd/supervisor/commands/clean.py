@@ -136,6 +136,9 @@ def _tell(
     verb = "would go" if is_dry else "removed"
     for kind, total in sizes.items():
         click.echo(f"{verb}: {len(found.going[kind])} {kind}, {size(total)}")
+        # Results are what somebody waited for: those are named, one by one.
+        for path in found.going[kind] if kind == "experiments" else ():
+            click.echo(f"  {home.relative(path)}")
     if not sizes:
         click.echo(f"nothing older than {spoken(older_than)} may go")
     else:

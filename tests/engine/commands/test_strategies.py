@@ -49,6 +49,10 @@ def test_one_is_shown_with_ranges_units_and_what_each_mode_searches(capsys: pyte
     assert "window     2..20000             bars                 closes that the mean" in out
     assert "long_short    long_short window 20..500, k 1..3.5" in out
     assert "baseline   window 200, k 2.0" in out
+    out, _ = told(capsys, "strategies", "show", "final_trigger")
+    ranges = ("2..250 ", "2..500 ", "0.1..50 ")
+    columns = {line.index(word) for line in out.splitlines() for word in ranges if word in line}
+    assert len(columns) == 1, "a long name pushes nothing out of its column"
     card = told(capsys, "strategies", "show", "bollinger_reversion", "--json")
     assert card["modes"]["long"]["space"][1]["unit"] == "standard deviations"
     _, err = told(capsys, "strategies", "show", "bolinger", code=2)

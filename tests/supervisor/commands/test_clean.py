@@ -11,7 +11,7 @@ from builders import a_champion, a_gauge, a_job, a_run, a_session, an_incident
 from click.testing import CliRunner, Result
 from swarm_builders import a_home
 
-from swarmd.cli import cli
+from swarmd.cli import cli, exit_code_of
 from swarmd.state.errors import OperatorError
 from swarmd.state.records.record import Record
 from swarmd.state.store import compaction
@@ -327,6 +327,16 @@ def test_results_of_experiments_go_only_where_they_are_asked_for_and_nobody_need
     }
     assert (outside / "run_meta.json").exists()
     os.close(held)
+
+
+def test_experiments_that_would_go_are_named_one_by_one(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    home = Home(tmp_path / "home")
+    an_experiment(home, "old")
+    an_experiment(home, "older")
+    assert exit_code_of(["--home", str(home.root), "clean", "--experiments", "--dry-run"]) == 0
+    told = capsys.readouterr().out.splitlines()
+    assert told[0].startswith("would go: 2 experiments, ")
+    assert told[1:3] == ["  results/old", "  results/older"]
 
 
 def test_experiments_of_a_home_that_never_had_a_daemon_can_be_removed(tmp_path: Path) -> None:
