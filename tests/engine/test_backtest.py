@@ -155,7 +155,7 @@ def test_a_missing_column_is_refused():
         ({"tf_slow": 61}, "balanced", "tf_slow is 61; give one of 60, 120, 240, 360"),
         ({"sl": "0.1"}, "balanced", "sl is '0.1'; give a finite number"),
         ({"sl": True}, "balanced", "sl is True"),
-        ({"tf_fast": 60, "tf_slow": 60}, "balanced", "do not go together"),
+        ({"tf_fast": 60, "tf_slow": 60}, "balanced", "do not go together; the rule: tf_fast is below tf_slow"),
         ({}, "agressive", "did you mean 'aggressive'"),
     ],
 )

@@ -15,6 +15,8 @@ def told_to_the_operator() -> Iterator[None]:
     """Turns a refusal of user input (`DataError` and other `ValueError`, `OSError`) into a one-line `OperatorError`."""
     try:
         yield
+    except BrokenPipeError:
+        raise  # no input of anybody's: the reader of our output has left, and `swarmd.cli` ends in silence
     except OSError as fault:
         where = f"{fault.filename}: " if fault.filename is not None else ""
         raise OperatorError(

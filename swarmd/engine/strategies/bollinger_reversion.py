@@ -56,6 +56,7 @@ class BollingerReversion:
         return ExitPlan(stop=None, target=None)
 
     def admissible(self, columns: Columns) -> BoolArray:
+        """k * k is below window - 1."""
         # No value of a window lies further from its mean than sqrt(window - 1) deviations: beyond, nothing ever trades.
         return np.asarray(columns["k"] ** 2 < columns["window"] - 1)
 

@@ -118,7 +118,10 @@ class BarStrategy(Protocol):
         ...
 
     def admissible(self, columns: Columns) -> BoolArray:
-        """Which rows are sensible together; each number alone is already within its range."""
+        """Which rows are sensible together; each number alone is already within its range.
+
+        The first line of an implementation's docstring is told to whoever gives parameters that are not.
+        """
         ...
 
     def lookback_bars(self, params: Params, interval_minutes: int) -> int:
@@ -182,10 +185,14 @@ def checked_params(strategy: BarStrategy, params: Mapping[str, Any]) -> dict[str
             raise ValueError(f"strategy {card.name}: {refusal}")
         given[name] = float(value) if spec.kind == "float" else int(value) if value == int(value) else value
     if not strategy.admissible({name: np.array([value]) for name, value in given.items()})[0]:
-        raise ValueError(
-            f"strategy {card.name}: {given} do not go together; see `swarmd strategies show` for what each means"
-        )
+        raise ValueError(f"strategy {card.name}: {given} do not go together; {_rule_of(strategy)}")
     return given
+
+
+def _rule_of(strategy: BarStrategy) -> str:
+    """What `admissible` says of itself in the first line of its docstring; strategies of others may say nothing."""
+    told = (strategy.admissible.__doc__ or "").strip().splitlines()
+    return f"the rule: {told[0]}" if told else "see `swarmd strategies show` for what each means"
 
 
 def _is_finite(value: float | int) -> bool:

@@ -57,6 +57,7 @@ class EmaCross:
         return ExitPlan(stop=float(params["sl"]), target=float(params["tp"]))
 
     def admissible(self, columns: Columns) -> BoolArray:
+        """L_fast is below L_slow."""
         return np.asarray(columns["L_fast"] < columns["L_slow"])
 
     def lookback_bars(self, params: Params, interval_minutes: int) -> int:

@@ -151,7 +151,7 @@ class FinalTrigger:
         )
 
     def admissible(self, columns: Columns) -> BoolArray:
-        """Targets in rising order, no two nearer than half an average true range."""
+        """Targets rise, tp1 < tp2 < tp3, and are half an average true range (0.5) apart at least."""
         if not self.enforces_progression:
             return np.ones(np.shape(columns["tp1"]), np.bool_)
         gaps = [np.subtract(columns[far], columns[near]) for near, far in (("tp1", "tp2"), ("tp2", "tp3"))]

@@ -84,6 +84,7 @@ class MtfEma:
         return ExitPlan(stop=float(params["sl"]), target=float(params["tp"]))
 
     def admissible(self, columns: Columns) -> BoolArray:
+        """tf_fast is below tf_slow."""
         return np.asarray(columns["tf_fast"] < columns["tf_slow"])
 
     def lookback_bars(self, params: Params, interval_minutes: int) -> int:

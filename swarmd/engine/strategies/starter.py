@@ -65,7 +65,8 @@ class Starter:
         return ExitPlan(stop=float(params["sl"]), target=None)
 
     def admissible(self, columns: Columns) -> BoolArray:
-        """Which rows of parameters go together: one True or False per row, each column being an array."""
+        """leave is no longer than entry."""
+        # One True or False per row, each column being an array. The line above is told where the answer is False.
         return np.asarray(columns["leave"] <= columns["entry"])
 
     def lookback_bars(self, params: Params, interval_minutes: int) -> int:

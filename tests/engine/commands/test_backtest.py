@@ -14,6 +14,7 @@ from click.testing import CliRunner
 from price_builders import awkward_bars
 
 from swarmd.engine.commands.backtest import backtest
+from swarmd.engine.commands.faults import told_to_the_operator
 from swarmd.engine.market.formats import write_bars
 from swarmd.state.errors import OperatorError
 
@@ -147,3 +148,8 @@ def test_help_needs_no_numba():
     )
     told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert told.stdout.strip() == "set()"
+
+
+def test_a_reader_who_has_left_is_no_fault_of_a_path():
+    with pytest.raises(BrokenPipeError), told_to_the_operator():
+        raise BrokenPipeError
