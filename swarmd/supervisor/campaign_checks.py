@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from swarmd.state.errors import OutsideError
+from swarmd.state.errors import OperatorError, OutsideError
 from swarmd.state.records.campaign import SpaceRange
 from swarmd.state.settings_file import nearest
 from swarmd.state.yaml_places import Problem
@@ -25,7 +25,13 @@ Card = Mapping[str, Any]
 
 def check_campaign(file: CampaignFile) -> None:
     """Raises CampaignFileError with everything the campaign names and nobody has."""
-    problems = [*data_problems(file), *strategy_problems(file, strategy_cards())]
+    problems = data_problems(file)
+    try:
+        cards = cards_for(file.settings.strategy.name)
+    except OperatorError as refusal:
+        problems.append(file.problem(("strategy", "name"), str(refusal)))
+    else:
+        problems += strategy_problems(file, cards)
     if problems:
         raise CampaignFileError(str(file.path), problems)
 
@@ -48,6 +54,14 @@ def data_problems(file: CampaignFile) -> list[Problem]:
     return problems
 
 
+def cards_for(name: str) -> dict[str, Card]:
+    """The cards to look `name` up in: that of a user's own file alone, else all that have a name.
+
+    A file is run for its card, in the other process. What is wrong with it raises OperatorError.
+    """
+    return {name: engine_document("strategies", "show", name)} if ".py:" in name else strategy_cards()
+
+
 def strategy_cards() -> dict[str, Card]:
     """The strategies on bars by name, as the engine tells of them; one of the same name on ticks is another."""
     try:
@@ -60,12 +74,6 @@ def strategy_cards() -> dict[str, Card]:
 def strategy_problems(file: CampaignFile, cards: Mapping[str, Card]) -> list[Problem]:
     """Name, modes, and the ranges of ``space`` against the limits on the strategy's card."""
     wanted = file.settings.strategy
-    if ".py:" in wanted.name:
-        # A user's own file is loaded by the runs; here only that it is there, without running it.
-        path = wanted.name.rpartition(":")[0]
-        if Path(path).is_file():
-            return []
-        return [file.problem(("strategy", "name"), f"no file {path}; give path/to/file.py:ClassName")]
     if wanted.name not in cards:
         text = f"{wanted.name!r} is not a strategy; {nearest(wanted.name, cards)}"
         return [file.problem(("strategy", "name"), text)]
@@ -74,13 +82,13 @@ def strategy_problems(file: CampaignFile, cards: Mapping[str, Card]) -> list[Pro
     modes = _names(card["modes"])
     for index, mode in enumerate(wanted.modes):
         if mode not in modes:
-            text = f"{mode!r} is not a mode of {wanted.name}; {nearest(mode, modes)}"
+            text = f"{mode!r} is not a mode of {card['name']}; {nearest(mode, modes)}"
             problems.append(file.problem(("strategy", "modes", index), text))
     params = {param["name"]: param for param in card["params"]}
     is_grid = file.settings.search.procedure == "grid"
     for name, entry in file.settings.space.items():
         if name not in params:
-            text = f"is not a parameter of {wanted.name}; {nearest(name, params)}"
+            text = f"is not a parameter of {card['name']}; {nearest(name, params)}"
             problem = file.problem(("space", name), text)
             place = file.document.keys.get(("space", name), problem.place)
             problems.append(Problem(place, problem.field, problem.text))

@@ -65,7 +65,6 @@ def test_a_symbol_without_a_file_is_told_with_those_that_are_there(tmp_path: Pat
     [
         ({"strategy": "{name: mtf_emma, modes: [balanced]}"}, "strategy.name", "did you mean 'mtf_ema'?"),
         ({"strategy": "{name: mtf_ema, modes: [balance]}"}, "strategy.modes.0", "did you mean 'balanced'?"),
-        ({"strategy": "{name: own.py:Mine, modes: [balanced]}"}, "strategy.name", "give path/to/file.py:ClassName"),
         ({"space": "{L_fst: [1]}"}, "space.L_fst", "did you mean 'L_fast'?"),
         ({"space": "{L_fast: [0, 5]}"}, "space.L_fast", "0 lies outside 1 to 1000"),
         ({"space": "{L_fast: {low: 5, high: 5000, type: int}}"}, "space.L_fast", "5000 lies outside 1 to 1000"),
@@ -114,9 +113,53 @@ def test_a_space_within_the_limits_is_no_problem(tmp_path: Path) -> None:
     assert strategy_problems(a_file(tmp_path, space=space), CARDS) == []
 
 
-def test_a_strategy_of_ones_own_needs_only_its_file(tmp_path: Path) -> None:
-    (tmp_path / "own.py").write_text("class Mine: ...\n")
-    assert strategy_problems(a_file(tmp_path, strategy="{name: own.py:Mine, modes: [any]}"), CARDS) == []
+OWN = """\
+from dataclasses import replace
+from swarmd.engine.strategies.ema_cross import EmaCross
+
+print("a file may say what it likes")
+
+
+class Mine(EmaCross):
+    card = replace(EmaCross.card, name="{name}")
+"""
+
+
+@pytest.mark.parametrize(
+    ("name", "lines", "told"),
+    [
+        ("mine", {}, []),
+        (
+            "mine",
+            {"strategy": "{name: own.py:Mine, modes: [lang]}", "space": "{L_fsat: [5]}"},
+            [
+                ("strategy.modes.0", "is not a mode of mine; did you mean 'long'?"),
+                ("space.L_fsat", "did you mean 'L_fas"),
+            ],
+        ),
+        ("ema_cross", {}, [("strategy.name", "bears the name 'ema_cross', which another strategy has")]),
+        (
+            "mine",
+            {"strategy": "{name: own.py:Nine, modes: [long]}"},
+            [("strategy.name", "no class 'Nine'; it has: EmaC")],
+        ),
+        ("mine", {"strategy": "{name: gone.py:Mine, modes: [long]}"}, [("strategy.name", "ClassName")]),
+    ],
+)
+def test_a_strategy_of_ones_own_is_looked_at_like_any_other(
+    tmp_path: Path, name: str, lines: dict[str, str], told: list[tuple[str, str]]
+) -> None:
+    with_bars(tmp_path, "BTCUSDT.parquet", "ETHUSDT.parquet")
+    (tmp_path / "own.py").write_text(OWN.replace("{name}", name))
+    file = a_file(tmp_path, **({"strategy": "{name: own.py:Mine, modes: [long]}"} | lines))
+    found = []
+    try:
+        check_campaign(file)
+    except CampaignFileError as wrong:
+        found += wrong.problems
+    assert [each.field for each in found] == [field for field, _ in told]
+    for problem, (_, said) in zip(found, told, strict=True):
+        assert said in problem.text
 
 
 def test_the_engine_is_asked_for_its_strategies_and_everything_is_told_together(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ trial fails by it and the search goes on, a command tells it in one line. What i
 that a list in place of events is told as that and not as a fault of the simulator. Called by the registry alone.
 """
 
+import contextlib
 import functools
 import hashlib
 import importlib.util
@@ -123,7 +124,9 @@ def _module_of_file(path: Path, reference: str) -> ModuleType:
     # A dataclass looks its module up while it is made.
     sys.modules[name] = module
     try:
-        spec.loader.exec_module(module)
+        # What a file prints on being run must not come between a command's document and its reader.
+        with contextlib.redirect_stdout(sys.stderr):
+            spec.loader.exec_module(module)
     except (Exception, SystemExit) as error:
         del sys.modules[name]
         raise ValueError(f"strategy {reference!r}: {path} fails on import: {fault_told(error)}") from error
