@@ -232,12 +232,12 @@ def _print_symbol(entry: dict[str, Any]) -> None:
     walked = entry.get("walk_forward")
     if walked is None:
         return
-    click.echo(f"{'window':>6}  {'tested':<33} {'valid':>6} {'inside':>8} {'outside':>8} {'return':>8} {'trades':>7}")
+    click.echo(f"{'window':>6}  {'tested':<33} {'valid':>6} {'Sharpe in':>9} {'out':>8} {'return':>8} {'trades':>7}")
     for window in walked["windows"]:
         inside, outside = window["choice"], window["outside"]
         click.echo(
             f"{window['number']:>6}  {window['test']['first']:.16} .. {window['test']['last']:.16}"
-            f" {window['valid']:>6} {_short(inside and inside['metrics']['annual_sharpe']):>8}"
+            f" {window['valid']:>6} {_short(inside and inside['metrics']['annual_sharpe']):>9}"
             f" {_short(outside and outside['annual_sharpe']):>8} {_short(outside and outside['total_return']):>8}"
             f" {'-' if outside is None else outside['total_trades']:>7}"
         )

@@ -119,7 +119,9 @@ def _experiment(folder: Path, *, top: int) -> dict[str, Any]:
 
 def _folder(run: str) -> Path:
     named = home_from().results_of(run)
-    for folder in (Path(run), named):
+    # A bare name is a campaign's first: a folder of the same name may lie here by chance, and is ./NAME.
+    is_bare = Path(run).name == run != ".."
+    for folder in (named, Path(run)) if is_bare else (Path(run), named):
         if folder.is_dir():
             return folder
     there = sorted(path.name for path in named.parent.glob("*") if path.is_dir())

@@ -222,6 +222,17 @@ def test_summarize_of_nothing_says_what_there_is(home, capsys):
     assert "its schema is not swarmd.trials/1" in err
 
 
+def test_a_bare_name_is_the_campaigns_and_not_that_of_a_folder_that_lies_here(home, tmp_path, monkeypatch, capsys):
+    for folder in (home / "results" / "mine", tmp_path / "mine"):
+        folder.mkdir(parents=True)
+    monkeypatch.chdir(tmp_path)
+    _, err = told(capsys, "summarize", "mine", code=2)
+    assert f"{home / 'results' / 'mine'}: no results in it" in err
+    for named in ("./mine/", tmp_path / "mine"):
+        _, err = told(capsys, "summarize", named, code=2)
+        assert str(home) not in err
+
+
 def test_champions_are_listed_and_shown_and_a_damaged_one_is_told(home, capsys):
     from swarmd.engine.champions.champion import ChampionFile, write_champion
 
