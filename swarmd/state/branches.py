@@ -6,6 +6,9 @@ commands that show them; which of them an asset takes is decided elsewhere (``ag
 record is loaded here.
 """
 
+from collections.abc import Mapping
+from typing import Any
+
 # Lengths of span B that an important asset is tried with.
 DISPLACEMENTS = (26, 39, 52, 65, 78)
 DISPLACEMENT, CONSERVATIVE = "displacement", "conservative"
@@ -20,6 +23,16 @@ def displacement_of(branch: str | None) -> int | None:
     """The length that a branch holds fast; None where it holds none."""
     head, _, length = (branch or "").partition("-")
     return int(length) if head == DISPLACEMENT and length else None
+
+
+def awaits_branches(job: Mapping[str, Any], jobs: Mapping[str, Mapping[str, Any]]) -> str:
+    """Why a chain's own crown has no end yet though its guards said no, from plain rows; empty where it is not so."""
+    if job["phase"] != "crown" or job["status"] != "queued" or job.get("branch") is not None:
+        return ""
+    guards = jobs.get(job["after"][0]) if job["after"] else None
+    if guards is None or guards["phase"] != "guards" or guards["status"] != "failed":
+        return ""
+    return "held: the guards said no, and what is tried once more comes to its end first"
 
 
 GRID = tuple(branch_of_displacement(length) for length in DISPLACEMENTS)

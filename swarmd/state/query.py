@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from swarmd.state.branches import awaits_branches
 from swarmd.state.cohorts import held_because
 from swarmd.state.hypothesis_rows import hypothesis_rows
 from swarmd.state.store.publishers import AGENTS, CONTROL_FILE, state_file
@@ -275,10 +276,16 @@ def job_rows(picture: Picture, facts: Facts) -> list[Row]:
             "reason": job["reason"],
             "trials": job.get("trials"),
             "branch": job.get("branch"),
-            "held": held_because(job, by_id, settings[job["campaign"]]) if job["campaign"] in settings else "",
+            "held": _held(job, by_id, settings),
         }
         for job in by_id.values()
     ]
+
+
+def _held(job: Row, jobs: dict[str, Row], settings: dict[str, Row]) -> str:
+    """For whom or what it waits that is none of the jobs it stands behind."""
+    by_cohort = held_because(job, jobs, settings[job["campaign"]]) if job["campaign"] in settings else ""
+    return by_cohort or awaits_branches(job, jobs)
 
 
 def champion_rows(picture: Picture, facts: Facts) -> list[Row]:

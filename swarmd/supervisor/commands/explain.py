@@ -2,6 +2,7 @@
 
 import click
 
+from swarmd.state.branches import awaits_branches
 from swarmd.state.cohorts import held_because
 from swarmd.state.errors import OperatorError
 from swarmd.state.incident_story import incident_story, story_lines
@@ -49,14 +50,17 @@ def explain(id: str, home: Home, as_json: bool) -> None:
 
 
 def _held(home: Home, id: str, index: Index) -> str:
-    """Whom a job waits for between two rungs: what others have not done yet is in no line about it."""
+    """Whom a job waits for between two rungs, or a crown behind its guards: what others do is in no line about it."""
     job = next((line.said["data"] for line in reversed(index.by_id[id]) if line.kind == "job"), None)
-    if job is None or job["status"] != "queued" or not any(gate.rpartition("-")[2].isdigit() for gate in job["after"]):
+    if job is None or job["status"] != "queued":
+        return ""
+    if job["phase"] != "crown" and not any(gate.rpartition("-")[2].isdigit() for gate in job["after"]):
         return ""
     picture = Picture(read_journal(home.journal).folded())
     jobs = {row["id"]: row for row in picture.rows("job")}
     campaign = picture.get("campaign", job["campaign"])
-    return "" if campaign is None else held_because(jobs[id], jobs, campaign["settings"])
+    by_cohort = "" if campaign is None else held_because(jobs[id], jobs, campaign["settings"])
+    return by_cohort or awaits_branches(jobs[id], jobs)
 
 
 def _lines_about(home: Home, id: str, damages: list[Damage]) -> list[Line]:
