@@ -42,6 +42,11 @@ def run_phases(
                 summary = PHASES[phase](order, desk)
             except (DataError, ValueError) as refusal:
                 raise OperatorError(str(refusal)) from refusal
+            except KeyboardInterrupt:
+                # A prescreen is short and begins anew; a refinement is hours of somebody's time.
+                if phase is Phase.REFINE:
+                    desk.say("interrupted: the trials that are finished are kept, and the same command goes on")
+                raise
         if phase is Phase.PREFLIGHT and summary.verdict == "fail":
             # Unfit data is for a person to mend, and the headline says how; every later no is an answer.
             raise OperatorError(summary.headline)

@@ -5,6 +5,7 @@ import json
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from experiment_builders import a_strategy
 from search_builders import a_market
 
 from swarmd.cli import exit_code_of
@@ -209,6 +210,22 @@ def test_refine_with_pruning_tells_what_it_gave_up_and_summarize_counts_it(data,
     assert sum(totals[name] for name in ("valid", "skipped", "pruned", "failed")) == totals["trials"] == 40
     out, _ = told(capsys, "summarize", "p")
     assert f"{totals['pruned']} given up early, 0 failed" in out
+
+
+def test_an_interrupted_refinement_says_that_it_is_kept_and_the_same_command_goes_on(data, home, tmp_path, capsys):
+    body = "if params != self.card.baseline and Path(__file__ + '.calls').read_text():\n    raise KeyboardInterrupt"
+    a_strategy(tmp_path, body)  # the preflight runs the baseline, and is not meant
+    calls = tmp_path / "own.py.calls"
+    calls.write_text("")
+    flags = ("--data", data, "--strategy", f"{tmp_path}/own.py:Own", "--mode", "long_short", "--max-drawdown", 0.95)
+    told(capsys, "refine", *flags, "--trials", 3)
+    calls.write_text("now")
+    _, err = told(capsys, "refine", *flags, "--trials", 5, code=130)
+    assert "the trials that are finished are kept, and the same command goes on" in err
+    calls.write_text("")
+    document = told(capsys, "refine", *flags, "--trials", 5, "--json")
+    assert document["headline"].startswith("NOISE long_short: ")
+    assert " of 5 trials valid" in document["headline"]
 
 
 def test_summarize_of_nothing_says_what_there_is(home, capsys):
