@@ -145,7 +145,8 @@ def _tell(
         click.echo(f"{verb} in all: {size(sum(sizes.values()))}")
     for why, count in found.staying.items():
         click.echo(f"stays: {count} old ones, because {why}")
-    click.echo(f"journal: {found.segments.why_not_more}")
+    if home.journal.is_dir():
+        click.echo(f"journal: {found.segments.why_not_more}")
     if found.segments.segments and is_dry:
         click.echo("with those segments goes their history: `query --at`, `replay` and `explain` cannot reach there")
     if history_from:
