@@ -21,7 +21,14 @@ from swarmd.engine.phases.desk import Desk, read_document
 from swarmd.engine.phases.question import Question, mode_folder, question_of, work_folder
 from swarmd.engine.phases.refine import ALL_TRIALS_FILE
 from swarmd.engine.phases.reoptimize import search_folder
-from swarmd.engine.phases.strict_figures import N_VAULT_RUNS, n_neighbours, on_vault, regimes_of, sensitivity_of
+from swarmd.engine.phases.strict_figures import (
+    N_VAULT_RUNS,
+    OnVault,
+    n_neighbours,
+    on_vault,
+    regimes_of,
+    sensitivity_of,
+)
 from swarmd.engine.phases.trade_table import trades_csv
 from swarmd.engine.phases.vault import VAULT_FILE, open_vault
 from swarmd.engine.phases.walk import walk, windows_for
@@ -88,28 +95,14 @@ def guards(order: WorkOrder, desk: Desk) -> ResultSummary:
     tried_here = walked["tried"] + sensitivity.n_given + 1
     tried = _tried_before(mode, folder) + tried_here
     looks = len([*mode.glob(VAULT_FILE), *mode.glob(f"*/{VAULT_FILE}")])
-    passed = guards_passed(gates)
     vault = question.bars.between(question.vault_bar, question.bars.n_bars)
     document = {
-        "schema": SCHEMA,
-        "verdict": "pass" if all(gate.passes for gate in gates) else "fail",
-        "guards": passed,
-        "symbol": question.symbol,
-        "interval": interval_name(question.bars.interval_minutes),
-        "strategy": question.strategy_name,
-        "mode": question.mode,
+        **_verdict(question, finalist, gates, inside, outside.run, vault),
         "branch": order.branch,
         "found_by": found.branch,
-        "trial": finalist["number"],
-        "params": params,
-        "score": finalist["score"],
         **question.origin.document(seed=seed, tried=tried),
         "tried_here": tried_here,
         "looks_at_the_vault": looks,
-        "costs": {"fee_bps": question.costs.fee_bps, "slippage_bps": question.costs.slippage_bps},
-        "gates": [gate.document() for gate in gates],
-        "development": _stretch(question.development, inside),
-        "vault": _stretch(vault, outside.run),
         "walk_forward": {
             "windows": len(windows),
             "trials_each": n_trials,
@@ -129,29 +122,62 @@ def guards(order: WorkOrder, desk: Desk) -> ResultSummary:
         walk_written,
         desk.home.relative(marker),
     )
-    figures: dict[str, Figure] = {
-        "guards": passed,
-        "score": finalist["score"],
-        "annual_sharpe": inside.metrics.annual_sharpe,
-        **{gate.name: gate.document()["figure"] for gate in gates},
-        "oos_trades": metrics.total_trades,
-        "oos_total_return": metrics.total_return,
-        "oos_max_drawdown": metrics.max_drawdown,
-        "psr": outside.psr,
-        "stress2_annual_sharpe": outside.stress2,
-        "stress3_net_profit": outside.stress3.percentile,
-        "looks": looks,
-        "trial": finalist["number"],
-        "tried": tried,
-        **_may_branch(question.strategy.card, order.campaign, question.mode, params),
-    }
+    figures = _figures(document, gates, outside)
+    figures |= _may_branch(question.strategy.card, order.campaign, question.mode, params)
     return ResultSummary(
         verdict=document["verdict"],
-        headline=_headline(question, order.branch, passed, gates),
+        headline=_headline(question, order.branch, document["guards"], gates),
         tried=tried_here,
         figures=figures,
         artifacts=artifacts,
     )
+
+
+def _verdict(
+    question: Question,
+    finalist: dict[str, Any],
+    gates: tuple[Gate, ...],
+    inside: Simulation,
+    outside: Simulation,
+    vault: Bars,
+) -> dict[str, Any]:
+    """Who was judged, by which gates, and how it fares on both stretches."""
+    return {
+        "schema": SCHEMA,
+        "verdict": "pass" if all(gate.passes for gate in gates) else "fail",
+        "guards": guards_passed(gates),
+        "symbol": question.symbol,
+        "interval": interval_name(question.bars.interval_minutes),
+        "strategy": question.strategy_name,
+        "mode": question.mode,
+        "trial": finalist["number"],
+        "params": finalist["params"],
+        "score": finalist["score"],
+        "costs": {"fee_bps": question.costs.fee_bps, "slippage_bps": question.costs.slippage_bps},
+        "gates": [gate.document() for gate in gates],
+        "development": _stretch(question.development, inside),
+        "vault": _stretch(vault, outside),
+    }
+
+
+def _figures(document: dict[str, Any], gates: tuple[Gate, ...], outside: OnVault) -> dict[str, Figure]:
+    """The few that records keep: every gate's, and what the tracker and the pages show beside them."""
+    metrics = document["vault"]["metrics"]
+    return {
+        "guards": document["guards"],
+        "score": document["score"],
+        "annual_sharpe": document["development"]["metrics"]["annual_sharpe"],
+        **{gate.name: gate.document()["figure"] for gate in gates},
+        "oos_trades": metrics["total_trades"],
+        "oos_total_return": metrics["total_return"],
+        "oos_max_drawdown": metrics["max_drawdown"],
+        "psr": outside.psr,
+        "stress2_annual_sharpe": outside.stress2,
+        "stress3_net_profit": outside.stress3.percentile,
+        "looks": document["looks_at_the_vault"],
+        "trial": document["trial"],
+        "tried": document["tried"],
+    }
 
 
 class _Found(NamedTuple):
