@@ -4,7 +4,7 @@ from random import Random
 from typing import Any
 
 from builders import a_campaign, a_job, a_lane, a_result, a_run, a_view, the_settings
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from swarmd.agents import auto_scheduler, main_orchestrator
@@ -230,6 +230,7 @@ def test_trials_saved_counts_the_searches_that_have_ended() -> None:
     climbs=st.sampled_from(("auto", (10,), (50, 100, 150))),
     chance=st.randoms(use_true_random=False),
 )
+@settings(deadline=None)
 def test_whatever_the_batch_a_campaign_comes_to_its_end(
     symbols: int, batch: int, lanes: int, modes: tuple[str, ...], climbs: Any, chance: Random
 ) -> None:
