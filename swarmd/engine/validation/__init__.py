@@ -5,8 +5,7 @@ Pure arithmetic on returns, scores and bar numbers. What is judged here is the *
 its file is read on first use, so that asking for windows does not wait for the kernels of the others.
 """
 
-import importlib
-from typing import Any
+from swarmd.engine.lazy_names import lazy_names
 
 # A public name, and the file of this folder that is its home. No file bears the name of its function: on import Python
 # would put the file under that name here, in front of the function.
@@ -27,10 +26,7 @@ _HOMES = {
 __all__ = sorted(_HOMES)
 
 
-def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)
+__getattr__ = lazy_names(__name__, _HOMES)
 
 
 def __dir__() -> list[str]:
