@@ -1,34 +1,74 @@
 """What a question has cost in trials, told to the trial ledger in the question's own terms, and asked of it.
 
 Whoever evaluates parameter vectors on the bars of a question calls `note_tried` once a batch; whoever judges a result
-asks `tried_so_far`. Surrogates are no looks at the data and are not told here.
+asks `tried_so_far`, after `require_told` has found every line that the campaign's own folders remember. Surrogates are
+no looks at the data and are not told here; a look at the vault is told by `looks`.
 """
 
+import hashlib
+import json
+from collections.abc import Iterable
 from pathlib import Path
 
+import numpy as np
+
+from swarmd.engine.market.bars import Bars
 from swarmd.engine.market.timeframes import interval_name
+from swarmd.engine.phases.desk import json_bytes
 from swarmd.engine.phases.question import Question
-from swarmd.state.store.files import Home
-from swarmd.state.store.trial_ledger import Batch, Entry, Vintage, append_batch, ledger_path, read_ledger, tried
+from swarmd.state.errors import OperatorError
+from swarmd.state.store.files import Home, atomic_write
+from swarmd.state.store.trial_ledger import (
+    Batch,
+    Entry,
+    Vintage,
+    append_batch,
+    head_of,
+    ledger_path,
+    read_ledger,
+    tried,
+)
 from swarmd.state.units import Millis, iso
 
+TOLD_FILE = "ledger_told.json"
+SCHEMA = "swarmd.ledger_told/1"
 
-def note_tried(question: Question, home: Home, *, phase: str, count: int, run: str, at: Millis) -> None:
-    """So many vectors were tried on the question's development bars; on the disk when this returns, nothing for 0."""
+
+def note_tried(
+    question: Question, home: Home, *, phase: str, count: int, run: str, at: Millis, folder: Path | None = None
+) -> None:
+    """So many vectors were tried on the question's development bars; on the disk when this returns, nothing for 0.
+
+    With a folder, the line is remembered there for `require_told`.
+
+    Raises
+    ------
+    Relabelled
+        If these prices are known under another name, or as other days.
+    OperatorError
+        If the ledger's chain is broken.
+    """
     if not count:
         return
-    batch = Batch(
+    entry = append_batch(home, batch_of(question, question.development, phase=phase, count=count, run=run), at)
+    if folder is not None:
+        remember(entry, folder)
+
+
+def batch_of(question: Question, bars: Bars, *, phase: str, count: int, run: str) -> Batch:
+    """A batch on these bars, which are a stretch of the question's."""
+    return Batch(
         symbol=question.symbol,
         family=question.strategy.card.name,
-        vintage=vintage_of(question),
-        interval=interval_name(question.bars.interval_minutes),
+        vintage=days_of(bars),
+        interval=interval_name(bars.interval_minutes),
         phase=phase,
         count=count,
         run=run,
         code=question.origin.code_version,
         data=question.origin.data_sha256,
+        prices=prices_of(bars),
     )
-    append_batch(home, batch, at)
 
 
 def tried_so_far(question: Question, home: Home) -> int:
@@ -44,5 +84,70 @@ def ledger_of(question: Question, home: Home) -> tuple[Path, tuple[Entry, ...]]:
 
 def vintage_of(question: Question) -> Vintage:
     """The days that a search of the question sees: the vault's are not among them."""
-    bars = question.development
+    return days_of(question.development)
+
+
+def days_of(bars: Bars) -> Vintage:
     return Vintage(*(iso(int(bars.open_time[bar])).partition("T")[0] for bar in (0, -1)))
+
+
+def prices_of(bars: Bars) -> str:
+    """Digest of the prices without times and name: the same under whatever label (SHA-256, hex; 3 ms a year of 5-minute
+    bars)."""
+    digest = hashlib.sha256()
+    for prices in (bars.open, bars.high, bars.low, bars.close):
+        digest.update(np.ascontiguousarray(prices, dtype="<f8").data)
+    return digest.hexdigest()
+
+
+# -- what the folders remember ----------------------------------------------------------------------------------------
+
+
+def remember(entry: Entry, folder: Path) -> None:
+    """Keep the line's digest beside the results that rely on it. The caller holds the folder.
+
+    In a file of its own: results come out the same every time, and a ledger's digests never do.
+    """
+    path = folder / TOLD_FILE
+    batch = entry.batch
+    told = {"phase": batch.phase, "run": batch.run, "count": batch.count, "lines": entry.line, "head": entry.digest}
+    told["ledger"] = f"{batch.symbol}/{batch.family}"
+    atomic_write(path, json_bytes({"schema": SCHEMA, "told": [*_remembered(path), told]}), sync=True)
+
+
+def heads_in(folder: Path) -> tuple[str, ...]:
+    """The digest of every line that was told from this folder or one below it. OperatorError where one is unreadable:
+    what is unknown counts as told."""
+    return tuple(told["head"] for path in sorted(folder.rglob(TOLD_FILE)) for told in _remembered(path))
+
+
+def require_told(question: Question, home: Home, heads: Iterable[str]) -> None:
+    """Every one of these digests is still that of a line in the question's ledger.
+
+    Raises
+    ------
+    OperatorError
+        If one is gone: the ledger was deleted, cut off, or replaced by another; or if its chain is broken.
+    """
+    path, entries = ledger_of(question, home)
+    there = {entry.digest for entry in entries} | {head_of((), path)}
+    missing = [head for head in dict.fromkeys(heads) if head not in there]
+    if missing:
+        raise OperatorError(
+            f"{path}: {len(missing)} of its lines are gone, the first with digest {missing[0][:12]}, and "
+            f"{len(entries)} are there; it was deleted, cut off or replaced since this campaign told it its trials: "
+            "put the ledger back from a copy, or begin a new campaign on data that nobody has searched"
+        )
+
+
+def _remembered(path: Path) -> list[dict[str, str]]:
+    try:
+        told: list[dict[str, str]] = json.loads(path.read_bytes())["told"]
+    except FileNotFoundError:
+        return []
+    except (OSError, ValueError, KeyError, TypeError) as cause:
+        raise OperatorError(
+            f"{path} cannot be read ({cause!r}), so nobody knows what was told to the trial ledger; put it back from a "
+            "copy, or begin a new campaign"
+        ) from cause
+    return told

@@ -1,30 +1,31 @@
 """The trial ledger: how many parameter vectors have ever been tried on an asset with a family of strategies.
 
-One append-only file for each of the two, `state/ledger/<SYMBOL>/<family>.jsonl`, one line an evaluation batch. What a
+One append-only chain for each of the two, `state/ledger/<SYMBOL>/<family>.jsonl`, one line an evaluation batch. What a
 result is deflated by is asked here, so that neither a new campaign nor a restart makes a search look smaller than it
-was. Each line holds the digest of the one before it: a line that was changed, dropped or moved breaks the chain, and
-nothing is counted before a person has looked. Lines cut off at the end leave no trace in the file; whoever relies on a
-count keeps the digest of the last line (`head`) beside it. Several processes may append: they take turns by the lock.
+was. A look at the vault is a batch of one that names its finalist. How lines are sealed and checked is in `chain`; the
+one thing refused here on its own account are known prices under another name.
 """
 
+import contextlib
 import datetime as dt
-import fcntl
-import hashlib
-import json
-import os
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from swarmd.state.errors import OperatorError, OutsideError
-from swarmd.state.store.files import Home, sync_directory, write_whole
+from swarmd.state.store.chain import Chain, Link, turn_in
+from swarmd.state.store.files import Home
 from swarmd.state.units import Millis, iso
 
 FOLDER = "ledger"
-_PLAIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
-_SEAL = re.compile(rb',"digest":"([0-9a-f]{64})"\}$')
+# As results are kept below a folder of that name, and nothing that would lead out of it.
+_PLAIN = re.compile(r"[^./\0\n][^/\0\n]*")
+
+
+class Relabelled(OperatorError):  # noqa: N818  (it says what was done)
+    """The same prices were tried under another name, or as other days."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +63,11 @@ class Vintage:
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """One evaluation batch: `count` vectors tried by `phase` of `run` on bars of `vintage`, with that code and data."""
+    """One evaluation batch: `count` vectors tried by `phase` of `run` on bars of `vintage`, with that code and data.
+
+    `prices` is a digest of those bars' prices without their times; `finalist` names the vector that looked at a vault.
+    Lines of before there were the two have neither.
+    """
 
     symbol: str
     family: str
@@ -73,6 +78,12 @@ class Batch:
     run: str
     code: str
     data: str
+    prices: str = ""
+    finalist: str = ""
+
+    @property
+    def is_look(self) -> bool:
+        return bool(self.finalist)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +100,10 @@ def ledger_path(home: Home, symbol: str, family: str) -> Path:
     """The ledger of the two. OperatorError for a name that would lead elsewhere."""
     for name, value in (("symbol", symbol), ("family", family)):
         if not _PLAIN.fullmatch(value):
-            raise OperatorError(f"{name} {value!r} cannot be part of a ledger's name; use letters, digits, - and _")
+            raise OperatorError(
+                f"{name} {value!r} cannot be part of a ledger's name; use letters, digits, - and _, no /, and no dot "
+                "at the beginning"
+            )
     return home.state / FOLDER / symbol / f"{family}.jsonl"
 
 
@@ -101,11 +115,10 @@ def ledgers(home: Home) -> tuple[Path, ...]:
 def append_batch(home: Home, batch: Batch, at: Millis) -> Entry:
     """Seal the batch onto its ledger; it is on the disk when this returns.
 
-    What a writer that was killed has left of a line is cut off first. The whole chain is checked: a count that goes on
-    after a broken line would be believed.
-
     Raises
     ------
+    Relabelled
+        If the batch's prices stand in a ledger of this home under another symbol, or as days it shares none with.
     OperatorError
         If the chain is broken; names file and line.
     OutsideError
@@ -114,28 +127,11 @@ def append_batch(home: Home, batch: Batch, at: Millis) -> Entry:
     if batch.count < 1:
         raise ValueError(f"ledger: a batch of {batch.count} vectors is none; tell only what was tried")
     path = ledger_path(home, batch.symbol, batch.family)
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
-            content = _whole_lines(os.pread(descriptor, os.fstat(descriptor).st_size, 0))
-            entries = _entries(content, path)
-            os.ftruncate(descriptor, len(content))
-            sealed = _sealed(batch, iso(at), previous=head_of(entries, path))
-            try:
-                write_whole(descriptor, sealed + b"\n")
-                os.fsync(descriptor)
-            except OSError:
-                os.ftruncate(descriptor, len(content))
-                raise
-            if not content:
-                sync_directory(path.parent)
-        finally:
-            os.close(descriptor)
-    except OSError as cause:
-        raise OutsideError(f"cannot write the ledger {path}: {cause.strerror}; free space or mend the disk") from cause
-    return _entry(sealed, len(entries) + 1)
+    told = {"at": iso(at), **asdict(batch), "vintage": str(batch.vintage)}
+    # Without the two a line is as those of before them are.
+    told = {name: value for name, value in told.items() if value or name not in ("prices", "finalist")}
+    with _prices_known_as(home, batch, path):
+        return _entry(_chain(path).append(lambda links: told)[-1])
 
 
 def read_ledger(path: Path) -> tuple[Entry, ...]:
@@ -146,75 +142,76 @@ def read_ledger(path: Path) -> tuple[Entry, ...]:
     OperatorError
         If the chain is broken; names file and line.
     """
-    try:
-        content = path.read_bytes()
-    except FileNotFoundError:
-        return ()
-    except OSError as cause:
-        raise OutsideError(f"cannot read the ledger {path}: {cause.strerror}") from cause
-    return _entries(_whole_lines(content), path)
+    return tuple(_entry(link) for link in _chain(path).read())
 
 
 def tried(entries: Iterable[Entry], vintage: Vintage | None = None) -> int:
     """How many vectors; of a vintage all that were tried on any day of it, so that a stretch moved by a day is no new
-    one."""
+    one. A look at a vault is one, on the vault's days."""
     return sum(e.batch.count for e in entries if vintage is None or e.batch.vintage.overlaps(vintage))
+
+
+def of_symbol(home: Home, symbol: str) -> tuple[Entry, ...]:
+    """The batches of all families of the asset, by the time at which they were told."""
+    paths = [path for path in ledgers(home) if path.parent.name == symbol]
+    return tuple(sorted((entry for path in paths for entry in read_ledger(path)), key=lambda entry: entry.at))
 
 
 def head_of(entries: Sequence[Entry], path: Path) -> str:
     """The digest that the next line must name: the last line's; before the first one that of the ledger's own name, so
     that the lines of one asset are not those of another."""
-    return entries[-1].digest if entries else _digest(f"{path.parent.name}/{path.stem}".encode())
+    return entries[-1].digest if entries else _chain(path).root
 
 
-# -- the chain --------------------------------------------------------------------------------------------------------
+@contextlib.contextmanager
+def _prices_known_as(home: Home, batch: Batch, path: Path) -> Iterator[None]:
+    """Refuse prices that are known as something else; nobody else makes prices known until the batch is written.
+
+    Prices that stand in the batch's own ledger as these very days have been through this once. Of the other ledgers
+    only those are parsed in which the digest stands.
+    """
+    if not batch.prices or any(
+        (entry.batch.prices, entry.batch.vintage) == (batch.prices, batch.vintage) for entry in read_ledger(path)
+    ):
+        yield
+        return
+    with turn_in(home.state / FOLDER):
+        for other in ledgers(home):
+            if batch.prices.encode() not in _content(other):
+                continue
+            for known in (entry.batch for entry in read_ledger(other) if entry.batch.prices == batch.prices):
+                if known.symbol != batch.symbol or not known.vintage.overlaps(batch.vintage):
+                    raise Relabelled(
+                        f"{batch.symbol} {batch.vintage} {batch.interval}: these very prices were tried before as "
+                        f"{known.symbol} {known.vintage} (run {known.run}, {other}), and under another name or other "
+                        "days they would count as never tried; give them the name and the times they have there"
+                    )
+        yield
 
 
-def _whole_lines(content: bytes) -> bytes:
-    return content[: content.rfind(b"\n") + 1]
-
-
-def _entries(content: bytes, path: Path) -> tuple[Entry, ...]:
-    entries: list[Entry] = []
-    for number, line in enumerate(content.splitlines(), 1):
-        if (wrong := _wrong(line, previous=head_of(entries, path))) is not None:
-            raise OperatorError(
-                f"{path} line {number}: {wrong}; put the ledger back from a copy, or move it away: then what was tried "
-                "before no longer counts, and results that rely on it are to be judged anew"
-            )
-        entries.append(_entry(line, number))
-    return tuple(entries)
-
-
-def _wrong(line: bytes, *, previous: str) -> str | None:
-    seal = _SEAL.search(line)
-    if seal is None or _digest(line[: seal.start()]) != seal[1].decode():
-        return "it was changed or damaged, for its digest does not hold"
+def _content(path: Path) -> bytes:
     try:
-        told = json.loads(line)
-        Vintage.of(told["vintage"])
-        is_whole = isinstance(told["count"], int) and isinstance(told["at"], str)
-    except (ValueError, KeyError, TypeError, OperatorError):
-        is_whole = False
-    if not is_whole:
-        return "it is sealed and yet no batch of trials"
-    if told["previous"] != previous:
-        return f"it follows {str(told['previous'])[:12]} and not {previous[:12]}, so a line was dropped or moved"
-    return None
+        return path.read_bytes()
+    except OSError as cause:
+        raise OutsideError(f"cannot read the ledger {path}: {cause.strerror}") from cause
 
 
-def _entry(line: bytes, number: int) -> Entry:
-    told: dict[str, Any] = json.loads(line)
-    at, digest = told.pop("at"), told.pop("digest")
-    del told["previous"]
-    return Entry(number, at, Batch(**told | {"vintage": Vintage.of(told["vintage"])}), digest)
+def _chain(path: Path) -> Chain:
+    return Chain(
+        path=path,
+        name=f"{path.parent.name}/{path.stem}",
+        of="batch of trials",
+        without="what was tried before no longer counts",
+        is_sound=_is_batch,
+    )
 
 
-def _sealed(batch: Batch, at: str, *, previous: str) -> bytes:
-    told = {"at": at, **asdict(batch), "vintage": str(batch.vintage), "previous": previous}
-    content = json.dumps(told, separators=(",", ":"), ensure_ascii=False).encode()[:-1]
-    return content + b',"digest":"%s"}' % _digest(content).encode()
+def _is_batch(told: Mapping[str, Any]) -> bool:
+    Vintage.of(told["vintage"])
+    return isinstance(told["count"], int) and isinstance(told["at"], str)
 
 
-def _digest(content: bytes) -> str:
-    return hashlib.sha256(content).hexdigest()
+def _entry(link: Link) -> Entry:
+    told = dict(link.told)
+    at = told.pop("at")
+    return Entry(link.line, at, Batch(**told | {"vintage": Vintage.of(told["vintage"])}), link.digest)

@@ -1,0 +1,132 @@
+"""Looks at the vault: three finalists of an asset and no fourth, whatever campaign or family they come from."""
+
+import multiprocessing
+from dataclasses import replace
+
+import pytest
+from search_builders import a_desk, a_market, an_order, run_phase
+
+from swarmd.engine.phases.looks import VaultSpent, finalist_digest, note_look, vault_days
+from swarmd.engine.phases.question import question_of
+from swarmd.engine.phases.tried import heads_in, ledger_of, note_tried, require_told, tried_so_far, vintage_of
+from swarmd.engine.strategies.registry import strategy_named
+from swarmd.state.errors import OperatorError
+from swarmd.state.store.files import Home
+from swarmd.state.store.trial_ledger import read_ledger
+
+NOW = 1_700_000_000_000
+VECTOR = {"L_fast": 5, "L_slow": 20, "sl": 0.02, "tp": 0.05}
+
+
+@pytest.fixture(scope="module")
+def question(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("looks")
+    a_market(folder / "bars", days=120)
+    run_phase(folder / "home", folder / "bars", "preflight")
+    return question_of(an_order(folder / "home", folder / "bars", "refine"), a_desk(folder / "home"))
+
+
+@pytest.fixture
+def home(tmp_path):
+    return Home(tmp_path / "home")
+
+
+def a_finalist(L_fast: float = 5, **more: object) -> dict[str, object]:
+    return {"params": VECTOR | {"L_fast": L_fast}, **more}
+
+
+def looked(question, home, finalist, **more):
+    return note_look(question, finalist, home, run="cpu0-c1-1", at=NOW, **more)
+
+
+def test_the_vaults_days_begin_after_the_last_that_the_search_saw(question):
+    assert str(vintage_of(question)) == "2021-01-01_2021-03-21"
+    assert str(vault_days(question)) == "2021-03-22_2021-04-30"
+    within_a_day = replace(question, vault_bar=question.vault_bar + 1)
+    assert vintage_of(within_a_day).last == "2021-03-22"
+    assert str(vault_days(within_a_day)) == "2021-03-23_2021-04-30"
+
+
+def test_a_look_is_one_trial_on_the_vaults_days_and_none_on_the_development_days(question, home):
+    note_tried(question, home, phase="refine", count=16, run="cpu0-c1-1", at=NOW)
+    look = looked(question, home, a_finalist())
+    assert (look.number, look.finalists, look.is_new, look.searched) == (1, 1, True, 0)
+    batch = ledger_of(question, home)[1][-1].batch
+    assert (batch.phase, batch.count, batch.finalist) == ("vault", 1, look.finalist)
+    assert batch.vintage == vault_days(question)
+    assert tried_so_far(question, home) == 16
+
+
+def test_the_same_finalist_may_look_again_and_leaves_no_second_line(question, home):
+    first = looked(question, home, a_finalist(7, number=3))
+    looked(question, home, a_finalist(8))
+    again = looked(question, home, a_finalist(7.0, number=99, score=1.5))
+    assert (again.number, again.finalists, again.is_new) == (1, 2, False)
+    assert again.finalist == first.finalist
+    assert len(ledger_of(question, home)[1]) == 2
+
+
+def test_the_fourth_finalist_is_refused_and_told_who_has_looked(question, home):
+    for number in (1, 2, 3):
+        assert looked(question, home, a_finalist(number)).number == number
+    with pytest.raises(VaultSpent, match=r"vault 2021-03-22_2021-04-30 is spent: 3 finalists .*cpu0-c1-1.*nobody"):
+        looked(question, home, a_finalist(4))
+    assert looked(question, home, a_finalist(2)).number == 2
+    assert looked(question, home, a_finalist(4), most=None).finalists == 4
+    assert looked(question, home, a_finalist(5), most=None).number == 5
+
+
+def test_finalists_of_another_family_timeframe_or_longer_data_count_too(question, home):
+    looked(question, home, a_finalist())
+    other = replace(question, strategy=strategy_named("ema_cross"), strategy_name="ema_cross")
+    assert looked(other, home, {"params": {"fast": 5, "slow": 20}}).number == 2
+    longer = replace(question, origin=replace(question.origin, data_sha256="e" * 64))
+    assert looked(longer, home, a_finalist()).number == 3
+    with pytest.raises(VaultSpent, match="ema_cross"):
+        looked(question, home, a_finalist(9))
+
+
+def test_looks_at_other_days_or_another_asset_spend_nothing_here(question, home):
+    for number in (1, 2, 3):
+        looked(question, home, a_finalist(number))
+    earlier = replace(question, bars=question.development, vault_bar=question.vault_bar // 2)
+    assert looked(earlier, home, a_finalist()).number == 1
+
+
+def test_a_vault_that_a_search_has_seen_is_told(question, home):
+    beyond = replace(question, vault_bar=question.bars.n_bars - 96)
+    note_tried(beyond, home, phase="prescreen", count=300, run="cpu0-c0-1", at=NOW)
+    assert looked(question, home, a_finalist()).searched == 300
+
+
+def test_the_mode_is_part_of_who_a_finalist_is(question):
+    assert finalist_digest(question, VECTOR) != finalist_digest(replace(question, mode="conservative"), VECTOR)
+    assert finalist_digest(question, VECTOR) == finalist_digest(question, dict(reversed(VECTOR.items())))
+
+
+def _look(question, root, L_fast, told) -> None:
+    try:
+        told.put(note_look(question, a_finalist(L_fast), Home(root), run="r", at=NOW).number)
+    except VaultSpent:
+        told.put(0)
+
+
+def test_of_many_that_ask_at_once_no_more_than_three_may_look(question, home):
+    context = multiprocessing.get_context("fork")
+    told = context.SimpleQueue()
+    asking = [context.Process(target=_look, args=(question, home.root, n, told)) for n in range(1, 9)]
+    for each in asking:
+        each.start()
+    for each in asking:
+        each.join()
+    assert sorted(told.get() for _ in asking) == [0] * 5 + [1, 2, 3]
+    assert len(read_ledger(ledger_of(question, home)[0])) == 3
+
+
+def test_a_look_that_was_cut_off_the_ledger_is_missed(question, home, tmp_path):
+    looked(question, home, a_finalist(), folder=tmp_path / "mine")
+    require_told(question, home, heads_in(tmp_path / "mine"))
+    ledger_of(question, home)[0].unlink()
+    looked(question, home, a_finalist(6))
+    with pytest.raises(OperatorError, match="deleted, cut off or replaced"):
+        require_told(question, home, heads_in(tmp_path / "mine"))
