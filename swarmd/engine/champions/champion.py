@@ -1,28 +1,37 @@
 """A champion's file: its model, its checksum, and the one safe way to put another in its place.
 
-Written by the crown phase, read by the loader, the commands and whatever trades. The file on disk is whole at any
-instant, and the one before it lies in `backup/`.
+Written by the crown phase and the commands, read by the loader and whatever trades. The file on disk is whole at any
+instant, the one before it lies in `backup/`, and `changes.jsonl` says who followed whom before it happens.
 """
 
 import hashlib
 import json
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import ConfigDict, Field, ValidationError
 
+from swarmd.engine.champions.changes import Change, append_change
 from swarmd.state.errors import OperatorError, OutsideError
 from swarmd.state.records.record import Shape
 from swarmd.state.store.files import atomic_write
 
 SCHEMA = "swarmd.champion/1"
 BACKUP = "backup"
+Origin = Literal["crowned", "manual", "rollback"]
 _PLAIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
+# How a champion came to lie there; all the rest is what it claims.
+_PASSING = ("created_at", "run_id", "origin", "note", "checksum")
 
 
 class ChampionFile(Shape):
-    """`tried` counts every evaluation behind it, all phases; `certificate` names the file of its gates, in the home."""
+    """`tried` counts every evaluation behind it, all phases; `certificate` names the file of its gates, in the home.
+
+    `origin` and `note` (why) are written only where a person or the monitor put it in force: the file of one that was
+    crowned is as it always was.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, populate_by_name=True)
 
@@ -44,6 +53,8 @@ class ChampionFile(Shape):
     code_version: str
     tried: int
     certificate: str | None
+    origin: Origin = "crowned"
+    note: str = ""
     checksum: str = ""
 
     def sealed(self) -> "ChampionFile":
@@ -51,11 +62,23 @@ class ChampionFile(Shape):
         return self.model_copy(update={"checksum": checksum_of(self.document())})
 
     def document(self) -> dict[str, Any]:
-        return self.model_dump(mode="json", by_alias=True)
+        told = self.model_dump(mode="json", by_alias=True)
+        if self.origin == "crowned" and not self.note:
+            del told["origin"], told["note"]
+        return told
+
+    @property
+    def niche(self) -> str:
+        return f"{self.symbol}_{self.timeframe}"
+
+    @property
+    def claim(self) -> str:
+        """Digest of what it claims: the same for two that differ only in when, by whom and why they were written."""
+        return checksum_of({name: value for name, value in self.document().items() if name not in _PASSING})
 
     def says_the_same(self, other: "ChampionFile") -> bool:
         """Whether both claim the same, whenever and by whichever run they were written."""
-        passing = {"created_at": "", "run_id": "", "checksum": ""}
+        passing = {"created_at": "", "run_id": "", "origin": "crowned", "note": "", "checksum": ""}
         return self.model_copy(update=passing) == other.model_copy(update=passing)
 
 
@@ -81,10 +104,10 @@ def champion_path(champions: Path, symbol: str, timeframe: str) -> Path:
 def champion_of_file(content: bytes, path: Path) -> ChampionFile:
     """The champion that lies at `path`; one of another niche, copied there, is refused like a damaged one."""
     champion = champion_of_bytes(content, where=str(path))
-    niche = f"{champion.symbol}_{champion.timeframe}"
-    if niche != path.stem:
+    if champion.niche != path.stem:
         raise OperatorError(
-            f"{path}: it is the champion of {niche}; move it to {niche}.json, or put the right one here"
+            f"{path}: it is the champion of {champion.niche}; move it to {champion.niche}.json, or put the right one "
+            "here"
         )
     return champion
 
@@ -117,26 +140,64 @@ def _refuse_constant(name: str) -> None:
 
 def read_champion(path: Path) -> ChampionFile | None:
     """The champion in force, verified; None when the niche is empty."""
+    content = content_at(path)
+    return None if content is None else champion_of_file(content, path)
+
+
+def write_champion(
+    path: Path,
+    challenger: ChampionFile,
+    *,
+    at: str | None = None,
+    reason: str = "",
+    evidence: Mapping[str, Any] | None = None,
+) -> ChampionFile:
+    """Put the challenger in force; gives back what now lies there, sealed. The very same file again changes nothing.
+
+    The caller has compared the two and holds the niche: this writes what it is given. In this order, each on the disk
+    before the next: the line in `changes.jsonl`, the old one in `backup/`, the new one in force.
+    """
+    sealed = challenger.sealed()
+    content, old = content_of(sealed), content_at(path)
+    if content == old:
+        return sealed
+    change = Change(
+        at=at or challenger.created_at,
+        niche=path.stem,
+        change=challenger.origin,
+        before=digest_of(old),
+        after=digest_of(content),
+        claim=challenger.claim,
+        reason=reason or challenger.note or f"score {challenger.score:.4f}, by run {challenger.run_id}",
+        evidence=dict(evidence or {}),
+    )
+    append_change(path.parent, change)
+    back_up(path, old)
+    atomic_write(path, content, sync=True)
+    return sealed
+
+
+def back_up(path: Path, content: bytes | None) -> None:
+    """Lay what was in force into `backup/`, whatever it is; named by its content, so that twice gives one backup."""
+    if content is not None:
+        atomic_write(path.parent / BACKUP / f"{path.stem}_{digest_of(content)}.json", content, sync=True)
+
+
+def content_of(sealed: ChampionFile) -> bytes:
+    """What its file holds."""
+    return json.dumps(sealed.document(), indent=1, ensure_ascii=False, allow_nan=False).encode() + b"\n"
+
+
+def content_at(path: Path) -> bytes | None:
+    """What lies there, good or bad; None for nothing."""
     try:
-        content = path.read_bytes()
+        return path.read_bytes()
     except FileNotFoundError:
         return None
     except OSError as cause:
         raise OutsideError(f"cannot read {path}: {cause.strerror}") from cause
-    return champion_of_file(content, path)
 
 
-def write_champion(path: Path, challenger: ChampionFile) -> ChampionFile:
-    """Put the challenger in force; what was there goes to `backup/` first. Gives back what now lies there, sealed.
-
-    The caller has compared the two: this writes what it is given.
-    """
-    sealed = challenger.sealed()
-    if path.is_file():
-        old = path.read_bytes()
-        # Named by its content: backing the same file up twice, after a crash, gives one backup.
-        digest = hashlib.sha256(old).hexdigest()[:12]
-        atomic_write(path.parent / BACKUP / f"{path.stem}_{digest}.json", old, sync=True)
-    content = json.dumps(sealed.document(), indent=1, ensure_ascii=False, allow_nan=False).encode() + b"\n"
-    atomic_write(path, content, sync=True)
-    return sealed
+def digest_of(content: bytes | None) -> str | None:
+    """By which backups and changes name a file's content: the head of its SHA-256."""
+    return None if content is None else hashlib.sha256(content).hexdigest()[:12]

@@ -4,32 +4,28 @@ Writes `champions/<SYMBOL>_<timeframe>.json`, the old one to `backup/` first. Cr
 nothing.
 """
 
-import os
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from swarmd.engine.champions.champion import ChampionFile, champion_path, read_champion, write_champion
+from swarmd.engine.champions.changes import dethroning_of, read_changes
+from swarmd.engine.champions.niche import alone_with
 from swarmd.engine.phases.desk import Desk, read_document
 from swarmd.engine.phases.guards import GUARDS_FILE
 from swarmd.engine.phases.question import question_of, work_folder
 from swarmd.engine.phases.screen import SCREEN_FILE
-from swarmd.state.errors import OperatorError, OutsideError
+from swarmd.engine.phases.validate import CERTIFICATE_FILE
+from swarmd.state.errors import OperatorError
+from swarmd.state.records.job import Phase
 from swarmd.state.records.result import Figure, ResultSummary
-from swarmd.state.store.files import lock_file
 from swarmd.state.units import iso
 from swarmd.state.work_order import WorkOrder
-
-# A crowning takes milliseconds; whoever holds the niche longer is not crowning.
-_TRIES, _PAUSE = 200, 0.05
 
 
 def crown(order: WorkOrder, desk: Desk) -> ResultSummary:
     """Compare with the champion in force and replace it; fails where the challenger is not strictly better.
 
-    The challenger is who passed the screen, or the guards where the campaign crowns on these.
+    The challenger is who passed the judge that the campaign crowns on: the screen, the guards, or the evidence.
 
     Raises
     ------
@@ -37,12 +33,12 @@ def crown(order: WorkOrder, desk: Desk) -> ResultSummary:
         If its verdict is missing, is a no, or is of other data; or if the champion in force is damaged.
     """
     question = question_of(order, desk)
-    judge, name = ("guards", GUARDS_FILE) if order.campaign.is_strict else ("screen", SCREEN_FILE)
+    judge, name = _judge_of(order)
     certificate = work_folder(order, desk.home) / name
     screened = read_document(certificate, made_by=judge)
     if screened.get("data_sha256") != question.origin.data_sha256:
         raise OperatorError(f"{certificate} is of other data; run the {judge} again")
-    if screened.get("verdict") != "pass":
+    if screened.get("verdict") not in ("pass", "champion", "gold"):
         raise OperatorError(f"{certificate} says {screened.get('verdict')!r}; only what passed can be crowned")
     desk.expect(1)
     desk.safe_point()
@@ -55,7 +51,8 @@ def crown(order: WorkOrder, desk: Desk) -> ResultSummary:
         metrics={
             "development": screened["development"]["metrics"],
             "vault": screened["vault"]["metrics"],
-            "gates": {gate["name"]: gate["figure"] for gate in screened["gates"]},
+            "gates": {gate["name"]: gate["figure"] for gate in _gates(screened)},
+            **_forecast(screened),
         },
         score=screened["score"],
         created_at=iso(desk.now()),
@@ -70,7 +67,7 @@ def crown(order: WorkOrder, desk: Desk) -> ResultSummary:
         certificate=desk.home.relative(certificate),
     )
     path = champion_path(desk.home.champions, challenger.symbol, challenger.timeframe)
-    with _niche(path):
+    with alone_with(path):
         incumbent = read_champion(path)
         if incumbent is not None and incumbent.says_the_same(challenger):
             return _summary(incumbent, desk, path, "pass", "is in force already")
@@ -83,27 +80,36 @@ def crown(order: WorkOrder, desk: Desk) -> ResultSummary:
                 f"not crowned: its score {challenger.score:.4f} is not above the {incumbent.score:.4f} of the champion "
                 f"in force (trial {incumbent.trial_id} of {incumbent.campaign})",
             )
+        # Its own days since have spoken against it, and no crowning of the same claim is news to them.
+        fallen = dethroning_of(read_changes(path.parent), path.stem, challenger.claim)
+        if fallen is not None:
+            told = f"not crowned: the monitor dethroned this very champion on {fallen.at[:10]}"
+            return _summary(challenger, desk, path, "fail", told)
         crowned = write_champion(path, challenger)
     desk.advance(1)
     before = "the niche was empty" if incumbent is None else f"the champion before had {incumbent.score:.4f}"
     return _summary(crowned, desk, path, "pass", f"crowned with score {crowned.score:.4f}; {before}")
 
 
-@contextmanager
-def _niche(path: Path) -> Iterator[None]:
-    """Alone with the niche: two modes of a symbol may be crowned at once, and each reads before it writes."""
-    lock = path.with_name(f".{path.stem}.lock")
-    for _ in range(_TRIES):
-        descriptor = lock_file(lock, {"pid": os.getpid()})
-        if descriptor is not None:
-            break
-        time.sleep(_PAUSE)
-    else:
-        raise OutsideError(f"{lock} has been held for {_TRIES * _PAUSE:.0f} s; somebody else is crowning {path.stem}")
-    try:
-        yield
-    finally:
-        os.close(descriptor)
+def _judge_of(order: WorkOrder) -> tuple[str, str]:
+    """The phase whose word crowns, and the file in which it stands."""
+    if order.campaign.asks_evidence:
+        return Phase.VALIDATE.value, CERTIFICATE_FILE
+    return ("guards", GUARDS_FILE) if order.campaign.is_strict else ("screen", SCREEN_FILE)
+
+
+def _gates(judged: dict[str, Any]) -> list[dict[str, Any]]:
+    """Of a certificate those of the evidence; the strict table stands in the file itself."""
+    gates: list[dict[str, Any]] = judged["evidence"]["gates"] if "evidence" in judged else judged["gates"]
+    return gates
+
+
+def _forecast(judged: dict[str, Any]) -> dict[str, dict[str, float | int | None]]:
+    """What is expected of the champion from now on; its monitor holds it to that."""
+    if "evidence" not in judged:
+        return {}
+    told = judged["evidence"]["forecast"]
+    return {"forecast": {"annual_sharpe": told["shrunken_annual_sharpe"], "standard_error": told["se_annual"]}}
 
 
 def _summary(
