@@ -26,7 +26,8 @@ _CALIBRATION_SEED = 20_010_914
 _MEASURING_SEED = 20_080_915
 _YEARS = 40
 _HIGHEST_SHARPE = 6.0
-_LARGEST_DELTA = 0.04  # a Sharpe of about 10; 40 years of more would overflow the equity
+_LARGEST_DELTA = 0.04  # of short bars a Sharpe of about 10; 40 years of more would overflow the equity
+_HIGHEST_GROSS_SHARPE = 10.0  # the same bound for bars so long that few of them make a year
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +77,9 @@ def strength_for(net_annual_sharpe: float, *, rule: PlantedRule, interval_minute
         )
     shocks = _long_stretch(_CALIBRATION_SEED, interval_minutes)
     low, high, sharpe = 0.0, _LARGEST_DELTA, math.nan
+    furthest = _HIGHEST_GROSS_SHARPE / math.sqrt(DAYS_A_YEAR * DAY_MINUTES / interval_minutes)
+    if furthest > high and oracle_sharpe(shocks, high, rule, interval_minutes=interval_minutes)[0] < net_annual_sharpe:
+        low, high = high, furthest
     while high - low > 1e-7:
         delta = (low + high) / 2
         sharpe, _ = oracle_sharpe(shocks, delta, rule, interval_minutes=interval_minutes)

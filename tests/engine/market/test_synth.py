@@ -167,6 +167,13 @@ def test_the_oracle_of_a_planted_market_earns_the_sharpe_that_was_asked_on_price
     assert sharpe == pytest.approx(asked, abs=0.12)
 
 
+def test_bars_of_four_hours_can_be_planted_as_steeply_as_short_ones():
+    rule = PlantedRule(tf_fast=240, L_fast=7.4, tf_slow=480, L_slow=14.6)
+    strength = strength_for(3.0, rule=rule, interval_minutes=240)
+    assert strength.net_annual_sharpe == pytest.approx(3.0, abs=0.15)
+    assert strength.trades_a_year == pytest.approx(60, abs=10)
+
+
 def test_without_drift_the_oracle_only_pays_costs():
     sharpe, trades_a_year = oracle_sharpe(drawn(10 * 365), 0.0, PlantedRule(), interval_minutes=5)
     # Fourteen basis points a round trip against 70 % volatility: 0.0014 / 0.70 for each trade of a year.
