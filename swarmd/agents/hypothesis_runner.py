@@ -11,10 +11,10 @@ from itertools import islice
 from typing import Literal
 
 from swarmd.agents.rules.branches import branches_of
-from swarmd.agents.rules.plan import chain_of
+from swarmd.agents.rules.plan import chain_of, judging_phase
 from swarmd.agents.rules.words import gate_word, is_stopped, said_no
 from swarmd.state.actions import Action, JudgeHypothesis, StateHypothesis
-from swarmd.state.records.campaign import Campaign
+from swarmd.state.records.campaign import Campaign, CampaignSettings
 from swarmd.state.records.hypothesis import Hypothesis, HypothesisStatus
 from swarmd.state.records.job import Job, JobStatus, Phase
 from swarmd.state.records.result import Result
@@ -27,7 +27,7 @@ NAME = "hypothesis_runner"
 Judged = Literal[HypothesisStatus.SUPPORTED, HypothesisStatus.NOT_SUPPORTED, HypothesisStatus.NOT_JUDGED]
 
 # What each table asks of the out-of-sample annual Sharpe ratio; a test holds it equal to the engine's own gate.
-LEAST_SHARPE = {"source_soft": 0.8, "source_strict": 1.0}
+LEAST_SHARPE = {"source_soft": 0.8, "source_strict": 1.0, "evidence": 0.0}
 # Stated in one cycle at most, and yet more than are started in one: a claim comes before what is to show it.
 _AT_ONCE = 250
 _LAST = f".{Phase.CROWN.value}"
@@ -59,7 +59,7 @@ def _chain(job: Job) -> str:
 
 def _claim(campaign: Campaign, job: Job) -> StateHypothesis:
     asked = campaign.settings
-    threshold = LEAST_SHARPE[asked.validation.strict if asked.is_strict else asked.validation.screen]
+    threshold = LEAST_SHARPE[_table(asked)]
     claim = (
         f"{asked.strategy.name} {job.mode} on {job.symbol} ({asked.data.interval} bars) has an edge after costs "
         f"({asked.costs.fee_bps:g} bps fee, {asked.costs.slippage_bps:g} bps slippage): on the last "
@@ -75,6 +75,13 @@ def _claim(campaign: Campaign, job: Job) -> StateHypothesis:
         reason=f"stated with 0 of {asked.search.prescreen.combos:,} combinations tried",
         caused_by=(job.id, campaign.id),
     )
+
+
+def _table(asked: CampaignSettings) -> str:
+    """What is asked on the data of the claim."""
+    if asked.validation.crown_on == "evidence":
+        return "evidence"
+    return asked.validation.screen if asked.validation.crown_on == "screen" else asked.validation.strict
 
 
 def _judged(view: View, campaign: Campaign) -> list[Action]:
@@ -112,7 +119,7 @@ def _verdict(view: View, campaign: Campaign, hypothesis: Hypothesis) -> JudgeHyp
 
 def _judge(campaign: Campaign, jobs: list[Job]) -> Job | None:
     """The job that looked at the data of the claim: of several finalists' guards those that passed, or the first."""
-    asked = Phase.GUARDS if campaign.settings.is_strict else Phase.SCREEN
+    asked = judging_phase(campaign)
     judges = [job for job in jobs if job.phase is asked]
     return next((job for job in judges if job.status is JobStatus.DONE), judges[0] if judges else None)
 

@@ -2,8 +2,9 @@
 
 Goal lock: a campaign is done only when every job is final and nothing actionable is left about its runs. A result
 counts when it carries the token of the newest attempt; a failed gate skips what stands behind it, a search that falls
-behind at a rung is stopped there, and where the guards say no, what is tried once more is queued behind them. An honest
-"no" of a screen is an end like any other, not an incident.
+behind at a rung is stopped there, and where the guards say no, what is tried once more is queued behind them. Behind a
+search that is judged by evidence its surrogate markets are queued, share by share, until they have said enough. An
+honest "no" of a judge is an end like any other, not an incident.
 """
 
 from collections import Counter
@@ -15,7 +16,9 @@ from swarmd.agents.rules.budget import is_still_out_of_budget
 from swarmd.agents.rules.page_state import PageState, page_state
 from swarmd.agents.rules.plan import PlannedJob, phases_of, plan_size, planned_jobs
 from swarmd.agents.rules.pulse import is_unkillable
+from swarmd.agents.rules.readiness import ready_jobs
 from swarmd.agents.rules.rungs import rungs
+from swarmd.agents.rules.surrogates import missing_shares, surplus
 from swarmd.agents.rules.words import gate_word, is_stopped, several
 from swarmd.state.actions import (
     Action,
@@ -44,7 +47,7 @@ _ENDED_BADLY = (JobStatus.FAILED, JobStatus.QUARANTINED, JobStatus.SKIPPED)
 
 
 def decide(view: View, now: Millis) -> list[Action]:
-    settled = [*_counted(view), *_stopped(view), *_skipped(view)]
+    settled = [*_counted(view), *_stopped(view), *_unneeded(view), *_skipped(view)]
     overtaken = _overtaken(view)
     late = {wish.request for wish in overtaken}
     pending = sorted(
@@ -56,21 +59,24 @@ def decide(view: View, now: Millis) -> list[Action]:
     if stops:
         return [*settled, *overtaken, *_stopping(view, pending, stops, now, is_settling=bool(settled))]
     steered = _steered(view, pending[0]) if pending else []
-    return [*settled, *overtaken, *_queued(view), *steered, *_done(view, now, is_settling=bool(settled))]
+    return [*settled, *overtaken, *_queued(view, now), *steered, *_done(view, now, is_settling=bool(settled))]
 
 
 # -- jobs -------------------------------------------------------------------------------------------------------------
 
 
-def _queued(view: View) -> list[Action]:
+def _queued(view: View, now: Millis) -> list[Action]:
     """The jobs the campaign is made of and that are not on record yet, some of them in each cycle."""
     campaign = view.campaign
     if campaign is None or campaign.status is not CampaignStatus.ACTIVE:
         return []
     if view.n_jobs(campaign.id) >= plan_size(campaign):
         # Only now: as long as the plan is not on record, its size is what tells that something is missing.
-        called_for = islice(branches(view).missing, _AT_ONCE)
-        return [_queue(campaign, each.job, each.reason, each.caused_by) for each in called_for]
+        called_for = [
+            *((each.job, each.reason, each.caused_by) for each in branches(view).missing),
+            *missing_shares(view, len(ready_jobs(view, now))),
+        ]
+        return [_queue(campaign, job, reason, causes) for job, reason, causes in called_for[:_AT_ONCE]]
     missing = (job for job in planned_jobs(campaign) if job.id not in view.jobs)
     return [_queue(campaign, job, _planned_as(campaign, job), (campaign.id,)) for job in islice(missing, _AT_ONCE)]
 
@@ -86,6 +92,7 @@ def _queue(campaign: Campaign, job: PlannedJob, reason: str, caused_by: tuple[st
         after=job.after,
         trials=job.trials,
         branch=job.branch,
+        surrogates=job.surrogates,
         reason=reason,
         caused_by=caused_by,
     )
@@ -126,6 +133,19 @@ def _stopped(view: View) -> list[Action]:
         SettleJob(job=each.job.id, status=JobStatus.SKIPPED, reason=each.reason, caused_by=each.caused_by)
         for each in rungs(view).hopeless.values()
     ]
+
+
+def _unneeded(view: View) -> list[Action]:
+    """Shares of surrogate markets whose answer is settled without them; a run that is at one is asked to leave it."""
+    wishes: list[Action] = []
+    for each in surplus(view):
+        run = view.open_run_of(each.job.id)
+        if run is None:
+            job, why = each.job.id, each.reason
+            wishes.append(SettleJob(job=job, status=JobStatus.SKIPPED, reason=why, caused_by=each.caused_by))
+        elif isinstance(run, RunAlive) and run.status is RunStatus.RUNNING:
+            wishes.append(StopRun(run=run.id, how="term", reason=each.reason, caused_by=(run.id, *each.caused_by)))
+    return wishes
 
 
 def _skipped(view: View) -> list[Action]:

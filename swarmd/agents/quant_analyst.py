@@ -39,6 +39,11 @@ _FIGURES: dict[Phase, tuple[tuple[str, str], ...]] = {
         ("mc_p", "Monte Carlo p"),
         ("sensitivity", "sensitivity"),
     ),
+    Phase.VALIDATE: (
+        ("p", "p of search and vault together"),
+        ("oos_annual_sharpe", "annual Sharpe out of sample"),
+        ("forecast", "expected Sharpe"),
+    ),
     Phase.CROWN: (("score", "score"),),
 }
 _WORDS = {JobStatus.DONE: "pass", JobStatus.FAILED: "failed", JobStatus.QUARANTINED: "in quarantine"}

@@ -46,6 +46,7 @@ _OUTCOMES = {
     Phase.SCREEN: "each candidate has a verdict out of sample; an honest no is an answer",
     Phase.REOPTIMIZE: "each survivor of the screen is searched again on all development data",
     Phase.GUARDS: "each finalist has its strict table, every figure computed; an honest no is an answer",
+    Phase.VALIDATE: "each finalist has its certificate: its search priced by surrogates, the vault opened once",
     Phase.CROWN: "each survivor is a champion with its file, or the one in force stays",
 }
 

@@ -48,7 +48,8 @@ class StopRun(Wish):
 
 
 class QueueJob(Wish):
-    """``trials`` makes a rung of a refine job: it ends after so many. ``branch`` says what is tried once more."""
+    """``trials`` makes a rung of a refine job: it ends after so many. ``branch`` says what is tried once more,
+    ``surrogates`` which markets are searched: the number of the first, and how many."""
 
     kind: Literal["queue_job"] = "queue_job"
     job: str
@@ -60,6 +61,7 @@ class QueueJob(Wish):
     after: tuple[str, ...] = ()
     trials: int | None = None
     branch: str | None = None
+    surrogates: tuple[int, int] | None = None
 
 
 class HoldJob(Wish):

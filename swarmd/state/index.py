@@ -49,8 +49,9 @@ def is_loose(result: Result, job: Job | None) -> bool:
 
 
 def answers(job: Job) -> bool:
-    """It tells something of the market: neither a check of data nor what was left out because of an earlier end."""
-    return job.status in _ANSWERS and job.phase is not Phase.PREFLIGHT
+    """It tells something of the market: neither a check of data, nor of markets that are none, nor what was left out
+    because of an earlier end."""
+    return job.status in _ANSWERS and job.phase not in (Phase.PREFLIGHT, Phase.SURROGATES)
 
 
 class Gates(Enum):

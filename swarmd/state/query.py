@@ -14,6 +14,7 @@ from swarmd.state.hypothesis_rows import hypothesis_rows
 from swarmd.state.store.publishers import AGENTS, CONTROL_FILE, state_file
 from swarmd.state.store.raw import Line
 from swarmd.state.store.tables import Tables
+from swarmd.state.surrogates import awaits_surrogates
 from swarmd.state.telling import wish
 from swarmd.state.throughput_rows import throughput_rows
 from swarmd.state.tracker import PHASES
@@ -27,6 +28,7 @@ _UNITS = {
     "prescreen": "combos",
     "refine": "trials",
     "screen": "candidates",
+    "surrogates": "markets",
     "crown": "candidates",
 }
 _OPEN_RUN = frozenset({"starting", "running", "stopping"})
@@ -260,6 +262,11 @@ def job_rows(picture: Picture, facts: Facts) -> list[Row]:
     busy = {run["job"]: run["id"] for run in picture.open_runs()}
     settings = {campaign["id"]: campaign["settings"] for campaign in picture.rows("campaign")}
     by_id = {job["id"]: job for job in picture.rows("job")}
+    results = {(row["job"], row["attempt"]): row["summary"]["figures"] for row in picture.rows("result")}
+
+    def figures_of(job: Mapping[str, Any]) -> Row | None:
+        return results.get((job["id"], job["attempt"]))
+
     return [
         {
             "id": job["id"],
@@ -276,16 +283,22 @@ def job_rows(picture: Picture, facts: Facts) -> list[Row]:
             "reason": job["reason"],
             "trials": job.get("trials"),
             "branch": job.get("branch"),
-            "held": _held(job, by_id, settings),
+            "surrogates": job.get("surrogates"),
+            "held": _held(job, by_id, settings, figures_of),
         }
         for job in by_id.values()
     ]
 
 
-def _held(job: Row, jobs: dict[str, Row], settings: dict[str, Row]) -> str:
+def _held(
+    job: Row, jobs: dict[str, Row], settings: dict[str, Row], figures_of: Callable[[Mapping[str, Any]], Row | None]
+) -> str:
     """For whom or what it waits that is none of the jobs it stands behind."""
-    by_cohort = held_because(job, jobs, settings[job["campaign"]]) if job["campaign"] in settings else ""
-    return by_cohort or awaits_branches(job, jobs)
+    asked = settings.get(job["campaign"])
+    if asked is None:
+        return awaits_branches(job, jobs)
+    by_cohort = held_because(job, jobs, asked)
+    return by_cohort or awaits_branches(job, jobs) or awaits_surrogates(job, jobs, asked, figures_of)
 
 
 def champion_rows(picture: Picture, facts: Facts) -> list[Row]:

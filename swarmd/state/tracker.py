@@ -18,8 +18,8 @@ COLUMNS = (
 )  # fmt: skip
 
 # In the order of the chain; the first is the asset's, the others are a mode's.
-PREFLIGHT, PRESCREEN, REFINE, SCREEN, REOPTIMIZE, GUARDS, CROWN = PHASES = (
-    "preflight", "prescreen", "refine", "screen", "reoptimize", "guards", "crown",
+PREFLIGHT, PRESCREEN, REFINE, SCREEN, REOPTIMIZE, GUARDS, SURROGATES, VALIDATE, CROWN = PHASES = (
+    "preflight", "prescreen", "refine", "screen", "reoptimize", "guards", "surrogates", "validate", "crown",
 )  # fmt: skip
 
 # What makes a result of the search look as it does; thresholds of the source's gates.
@@ -42,12 +42,12 @@ class Seen:
 
 Jobs = Mapping[tuple[str, str, str], Seen]
 """By asset, mode (empty for the preflight) and step: the phase, ``refine-50`` for a rung of it, ``guards-conservative``
-for a branch."""
+for a branch, ``surrogates-24`` for a share of the surrogate markets."""
 
 
-def step_name(phase: str, trials: int | None, branch: str | None = None) -> str:
+def step_name(phase: str, trials: int | None, branch: str | None = None, first: int | None = None) -> str:
     """How a job is called in the chain of its asset and mode."""
-    return "-".join(str(part) for part in (phase, trials, branch) if part is not None)
+    return "-".join(str(part) for part in (phase, trials, branch, first) if part is not None)
 
 
 def tracker_rows(
@@ -55,7 +55,8 @@ def tracker_rows(
 ) -> list[dict[str, str | float | None]]:
     """Rows in the order of the tiers; figures that are not there yet are None."""
     rungs = sorted({step for _, _, step in jobs if step.startswith(f"{REFINE}-")}, key=lambda step: int(step[7:]))
-    steps = (PREFLIGHT, PRESCREEN, *rungs, REFINE, SCREEN, CROWN)
+    judge = VALIDATE if any(step == VALIDATE for _, _, step in jobs) else SCREEN
+    steps = (PREFLIGHT, PRESCREEN, *rungs, REFINE, judge, CROWN)
     return [
         _row(asset, tier, mode, steps, jobs)
         for tier, assets in tiers.items()
@@ -105,6 +106,8 @@ def diagnosis(screen: Mapping[str, Any], refine: Mapping[str, Any], asked: tuple
 
 def _row(asset: str, tier: str, mode: str, steps: tuple[str, ...], jobs: Jobs) -> dict[str, str | float | None]:
     chain = {step: jobs.get((asset, "" if step == PREFLIGHT else mode, step)) for step in steps}
+    if VALIDATE in steps:
+        return _judged_by_evidence(asset, tier, mode, chain)
     screened = chain[SCREEN]
     screen = {} if screened is None else screened.figures
     status, reason = _standing(chain)
@@ -130,15 +133,38 @@ def _row(asset: str, tier: str, mode: str, steps: tuple[str, ...], jobs: Jobs) -
     }
 
 
+def _judged_by_evidence(
+    asset: str, tier: str, mode: str, chain: Mapping[str, Seen | None]
+) -> dict[str, str | float | None]:
+    """One judgement instead of screen, second search and guards: what it found, and whether it crowned."""
+    judged, crown = chain[VALIDATE], chain[CROWN]
+    figures = {} if judged is None else judged.figures
+    status, reason = _standing(chain)
+    return {
+        "Asset": asset,
+        "Tier": tier,
+        "Mode": mode,
+        "Screen Status": status,
+        "WFE": figures.get("wfe"),
+        "Sharpe": figures.get("oos_annual_sharpe"),
+        "Reopt Status": None,
+        "Guards": figures.get("guards"),
+        "Evidence p": figures.get("p"),
+        "Prod Ready": "YES" if crown is not None and crown.status == "done" else "NO",
+        "Reason": reason,
+    }
+
+
 def _standing(chain: Mapping[str, Seen | None]) -> tuple[str, str]:
     """The screen status, and why in words."""
-    screen, crown = chain[SCREEN], chain[CROWN]
-    if screen is not None and screen.status == "done":
-        crowned = crown is not None and crown.status == "done"
-        tail = (
-            f"crowned on the screen alone: {crown.reason}" if crown is not None and crowned else "guards were not run"
-        )
-        return "PASS", f"{screen.reason}; {tail}"
+    judge = VALIDATE if VALIDATE in chain else SCREEN
+    judged, crown = chain[judge], chain[CROWN]
+    if judged is not None and judged.status == "done":
+        told = "" if crown is None or crown.status == "queued" else crown.reason
+        if judge == SCREEN:
+            crowned = crown is not None and crown.status == "done"
+            told = f"crowned on the screen alone: {told}" if crowned else "guards were not run"
+        return "PASS", "; ".join(part for part in (judged.reason, told) if part)
     for step, job in chain.items():
         if step == CROWN:
             break
@@ -153,7 +179,7 @@ def _standing(chain: Mapping[str, Seen | None]) -> tuple[str, str]:
             return "STOPPED", job.reason
         if job.status != "done":
             refine = chain[REFINE]
-            why = diagnosis(job.figures, refine.figures if refine is not None else {}) if step == SCREEN else ""
+            why = diagnosis(job.figures, refine.figures if refine is not None else {}) if step == judge else ""
             word = {"failed": "FAIL", "quarantined": "QUARANTINE"}[job.status]
             return word, "; ".join(part for part in (why, f"{step}: {job.reason}") if part)
     return "WAITS", ""

@@ -3,9 +3,11 @@
 A topic of ``query``, in a file of its own; like all of that it reads dictionaries, so that the command starts fast.
 """
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from swarmd.state.cohorts import held_because
+from swarmd.state.surrogates import awaits_surrogates
 from swarmd.state.tracker import Seen, step_name, tracker_rows
 
 if TYPE_CHECKING:
@@ -21,13 +23,21 @@ def tracker_topic(picture: "Picture", facts: "Facts") -> list[dict[str, Any]]:
     results = {(row["job"], row["attempt"]): row["summary"]["figures"] for row in picture.rows("result")}
     settings = campaign["settings"]
     by_id = {job["id"]: job for job in picture.jobs()}
+
+    def figures_of(job: Mapping[str, Any]) -> dict[str, Any] | None:
+        return results.get((job["id"], job["attempt"]))
+
+    def step_of(job: Mapping[str, Any]) -> str:
+        share = job.get("surrogates")
+        return step_name(job["phase"], job.get("trials"), job.get("branch"), None if share is None else share[0])
+
     jobs = {
-        (job["symbol"], job["mode"], step_name(job["phase"], job.get("trials"), job.get("branch"))): Seen(
+        (job["symbol"], job["mode"], step_of(job)): Seen(
             job["status"],
             job["reason"],
             job["id"] in busy,
             results.get((job["id"], job["attempt"]), {}),
-            held_because(job, by_id, settings),
+            held_because(job, by_id, settings) or awaits_surrogates(job, by_id, settings, figures_of),
         )
         for job in by_id.values()
     }

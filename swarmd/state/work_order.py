@@ -62,6 +62,8 @@ class WorkOrder(Shape):
     trials: int | None = None
     # What is tried once more after the guards said no; None in the chain itself.
     branch: str | None = None
+    # A share of the surrogate markets: the number of the first, and how many.
+    surrogates: tuple[int, int] | None = None
     campaign: CampaignSettings
 
 

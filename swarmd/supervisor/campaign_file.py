@@ -10,7 +10,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from swarmd.state.records.campaign import CampaignSettings, SearchSettings
+from swarmd.state.records.campaign import CampaignSettings, SearchSettings, ValidationSettings
 from swarmd.state.settings_file import SettingsFileError, nearest, problems_of, sound_part, text_of
 from swarmd.state.units import millis_of_iso
 from swarmd.state.yaml_places import Document, Place, Problem, Trail, dotted, read_yaml
@@ -179,6 +179,15 @@ def _search_sense(file: CampaignFile) -> list[Problem]:
             found.append(file.problem(("search", "reoptimize"), belongs))
         if file.settings.assets.important is not None:
             found.append(file.problem(("assets", "important"), belongs))
+    if file.settings.asks_evidence and search.refine.workers > 1:
+        text = (
+            "must be 1 where evidence crowns: surrogates repeat the search trial for trial, and several workers never "
+            "make the same trials twice; or set validation.crown_on to screen or source_strict"
+        )
+        found.append(file.problem(("search", "refine", "workers"), text))
+    elif not file.settings.asks_evidence and file.settings.validation.surrogates != ValidationSettings().surrogates:
+        text = f"belongs to validation.crown_on evidence or both, and it is {file.settings.validation.crown_on}"
+        found.append(file.problem(("validation", "surrogates"), text))
     if walks and search.refine.workers > 1:
         text = "must be 1 where a search is walked forward: its windows run one by one"
         found.append(file.problem(("search", "refine", "workers"), text))

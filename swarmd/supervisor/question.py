@@ -38,7 +38,11 @@ def digest(settings: CampaignSettings) -> str:
         if getattr(shape, name) == type(shape).model_fields[name].default:
             del section[name]
     if not settings.is_strict:
-        del question["search"]["reoptimize"], question["assets"]["important"], question["validation"]["strict"]
+        del question["search"]["reoptimize"], question["assets"]["important"]
+        if settings.validation.crown_on != "both":
+            del question["validation"]["strict"]
+    if not settings.asks_evidence:
+        del question["validation"]["surrogates"]
     for name in ("budget", "spares"):
         del question["limits"][name]
     return hashlib.sha256(orjson.dumps(question, option=orjson.OPT_SORT_KEYS)).hexdigest()

@@ -82,7 +82,7 @@ def _in_short(view: View, campaign: Campaign | None, found: list[Verdict], now: 
         f"{opened} open. Why it ended: {campaign.reason or 'it has not'}."
     )
     if not crowned and campaign.status is CampaignStatus.DONE:
-        if any(job.phase in (Phase.SCREEN, Phase.GUARDS) and said_no(view, job) for job in jobs):
+        if any(job.phase in (Phase.SCREEN, Phase.GUARDS, Phase.VALIDATE) and said_no(view, job) for job in jobs):
             lines.append("No champion is an answer: nothing that was tried kept its promise on data it had not seen.")
         else:
             lines.append(
@@ -109,11 +109,19 @@ def _asked(campaign: Campaign | None) -> str:
         (
             "gates",
             f"at least {asked.constraints.min_trades} trades, drawdown at most {asked.constraints.max_drawdown:.2f}, "
-            f"{asked.validation.screen} at alpha {asked.validation.alpha:g}",
+            f"{_judged_by(asked)} at alpha {asked.validation.alpha:g}",
         ),
         *_second_asked(asked),
     ]
     return f"## What was asked\n\n{table(('what', 'as asked'), rows)}"
+
+
+def _judged_by(asked: CampaignSettings) -> str:
+    validation = asked.validation
+    if not asked.asks_evidence:
+        return validation.screen
+    also = f" and {validation.strict}" if validation.crown_on == "both" else ""
+    return f"evidence of up to {validation.surrogates} surrogate markets and the vault{also}"
 
 
 def _second_asked(asked: CampaignSettings) -> list[tuple[str, str]]:

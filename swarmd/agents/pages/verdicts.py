@@ -7,6 +7,7 @@ from swarmd.agents.pages.markdown import figure
 from swarmd.agents.rules.branches import branches_of
 from swarmd.agents.rules.plan import chain_of, phases_of
 from swarmd.agents.rules.rungs import rungs
+from swarmd.agents.rules.surrogates import pricings
 from swarmd.agents.rules.words import is_stopped
 from swarmd.state.records.campaign import Campaign
 from swarmd.state.records.job import Job, JobStatus, Phase, job_id
@@ -90,9 +91,12 @@ def _sentence(
             continue
         match job.status:
             case JobStatus.FAILED if job.phase is Phase.CROWN and crowned is not None:
-                return f"Survived the screen, not crowned: {job.reason}{_out_of_sample(results)}"
+                judge = "the evidence" if any(each.phase is Phase.VALIDATE for each in jobs if each) else "the screen"
+                return f"Survived {judge}, not crowned: {job.reason}{_out_of_sample(results)}"
             case JobStatus.FAILED if job.phase is Phase.SCREEN:
                 return f"No champion; the screen out of sample said no: {job.reason}{_out_of_sample(results)}"
+            case JobStatus.FAILED if job.phase is Phase.VALIDATE:
+                return f"No champion; the evidence does not carry it: {job.reason}{_out_of_sample(results)}"
             case JobStatus.FAILED if job.phase is Phase.GUARDS:
                 tried = dict.fromkeys(each.branch for each in branched if each.phase is Phase.GUARDS)
                 more = f"; nor did what was tried once more ({', '.join(filter(None, tried))})" if tried else ""
@@ -109,7 +113,8 @@ def _sentence(
                 # A search with rungs is one phase, done when its last job is.
                 whole = [other for other in jobs if other is not None and other.trials is None]
                 done = sum(1 for other in whole if other.status is JobStatus.DONE)
-                state = "running" if view.open_run_of(job.id) else rungs(view).why(job) or "to do"
+                held = rungs(view).why(job) or (pricings(view)[job.id].why if job.id in pricings(view) else "")
+                state = "running" if view.open_run_of(job.id) else held or "to do"
                 step = step_name(job.phase.value, job.trials)
                 return f"Unfinished: {done} of {n_phases} phases done, {step} is {state}"
     return "Not begun"
@@ -132,8 +137,9 @@ def _of_branches(view: View, branched: list[Job]) -> str:
 
 
 def _out_of_sample(results: list[Result | None]) -> str:
-    """The figures of the phase that looked last at what the search had not seen: the guards, or the screen."""
-    judges = [r for phase in (Phase.GUARDS, Phase.SCREEN) for r in results if r is not None and r.phase is phase]
+    """The figures of the phase that looked last at what the search had not seen."""
+    looked = (Phase.VALIDATE, Phase.GUARDS, Phase.SCREEN)
+    judges = [r for phase in looked for r in results if r is not None and r.phase is phase]
     screen = judges[0].summary.figures if judges else {}
     told = [
         f"{words} {figure(screen[name])}"
@@ -141,6 +147,8 @@ def _out_of_sample(results: list[Result | None]) -> str:
             ("oos_annual_sharpe", "annual Sharpe out of sample"),
             ("oos_max_drawdown", "drawdown"),
             ("oos_trades", "trades"),
+            ("p", "p of search and vault"),
+            ("forecast", "expected Sharpe"),
         )
         if screen.get(name) is not None
     ]

@@ -2,11 +2,12 @@
 
 A search with rungs is a chain of refine jobs, one a rung and the whole search last, under the phase's own name.
 What is tried once more after the guards said no is no part of this plan (``branches``): it follows from their answer.
+Nor are surrogate markets (``surrogates``).
 """
 
 from dataclasses import dataclass
 
-from swarmd.agents.rules.ranking import PHASES, priority_of
+from swarmd.agents.rules.ranking import priority_of
 from swarmd.state.records.campaign import Campaign
 from swarmd.state.records.job import Phase, job_id
 
@@ -21,16 +22,31 @@ class PlannedJob:
     after: tuple[str, ...]
     trials: int | None = None
     branch: str | None = None
+    surrogates: tuple[int, int] | None = None
 
 
-# What a campaign has that judges by the strict table, between its screen and its crown.
-_SECOND = (Phase.REOPTIMIZE, Phase.GUARDS)
+# What stands between the refinement and the crown, by what the campaign crowns on. The surrogate markets behind a
+# refinement are no part of the plan: how many are searched follows from what they bring (``surrogates``).
+_JUDGED_BY_EVIDENCE = (Phase.VALIDATE,)
+_JUDGED_BY_TABLE = (Phase.SCREEN, Phase.REOPTIMIZE, Phase.GUARDS)
+_JUDGED_BY_SCREEN = (Phase.SCREEN,)
 
 
 def phases_of(campaign: Campaign) -> tuple[Phase, ...]:
     """The phases of its chains, in their order."""
-    is_strict = campaign.settings.is_strict
-    return tuple(phase for phase in PHASES if is_strict or phase not in _SECOND)
+    settings = campaign.settings
+    if settings.asks_evidence:
+        judges: tuple[Phase, ...] = _JUDGED_BY_EVIDENCE
+    else:
+        judges = _JUDGED_BY_TABLE if settings.is_strict else _JUDGED_BY_SCREEN
+    return (Phase.PREFLIGHT, Phase.PRESCREEN, Phase.REFINE, *judges, Phase.CROWN)
+
+
+def judging_phase(campaign: Campaign) -> Phase:
+    """The phase that looks at the vault."""
+    if campaign.settings.asks_evidence:
+        return Phase.VALIDATE
+    return Phase.GUARDS if campaign.settings.is_strict else Phase.SCREEN
 
 
 def planned_jobs(campaign: Campaign) -> list[PlannedJob]:

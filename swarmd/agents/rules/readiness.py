@@ -1,5 +1,5 @@
 """Which jobs could start now: queued, their predecessors done, their wait over, their cohort's rung decided for them,
-no run of theirs open.
+their surrogates searched, no run of theirs open.
 """
 
 from swarmd.agents.rules.backoff import backoff
@@ -13,6 +13,7 @@ from swarmd.agents.rules.losses import (
     tries_in_vain,
 )
 from swarmd.agents.rules.rungs import rungs
+from swarmd.agents.rules.surrogates import pricings
 from swarmd.state.records.job import Job
 from swarmd.state.records.run import RunEnded, run_id
 from swarmd.state.units import Millis
@@ -27,7 +28,7 @@ def ready_jobs(view: View, now: Millis) -> list[Job]:
 def _ready(view: View, now: Millis) -> tuple[Job, ...]:
     if not view.is_working:
         return ()
-    campaign, held = view.campaign, rungs(view)
+    campaign, held, priced = view.campaign, rungs(view), pricings(view)
     ready = [
         job
         for job in view.ungated_jobs
@@ -37,6 +38,7 @@ def _ready(view: View, now: Millis) -> tuple[Job, ...]:
         and view.open_run_of(job.id) is None
         and (job.attempt == 0 or not _is_awaited(view, job, now))
         and not held.holds(job)
+        and not (job.id in priced and priced[job.id].holds)
     ]
     return tuple(view.in_order(ready))
 

@@ -67,9 +67,16 @@ def mode_folder(order: WorkOrder, desk: Desk) -> Path:
     return desk.home.results_of(order.campaign.name, order.symbol, order.mode)
 
 
+def share_folder(mode: Path, first: int) -> Path:
+    """Where the share of surrogate markets that begins with this one is searched."""
+    return mode / f"{Phase.SURROGATES.value}-{first}"
+
+
 def work_folder(order: WorkOrder, home: Home) -> Path:
-    """Where the order's run is alone: its mode's folder, or one of the branch's own below it."""
+    """Where the order's run is alone: its mode's folder, or one below it of its branch's or its share's own."""
     folder = home.results_of(order.campaign.name, order.symbol, order.mode)
+    if order.surrogates is not None:
+        return share_folder(folder, order.surrogates[0])
     if order.branch is None:
         return folder
     # What is crowned in a branch is what its guards have judged.

@@ -74,6 +74,22 @@ def market_search_of(question: Question, search: SearchSettings) -> MarketSearch
     )
 
 
+def drift_kept(question: Question, search: MarketSearch) -> float:
+    """What the surrogates keep of the market's drift: all of it where only rising prices can be traded."""
+    return 0.0 if search.may_sell_short else sample_drift(question.development)
+
+
+def identity_of(question: Question, search: MarketSearch, *, seed: int) -> dict[str, Any]:
+    """All that the surrogates' scores depend on, as plain values; `seed` is the coins'."""
+    return {
+        **search.identity(),
+        "enforce_tp_progression": question.enforces_tp_progression,
+        "development_sha256": question.development.sha256(),
+        "code_version": question.origin.code_version,
+        "surrogates": {"seed": seed, "drift": drift_kept(question, search)},
+    }
+
+
 def search_surrogates(
     question: Question,
     search: MarketSearch,
@@ -95,14 +111,8 @@ def search_surrogates(
         If the file of an earlier run cannot be read.
     """
     bars = question.development
-    drift = 0.0 if search.may_sell_short else sample_drift(bars)
-    identity = {
-        **search.identity(),
-        "enforce_tp_progression": question.enforces_tp_progression,
-        "development_sha256": bars.sha256(),
-        "code_version": question.origin.code_version,
-        "surrogates": {"seed": plan.seed, "drift": drift},
-    }
+    drift = drift_kept(question, search)
+    identity = identity_of(question, search, seed=plan.seed)
     digest = digest_of(identity)[:12]
     path = folder / f"surrogates_{digest}.json"
     kept = _kept(path, digest)

@@ -10,6 +10,8 @@ from swarmd.engine.phases.prescreen import prescreen
 from swarmd.engine.phases.refine import refine
 from swarmd.engine.phases.reoptimize import reoptimize
 from swarmd.engine.phases.screen import screen
+from swarmd.engine.phases.surrogate_share import surrogates
+from swarmd.engine.phases.validate import validate
 from swarmd.state.records.job import Phase
 from swarmd.state.records.result import ResultSummary
 from swarmd.state.work_order import WorkOrder
@@ -21,5 +23,7 @@ PHASES: Mapping[Phase, Callable[[WorkOrder, Desk], ResultSummary]] = {
     Phase.SCREEN: screen,
     Phase.REOPTIMIZE: reoptimize,
     Phase.GUARDS: guards,
+    Phase.SURROGATES: surrogates,
+    Phase.VALIDATE: validate,
     Phase.CROWN: crown,
 }

@@ -221,16 +221,22 @@ class CostSettings(Shape):
 
 
 class ValidationSettings(Shape):
-    """``crown_on: screen``: out-of-sample soft gates and the probabilistic Sharpe ratio at ``alpha``, on the vault.
+    """What a finalist must show before it is crowned.
 
-    ``crown_on: source_strict``: the same screen on the last third of the development bars, then a second search on all
+    ``crown_on: evidence``: the whole search is run again on up to ``surrogates`` markets in which nothing is to be
+    found; its p-value and that of the vault together are at most ``alpha``. ``both``: and the table ``strict`` besides.
+
+    ``crown_on: source_strict``: the soft screen on the last third of the development bars, then a second search on all
     of them, and the table ``strict`` on the vault.
+
+    ``crown_on: screen``: out-of-sample soft gates and the probabilistic Sharpe ratio at ``alpha``, on the vault.
     """
 
-    crown_on: Literal["screen", "source_strict"] = "screen"
+    crown_on: Literal["evidence", "source_strict", "both", "screen"] = "evidence"
     screen: Literal["source_soft"] = "source_soft"
     strict: Literal["source_strict"] = "source_strict"
     alpha: Annotated[float, Field(gt=0, lt=1)] = 0.01
+    surrogates: Annotated[int, Field(ge=19, le=9_999)] = 199
 
 
 class TargetSettings(Shape):
@@ -286,6 +292,11 @@ class CampaignSettings(Shape):
 
     def symbols(self) -> tuple[str, ...]:
         return tuple(symbol for tier in self.assets.tiers.values() for symbol in tier)
+
+    @property
+    def asks_evidence(self) -> bool:
+        """Whether the whole search is priced by surrogates, and the vault is kept for that judgement."""
+        return self.validation.crown_on in ("evidence", "both")
 
     @property
     def is_strict(self) -> bool:

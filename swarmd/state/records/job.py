@@ -17,6 +17,8 @@ class Phase(StrEnum):
     SCREEN = "screen"
     REOPTIMIZE = "reoptimize"
     GUARDS = "guards"
+    SURROGATES = "surrogates"
+    VALIDATE = "validate"
     CROWN = "crown"
 
 
@@ -40,13 +42,14 @@ JOB_MOVES = Lifecycle(
 
 
 class Job(Record):
-    """``id`` is ``<campaign>.<SYMBOL>[.<mode>].<phase>[-<trials>|-<branch>]``; a job is *running* while one of its runs
-    lives.
+    """``id`` is ``<campaign>.<SYMBOL>[.<mode>].<phase>[-<trials>|-<branch>|-<first>]``; a job is *running* while one of
+    its runs lives.
 
     ``attempt`` is the fencing token of the newest run ordered for it: a result that carries an older one is refused.
     ``after`` names the jobs that must be done first, ``not_before`` the instant until which it waits, ``reason`` why.
     ``trials`` is set on a rung, a refine job that ends after so many trials of its search; the last has all of them.
     ``branch`` is set on what is tried once more after the guards said no; the chain keeps its mode's name there.
+    ``surrogates`` is set on a share of the surrogate markets: the number of its first, and how many there are.
     """
 
     KIND: ClassVar[str] = "job"
@@ -63,10 +66,18 @@ class Job(Record):
     reason: str = ""
     trials: Annotated[int, Field(ge=1)] | None = None
     branch: str | None = None
+    surrogates: tuple[Annotated[int, Field(ge=0)], Annotated[int, Field(ge=1)]] | None = None
 
 
 def job_id(
-    campaign: str, symbol: str, mode: str, phase: Phase, trials: int | None = None, branch: str | None = None
+    campaign: str,
+    symbol: str,
+    mode: str,
+    phase: Phase,
+    trials: int | None = None,
+    branch: str | None = None,
+    first: int | None = None,
 ) -> str:
-    last = "-".join(str(part) for part in (phase.value, trials, branch) if part is not None)
+    """``first`` is the number of the first surrogate market of those that the job searches."""
+    last = "-".join(str(part) for part in (phase.value, trials, branch, first) if part is not None)
     return ".".join(part for part in (campaign, symbol, mode, last) if part)

@@ -79,6 +79,7 @@ def consequences(view: View, taken: ActionTaken, at: Millis) -> list[Record]:
                 reason=action.reason,
                 trials=action.trials,
                 branch=action.branch,
+                surrogates=action.surrogates,
             )
             return [job]
         case HoldJob():

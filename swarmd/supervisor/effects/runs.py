@@ -48,6 +48,7 @@ def work_order(view: View, run: RunOrdered, *, home: Path, session: str, threads
         scale=run.scale,
         trials=job.trials,
         branch=job.branch,
+        surrogates=job.surrogates,
         campaign=campaign.settings,
     )
 
