@@ -17,6 +17,7 @@ _HOMES = {
     "kendall_tau_b": "rank_stability",
     "probability_of_backtest_overfitting": "backtest_overfitting",
     "purged_train_indices": "purging",
+    "shrunken_sharpe": "forecast",
     "spearman": "rank_stability",
     "top_k_overlap": "rank_stability",
     "walk_forward_efficiency": "walk_forward",
