@@ -116,12 +116,14 @@ def run_phase(home: Path, market: Path, phase: Phase | str, **keywords: Any) -> 
 
 
 def files_below(folder: Path) -> dict[str, bytes]:
-    """Every file's content by its name below the folder; what bears times (journal, seconds) is left out."""
+    """Every file's content by its name below the folder; what bears times (journal, seconds, ledger) is left out."""
     # Nor the commit: somebody may commit while the tests run, and no number depends on it.
     return {
         str(path.relative_to(folder)): re.sub(rb'"git_sha": .*', b"", path.read_bytes())
         for path in sorted(folder.rglob("*"))
-        if path.is_file() and path.suffix != ".journal" and path.name not in (".lock", "phase0_seconds.json")
+        if path.is_file()
+        and path.suffix != ".journal"
+        and path.name not in (".lock", "phase0_seconds.json", "ledger_told.json")
     }
 
 

@@ -9,6 +9,7 @@ from swarmd.engine.market.timeframes import interval_name
 from swarmd.engine.phases.desk import Desk, json_bytes
 from swarmd.engine.phases.question import Question, mode_folder, question_of
 from swarmd.engine.phases.throughput import Meter
+from swarmd.engine.phases.tried import note_tried
 from swarmd.engine.search.combos import draw_combinations
 from swarmd.engine.search.prescreen import (
     SECONDS_FILE,
@@ -50,6 +51,12 @@ def prescreen(order: WorkOrder, desk: Desk) -> ResultSummary:
         at_a_time=max(1, round(SLICE * order.scale)),
         progress=meter.heard,
     )
+    folder = mode_folder(order, desk)
+    # Before anything of it is written: nobody can choose among vectors that were not told. Of a screening that was
+    # killed nobody has seen a figure.
+    note_tried(
+        question, desk.home, phase=order.phase.value, count=screening.tried, run=order.run, at=desk.now(), folder=folder
+    )
     if (failed := failures_in_words(screening)) is not None:
         desk.say(f"{order.job}: {failed}; the others stand")
     document = screening_document(
@@ -67,7 +74,6 @@ def prescreen(order: WorkOrder, desk: Desk) -> ResultSummary:
         requested=settings.combos,
         evaluated_bars=question.vault_bar,
     )
-    folder = mode_folder(order, desk)
     content = json_bytes(document)
     watch.lap("serialize")
     # How long it took is no result: it stays out of the file that must come out the same every time.

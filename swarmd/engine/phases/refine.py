@@ -46,12 +46,12 @@ def refine(order: WorkOrder, desk: Desk) -> ResultSummary:
     walked: dict[str, Any] | None = None
     artifacts: tuple[str, ...] = ()
     if walks:
-        walked, written = walk(question, search, study.procedure, windows, folder, desk, name=study.name)
+        walked, written = walk(question, search, study.procedure, windows, folder, order, desk, name=study.name)
         artifacts = (written,)
     if settings.workers > 1:
         trials = run_shared_study(study, order, desk, n_trials)
     else:
-        trials = run_study(study, desk, n_trials)
+        trials = run_study(study, order, desk, n_trials)
     artifacts = (*_write_showcases(question, trials, study.evaluate, folder, desk, seed=settings.seed), *artifacts)
     pick = picked(trials, question.space, settings.pick, is_grid=study.procedure.method == "grid")
     n_tried = len(trials) + (0 if walked is None else int(walked["tried"]))

@@ -40,7 +40,7 @@ def reoptimize(order: WorkOrder, desk: Desk) -> ResultSummary:
     if settings.workers > 1:
         trials = run_shared_study(study, order, desk, n_trials)
     else:
-        trials = run_study(study, desk, n_trials)
+        trials = run_study(study, order, desk, n_trials)
     pick = picked(trials, question.space, settings.pick, is_grid=study.procedure.method == "grid")
     document = {
         "schema": "swarmd.trials/1",

@@ -21,6 +21,7 @@ from swarmd.engine.market.timeframes import interval_name
 from swarmd.engine.metrics.daily import daily_returns
 from swarmd.engine.metrics.growth import bar_returns
 from swarmd.engine.phases.desk import Desk, read_document
+from swarmd.engine.phases.looks import LOOK, note_look
 from swarmd.engine.phases.question import Question, mode_folder, question_of
 from swarmd.engine.phases.refine import ALL_TRIALS_FILE
 from swarmd.engine.phases.report import screen_report
@@ -67,6 +68,12 @@ def screen(order: WorkOrder, desk: Desk) -> ResultSummary:
         },
         SCREEN_STRETCH_FILE if order.campaign.is_strict else VAULT_FILE,
     )
+    # Told and not refused: one campaign has one finalist here, and this chain asks nothing of the others.
+    is_vault = not order.campaign.is_strict
+    note_look(
+        question, finalist, desk.home, phase=LOOK if is_vault else order.phase.value, run=order.run, at=desk.now(),
+        most=None, folder=folder,
+    )  # fmt: skip
     inside = run_backtest(question.development, question.strategy, params, mode=question.mode, costs=question.costs)
     desk.work(1)
     vault = question.bars.between(question.vault_bar, question.bars.n_bars)

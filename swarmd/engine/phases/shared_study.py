@@ -17,7 +17,7 @@ from dataclasses import dataclass
 
 from swarmd.engine.phases.child import ending
 from swarmd.engine.phases.desk import Desk, Yielded
-from swarmd.engine.phases.study import TRIALS, Study, clerk_of, remove_strangers
+from swarmd.engine.phases.study import TRIALS, Study, clerk_of, remove_strangers, tell_ahead
 from swarmd.engine.search.refine import Trial, finished_trials
 from swarmd.engine.search.shared import SharedStudy
 from swarmd.engine.search.storage import lock_of_worker
@@ -64,6 +64,8 @@ def run_shared_study(study: Study, order: WorkOrder, desk: Desk, n_trials: int) 
         for orphan in shared.reap():
             orphans.add(orphan.number)
             desk.say(f"{study.name}: trial {orphan.number}: {orphan.told} ({why})")
+        # A reaped trial and the one in its place are two, whether or not the dead worker came to an outcome.
+        tell_ahead(study, opened, order, desk, n_trials + shared.n_replaced)
 
     reap("an earlier run left it behind")
     shared.line_up(study.procedure.listed, study.procedure.origin)

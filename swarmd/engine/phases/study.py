@@ -2,6 +2,10 @@
 
 The refinement has one on its development bars, and a walk forward one for each window. Whatever a trial depends on is
 in the study's identity, whose digest names the journal: a changed question never meets the old trials.
+
+Trials are told to the trial ledger before they are made, in one line for all that are still missing, and the journal
+remembers how many were told. So a run that is killed at any instant has told what it made, and the next one tells
+nothing twice; where the journal is gone the trials are made again, and told again.
 """
 
 from collections.abc import Callable, Mapping
@@ -15,6 +19,7 @@ from swarmd.engine.backtest import Simulation, run_backtest
 from swarmd.engine.market.bars import Bars
 from swarmd.engine.phases.desk import Desk
 from swarmd.engine.phases.question import Question, digest_of
+from swarmd.engine.phases.tried import note_tried
 from swarmd.engine.search.methods import Procedure
 from swarmd.engine.search.pruning import FIRST_PART, Pruning
 from swarmd.engine.search.refine import Trial, run_trials
@@ -22,8 +27,11 @@ from swarmd.engine.search.sampler import ReproducibleSampler
 from swarmd.engine.search.space import space_document
 from swarmd.engine.search.storage import open_study
 from swarmd.engine.search.windows import Window
+from swarmd.state.work_order import WorkOrder
 
 TRIALS = "trials"
+# How many of the study's trials stand in the trial ledger: an attribute of the study.
+_TOLD = "told_to_the_ledger"
 # Failed trials of one run that are told one by one; all of them are in their files.
 _MOST_TOLD = 3
 
@@ -138,11 +146,13 @@ def clerk_of(study: Study, desk: Desk) -> Clerk:
     return Clerk(found, finished, reaped)
 
 
-def run_study(study: Study, desk: Desk, n_trials: int) -> tuple[Trial, ...]:
+def run_study(study: Study, order: WorkOrder, desk: Desk, n_trials: int) -> tuple[Trial, ...]:
     """Run what is left of the first `n_trials` trials, one after the other in this process; all of them, by number."""
     question = study.question
     clerk = clerk_of(study, desk)
     opened, sampler = study.opened()
+    # A window's pick is tried on its test as well.
+    tell_ahead(study, opened, order, desk, n_trials + (study.window is not None))
     trials = run_trials(
         opened,
         sampler,
@@ -158,6 +168,26 @@ def run_study(study: Study, desk: Desk, n_trials: int) -> tuple[Trial, ...]:
     )[:n_trials]
     remove_strangers(study.folder / TRIALS, len(trials))
     return trials
+
+
+def tell_ahead(study: Study, opened: optuna.Study, order: WorkOrder, desk: Desk, n_trials: int) -> None:
+    """So many trials of the study stand in the trial ledger when this returns; called before the last of them is made.
+
+    A kill between the ledger's line and the journal's has the same trials told once more, never once less.
+    """
+    told = int(opened.user_attrs.get(_TOLD, 0))
+    if n_trials <= told:
+        return
+    note_tried(
+        study.question,
+        desk.home,
+        phase=order.phase.value,
+        count=n_trials - told,
+        run=order.run,
+        at=desk.now(),
+        folder=study.folder,
+    )
+    opened.set_user_attr(_TOLD, n_trials)
 
 
 def remove_strangers(folder: Path, n_trials: int) -> None:

@@ -21,6 +21,7 @@ from swarmd.engine.search.refine import Trial
 from swarmd.engine.search.walk_forward import Choice, Walked, walk_forward_document
 from swarmd.engine.search.windows import Window, even_windows
 from swarmd.state.records.campaign import SearchSettings
+from swarmd.state.work_order import WorkOrder
 
 WALK_FORWARD_FILE = "walk_forward.json"
 SCHEMA = "swarmd.walk_forward/1"
@@ -44,6 +45,7 @@ def walk(
     procedure: Procedure,
     windows: tuple[Window, ...],
     folder: Path,
+    order: WorkOrder,
     desk: Desk,
     *,
     name: str,
@@ -60,7 +62,8 @@ def walk(
             prunes=settings.refine.prune == "median",
             window=window,
         )
-        walked.append(_walked(question, study, run_study(study, desk, procedure.n_trials), settings.refine.pick))
+        trials = run_study(study, order, desk, procedure.n_trials)
+        walked.append(_walked(question, study, trials, settings.refine.pick))
         desk.work(1)
     tried = sum(each.n_trials for each in walked)
     document = {

@@ -86,6 +86,11 @@ class SharedStudy:
         is_busy = any(trial.state == TrialState.RUNNING for trial in trials)
         return not is_busy and sum(_counts(trial) for trial in trials) >= self.n_trials
 
+    @property
+    def n_replaced(self) -> int:
+        """How many trials were put away for another one in their place."""
+        return sum(bool(trial.user_attrs.get("replaced")) for trial in self._trials())
+
     def put_up(self) -> None:
         """Leave nothing lying about but the journal, once no worker lives."""
         self.journal.with_suffix(_TURN).unlink(missing_ok=True)
