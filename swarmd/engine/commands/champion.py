@@ -1,4 +1,8 @@
-"""`swarmd champion`: the strategies in force, listed and shown, each verified on the way."""
+"""`swarmd champion`: the strategies in force, listed and shown, each verified on the way.
+
+The other verbs have files of their own beside this one; what they compute with is imported when they run, so that
+looking stays instant.
+"""
 
 import json
 from pathlib import Path
@@ -6,7 +10,14 @@ from typing import Any
 
 import click
 
-from swarmd.engine.champions.champion import champion_path, read_champion
+from swarmd.engine.champions.champion import read_champion
+from swarmd.engine.champions.changes import Change, readable_changes
+from swarmd.engine.champions.succession import backups_of
+from swarmd.engine.commands.champion_monitor import monitor
+from swarmd.engine.commands.champion_named import champion_named
+from swarmd.engine.commands.champion_rollback import history, rollback
+from swarmd.engine.commands.champion_set import set_champion
+from swarmd.engine.commands.champion_verify import verify
 from swarmd.state.errors import OperatorError
 from swarmd.state.store.files import home_from
 
@@ -16,11 +27,17 @@ def champion() -> None:
     """The strategies in force, one per asset and timeframe."""
 
 
+for _verb in (set_champion, rollback, history, verify, monitor):
+    champion.add_command(_verb)
+
+
 @champion.command("list", epilog="Example: swarmd champion list --json")
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
 def list_champions(as_json: bool) -> None:
     """Every champion with its figures; a damaged one is told as such."""
-    entries = [_entry(path) for path in sorted(home_from().champions.glob("*.json"))]
+    champions = home_from().champions
+    changes = readable_changes(champions)
+    entries = [_entry(path, changes) for path in sorted(champions.glob("*.json"))]
     if as_json:
         click.echo(json.dumps({"schema": "swarmd.champions/1", "champions": entries}, indent=2, allow_nan=False))
         return
@@ -28,16 +45,17 @@ def list_champions(as_json: bool) -> None:
         click.echo("no champions yet")
         return
     click.echo(
-        f"{'niche':<18} {'strategy':<12} {'mode':<14} {'score':>8} {'sharpe':>8} {'oos':>8} {'tried':>9}  created"
+        f"{'niche':<18} {'strategy':<12} {'mode':<14} {'score':>8} {'sharpe':>8} {'oos':>8} {'tried':>9}  "
+        f"{'origin':<8} {'backups':>7}  created"
     )
     for entry in entries:
         if entry["damaged"]:
-            click.echo(f"{entry['niche']:<18} DAMAGED  {entry['damaged']}")
+            click.echo(f"{entry['niche']:<18} DAMAGED  {entry['damaged']} ({entry['backups']} backups)")
             continue
         click.echo(
             f"{entry['niche']:<18} {entry['strategy']:<12} {entry['mode']:<14} {entry['score']:>8.3f} "
             f"{_short(entry['annual_sharpe']):>8} {_short(entry['oos_annual_sharpe']):>8} {entry['tried']:>9}  "
-            f"{entry['created_at']}"
+            f"{entry['origin']:<8} {entry['backups']:>7}  {entry['created_at']}"
         )
 
 
@@ -51,10 +69,11 @@ def show_champion(symbol: str, timeframe: str | None, as_json: bool) -> None:
     Named by symbol and timeframe, by the niche as `list` prints it (BTCUSDT_5m), or by the symbol alone where the asset
     has one champion only.
     """
-    path = _path_of(symbol, timeframe)
+    path = champion_named(home_from().champions, symbol, timeframe)
     crowned = read_champion(path)
     if crowned is None:
         raise OperatorError(f"{path}: gone just now; `swarmd champion list` shows what is there")
+    # As it lies there, so that what is shown bears the checksum that is shown.
     document = crowned.document()
     if as_json:
         click.echo(json.dumps(document, indent=2, allow_nan=False))
@@ -71,17 +90,18 @@ def show_champion(symbol: str, timeframe: str | None, as_json: bool) -> None:
             click.echo(f"  {name:<22} {'undefined' if value is None else f'{value:.6g}'}")
 
 
-def _entry(path: Path) -> dict[str, Any]:
+def _entry(path: Path, changes: tuple[Change, ...]) -> dict[str, Any]:
+    told: dict[str, Any] = {"niche": path.stem, "path": str(path), "backups": len(backups_of(path, changes))}
     try:
         crowned = read_champion(path)
     except OperatorError as refusal:
-        return {"niche": path.stem, "path": str(path), "damaged": str(refusal)}
+        return told | {"damaged": str(refusal)}
     if crowned is None:
-        return {"niche": path.stem, "path": str(path), "damaged": "gone just now"}
-    return {
-        "niche": path.stem,
-        "path": str(path),
+        return told | {"damaged": "gone just now"}
+    return told | {
         "damaged": None,
+        "origin": crowned.origin,
+        "note": crowned.note,
         "symbol": crowned.symbol,
         "timeframe": crowned.timeframe,
         "strategy": crowned.strategy,
@@ -98,21 +118,3 @@ def _entry(path: Path) -> dict[str, Any]:
 
 def _short(value: float | None) -> str:
     return "-" if value is None else f"{value:.3f}"
-
-
-def _path_of(symbol: str, timeframe: str | None) -> Path:
-    champions = home_from().champions
-    if timeframe is not None:
-        path = champion_path(champions, symbol, timeframe)
-        if path.is_file():
-            return path
-    there = sorted(champions.glob("*.json"))
-    if timeframe is None:
-        by_niche = [path for path in there if path.stem == symbol]
-        by_symbol = [path for path in there if path.stem.rpartition("_")[0] == symbol]
-        for found in (by_niche, by_symbol):
-            if len(found) == 1:
-                return found[0]
-    listed = ", ".join(path.stem for path in there) or "none yet"
-    asked = symbol if timeframe is None else f"{symbol} {timeframe}"
-    raise OperatorError(f"{champions}: no single champion for {asked}; there is: {listed}")
