@@ -8,6 +8,9 @@ from pathlib import Path
 import pytest
 from faults.swarm import SYMBOL, Swarm, campaign_text
 
+from swarmd.engine.market.formats import write_bars
+from swarmd.engine.market.synth import planted_market
+
 pytestmark = pytest.mark.xdist_group("daemon")
 
 
@@ -16,7 +19,8 @@ def test_other_bars_and_lost_results_are_named_and_never_turned_into_another_ans
 ) -> None:
     own = tmp_path / "bars"
     shutil.copytree(bars, own)
-    shutil.copy(own / f"{SYMBOL}.parquet", own / "CUT.parquet")
+    # With prices of its own: the same ones under two names would be refused for that.
+    write_bars(own / "CUT.parquet", planted_market(300, 8, 6.0, symbol="CUT")[0])
     swarm = swarm_of(campaign_text(own, SYMBOL, "NOISE", "CUT", lanes=3))
     orders = [swarm.order(f"{symbol}.aggressive.prescreen-a1@20.wait") for symbol in (SYMBOL, "NOISE", "CUT")]
     swarm.start()

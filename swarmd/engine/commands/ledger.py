@@ -1,18 +1,23 @@
-"""`swarmd ledger`: how much has ever been tried, asset by asset, with the chain of every ledger checked."""
+"""`swarmd ledger`: how much has ever been tried and tested, with the chain of every ledger checked."""
 
 import json
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import click
 
+from swarmd.state.store.discovery_ledger import discoveries_of, read_discoveries
 from swarmd.state.store.files import home_from
 from swarmd.state.store.trial_ledger import Entry, Vintage, head_of, ledgers, read_ledger, tried
+
+# What discoveries are decided by: the share of false ones among them that is borne, and how levels are paid.
+_ALPHA, _METHOD = 0.10, "lord++"
 
 
 @click.group()
 def ledger() -> None:
-    """The trial ledger: every parameter vector ever tried, by asset, strategy family and data vintage."""
+    """The trial ledger: every vector ever tried, every look at a vault, and every p-value that asked to be crowned."""
 
 
 @ledger.command(
@@ -26,7 +31,7 @@ def ledger() -> None:
 )
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
 def show(symbol: str | None, family: str | None, vintage: str | None, as_json: bool) -> None:
-    """How many vectors were tried, asset by asset, and on which days."""
+    """How many vectors were tried, asset by asset, on which days, and which finalists looked at a vault."""
     asked = None if vintage is None else Vintage.of(vintage)
     told = [
         _told(path, asked)
@@ -45,10 +50,58 @@ def show(symbol: str | None, family: str | None, vintage: str | None, as_json: b
         _print(document)
 
 
+@ledger.command(
+    epilog="Example: swarmd ledger discoveries --json     Exit codes: 0 done, 2 the ledger was changed (its line is "
+    "named)."
+)
+@click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
+def discoveries(as_json: bool) -> None:
+    """Every p-value that asked to be crowned, in order, with the level it had to keep and what came of it.
+
+    Levels follow from all p-values before (LORD++): at any moment a tenth of the discoveries, at most, is expected to
+    be false.
+    """
+    from swarmd.engine.guards import online_fdr
+
+    home = home_from()
+    tests = read_discoveries(home)
+    stream = online_fdr([each.tested.p for each in tests], alpha=_ALPHA, method=_METHOD)
+    rows = [
+        {
+            "number": each.number,
+            "at": each.at,
+            "symbol": each.tested.symbol,
+            "family": each.tested.family,
+            "mode": each.tested.mode,
+            "p": each.tested.p,
+            "level": level,
+            "rejected": is_rejected,
+            "run": each.tested.run,
+            "finalist": each.tested.finalist,
+            "data": each.tested.data,
+        }
+        for each, level, is_rejected in zip(tests, stream.levels.tolist(), stream.rejected.tolist(), strict=True)
+    ]
+    document = {
+        "schema": "swarmd.discoveries/1",
+        "path": str(discoveries_of(home).path),
+        "method": _METHOD,
+        "alpha": _ALPHA,
+        "tests": rows,
+        "discoveries": sum(row["rejected"] for row in rows),
+        "next_level": stream.next_level,
+    }
+    if as_json:
+        click.echo(json.dumps(document, indent=2, allow_nan=False))
+    else:
+        _print_discoveries(document)
+
+
 def _told(path: Path, asked: Vintage | None) -> dict[str, Any]:
     entries = read_ledger(path)
     meant = [entry for entry in entries if asked is None or entry.batch.vintage.overlaps(asked)]
-    days = sorted({str(entry.batch.vintage) for entry in meant})
+    searched = [entry for entry in meant if not entry.batch.is_look]
+    days = sorted({str(entry.batch.vintage) for entry in searched})
     return {
         "symbol": path.parent.name,
         "family": path.stem,
@@ -56,7 +109,10 @@ def _told(path: Path, asked: Vintage | None) -> dict[str, Any]:
         "lines": len(entries),
         "head": head_of(entries, path),
         "tried": tried(meant),
-        "vintages": [_of_vintage(day, [entry for entry in meant if str(entry.batch.vintage) == day]) for day in days],
+        "vintages": [
+            _of_vintage(day, [entry for entry in searched if str(entry.batch.vintage) == day]) for day in days
+        ],
+        "looks": [_of_look(entry) for entry in meant if entry.batch.is_look],
     }
 
 
@@ -74,22 +130,73 @@ def _of_vintage(vintage: str, entries: list[Entry]) -> dict[str, Any]:
     }
 
 
+def _of_look(entry: Entry) -> dict[str, Any]:
+    batch = entry.batch
+    return {
+        "vintage": str(batch.vintage),
+        "finalist": batch.finalist,
+        "phase": batch.phase,
+        "interval": batch.interval,
+        "run": batch.run,
+        "at": entry.at,
+    }
+
+
 def _print(document: dict[str, Any]) -> None:
+    if not document["tried"]:
+        click.echo("nothing was tried yet of what is asked for; every search writes into the ledger")
+        return
+    _print_table(
+        ("Asset", "Family", "Days", "Tried", "Batches", "Phases", "Last"),
+        [
+            (
+                each["symbol"], each["family"], row["vintage"], f"{row['tried']:,}", str(row["batches"]),
+                ", ".join(f"{phase} {count:,}" for phase, count in row["phases"].items()), row["last"],
+            )
+            for each in document["ledgers"]
+            for row in each["vintages"]
+        ],
+        right=("Tried", "Batches"),
+    )  # fmt: skip
+    looks = [
+        (each["symbol"], each["family"], look["vintage"], look["finalist"][:12], look["phase"], look["run"], look["at"])
+        for each in document["ledgers"]
+        for look in each["looks"]
+    ]
+    if looks:
+        click.echo("\nLooks at data that no search had seen:")
+        _print_table(("Asset", "Family", "Days", "Finalist", "Phase", "Run", "At"), looks)
+    click.echo(f"\n{document['tried']:,} tried in all; every chain holds")
+
+
+def _print_discoveries(document: dict[str, Any]) -> None:
+    rows = document["tests"]
+    if rows:
+        _print_table(
+            ("Test", "At", "Asset", "Family", "Mode", "p", "Level", "Discovery"),
+            [
+                (
+                    str(row["number"]), row["at"], row["symbol"], row["family"], row["mode"], f"{row['p']:.3g}",
+                    f"{row['level']:.3g}", "yes" if row["rejected"] else "no",
+                )
+                for row in rows
+            ],
+            right=("Test", "p", "Level"),
+        )  # fmt: skip
+        click.echo()
+    click.echo(
+        f"{document['discoveries']} discoveries in {len(rows)} tests ({document['method']} at {document['alpha']:g}); "
+        f"the next is tested at {document['next_level']:.3g}; the chain holds"
+    )
+
+
+def _print_table(columns: tuple[str, ...], rows: Iterable[tuple[str, ...]], right: tuple[str, ...] = ()) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    if not document["tried"]:
-        click.echo("nothing was tried yet of what is asked for; `swarmd validate` writes into the ledger")
-        return
     table = Table(box=None, pad_edge=False)
-    for column in ("Asset", "Family", "Days", "Tried", "Batches", "Phases", "Last"):
-        table.add_column(column, justify="right" if column in ("Tried", "Batches") else "left", no_wrap=True)
-    for each in document["ledgers"]:
-        for row in each["vintages"]:
-            phases = ", ".join(f"{phase} {count:,}" for phase, count in row["phases"].items())
-            table.add_row(
-                each["symbol"], each["family"], row["vintage"], f"{row['tried']:,}", str(row["batches"]), phases,
-                row["last"],
-            )  # fmt: skip
+    for column in columns:
+        table.add_column(column, justify="right" if column in right else "left", no_wrap=True)
+    for row in rows:
+        table.add_row(*row)
     Console(width=max(120, Console().width)).print(table)
-    click.echo(f"\n{document['tried']:,} tried in all; every chain holds")

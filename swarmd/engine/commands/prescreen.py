@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from swarmd.engine.commands.instants import instant_of
-from swarmd.engine.commands.search_flags import SearchFlags, search_flags
+from swarmd.engine.commands.search_flags import SearchFlags, search_flags, wall_ms
 from swarmd.state.errors import OperatorError
-from swarmd.state.store.files import atomic_write
+from swarmd.state.store.files import atomic_write, home_from
+from swarmd.state.store.trial_ledger import append_batch
 
 if TYPE_CHECKING:  # numpy and pyarrow come in only when the command runs
     from numpy.typing import NDArray
@@ -61,8 +62,8 @@ def prescreen(
 ) -> int:
     """Evaluate many combinations on one file of bars and keep the best.
 
-    The whole stretch is evaluated unless --oos-share or --end hold some of it back. Exit code 1 when none of the
-    drawn combinations meets the constraints.
+    The whole stretch is evaluated unless --oos-share or --end hold some of it back. What was evaluated goes into the
+    home's trial ledger (`swarmd ledger show`). Exit code 1 when none of the drawn combinations meets the constraints.
     """
     flags = SearchFlags(**rest)
     if combos is not None and params_file is not None:
@@ -100,6 +101,7 @@ def _screen(
     from swarmd.engine.market.bars import load_bars
     from swarmd.engine.market.timeframes import interval_name
     from swarmd.engine.phases.desk import json_bytes
+    from swarmd.engine.phases.tried import batch_on
     from swarmd.engine.search.combos import draw_combinations
     from swarmd.engine.search.prescreen import (
         SECONDS_FILE,
@@ -162,6 +164,12 @@ def _screen(
                 engine=chosen,
                 progress=progress,
             )
+    # Before anything of it is shown or written: nobody can choose among vectors that were not told.
+    batch = batch_on(
+        seen, symbol=bars.symbol, family=strategy.card.name, origin=origin, phase="prescreen", count=screening.tried,
+        run="by-hand-prescreen",
+    )  # fmt: skip
+    append_batch(home_from(), batch, wall_ms())
     if (failed := failures_in_words(screening)) is not None:
         click.echo(f"{failed}; the others stand", err=True)
     document = screening_document(

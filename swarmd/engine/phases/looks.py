@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from swarmd.engine.phases.question import Question, digest_of
-from swarmd.engine.phases.tried import batch_of, days_of, remember
+from swarmd.engine.phases.tried import batch_on, days_of, remember
 from swarmd.engine.search.canonical import canonical_key
 from swarmd.state.errors import OperatorError
 from swarmd.state.store.chain import turn_in
@@ -86,7 +86,15 @@ def note_look(
             return Look(list(looks).index(digest) + 1, len(looks), False, digest, searched)
         if most is not None and len(looks) >= most:
             raise VaultSpent(_spent(question, days, looks, most))
-        batch = batch_of(question, vault, phase=phase, count=1, run=run)
+        batch = batch_on(
+            vault,
+            symbol=question.symbol,
+            family=question.strategy.card.name,
+            origin=question.origin,
+            phase=phase,
+            count=1,
+            run=run,
+        )
         entry = append_batch(home, replace(batch, vintage=days, finalist=digest), at)
     if folder is not None:
         remember(entry, folder)

@@ -16,6 +16,7 @@ from swarmd.engine.market.bars import Bars
 from swarmd.engine.market.timeframes import interval_name
 from swarmd.engine.phases.desk import json_bytes
 from swarmd.engine.phases.question import Question
+from swarmd.engine.search.provenance import Provenance
 from swarmd.state.errors import OperatorError
 from swarmd.state.store.files import Home, atomic_write
 from swarmd.state.store.trial_ledger import (
@@ -50,23 +51,32 @@ def note_tried(
     """
     if not count:
         return
-    entry = append_batch(home, batch_of(question, question.development, phase=phase, count=count, run=run), at)
+    batch = batch_on(
+        question.development,
+        symbol=question.symbol,
+        family=question.strategy.card.name,
+        origin=question.origin,
+        phase=phase,
+        count=count,
+        run=run,
+    )
+    entry = append_batch(home, batch, at)
     if folder is not None:
         remember(entry, folder)
 
 
-def batch_of(question: Question, bars: Bars, *, phase: str, count: int, run: str) -> Batch:
-    """A batch on these bars, which are a stretch of the question's."""
+def batch_on(bars: Bars, *, symbol: str, family: str, origin: Provenance, phase: str, count: int, run: str) -> Batch:
+    """A batch on all of these bars, a stretch of the data whose `origin` it is."""
     return Batch(
-        symbol=question.symbol,
-        family=question.strategy.card.name,
+        symbol=symbol,
+        family=family,
         vintage=days_of(bars),
         interval=interval_name(bars.interval_minutes),
         phase=phase,
         count=count,
         run=run,
-        code=question.origin.code_version,
-        data=question.origin.data_sha256,
+        code=origin.code_version,
+        data=origin.data_sha256,
         prices=prices_of(bars),
     )
 
