@@ -25,8 +25,8 @@ strategy: {name: mtf_ema, modes: [aggressive]}
 search: {prescreen: {combos: 50000, seed: 42}, refine: {trials: 60, seed: 42}}
 # Rules that trade seldom win by luck: a finalist must trade often enough for the held-back third to judge it.
 constraints: {min_trades: 150}
-# The whole search is run again on made-up markets without an edge: 49 of them here, 199 where nothing is said.
-validation: {surrogates: 49}
+# The whole search is run again on made-up markets without an edge: 19 of them here, 199 where nothing is said.
+validation: {surrogates: 19}
 """
 
 _OVER_BARS = """\
