@@ -1,0 +1,154 @@
+#!/usr/bin/env python3
+"""The figures of `bench_truth`, out of the records of its markets: rates with bounds, power, calibration, costs.
+
+Pure: records in, plain values out, so that a report can be made again from the file of a run. Not a command.
+"""
+
+import math
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+from bench_truth_fleet import fleets_of
+from bench_truth_markets import DEVELOPMENT_YEARS, KINDS, VAULT_YEARS, Kind
+from bench_truth_rules import GATES, OTHER_GATES, RULES, Record, has_evidence, is_champion
+from scipy.stats import beta, kstest
+
+from swarmd.engine.validation.forecast import shrunken_sharpe
+
+CONFIDENCE = 0.95
+
+
+def report_of(records: list[Record], counts: dict[str, int]) -> dict[str, Any]:
+    """Everything that the page tells."""
+    of_kind = {kind: [record for record in records if _is_of(record, kind)] for kind in KINDS}
+    worthless = [record for record in records if record["kind"] == "noise"]
+    return {
+        "schema": "swarmd.bench_truth_report/1",
+        "counts": counts,
+        "codes": sorted({record.get("code", "") for record in records}),
+        "markets": {kind.label: len(found) for kind, found in of_kind.items()},
+        "rules": {
+            rule: {kind.label: rate_of(map(verdict, found)) for kind, found in of_kind.items()}
+            for rule, verdict in RULES.items()
+        },
+        "gates": gates_of(of_kind),
+        "calibration": calibration_of(worthless),
+        "calibration_drift": calibration_of(of_kind[KINDS[1]]),
+        "finalists": {kind.label: _finalists(found) for kind, found in of_kind.items()},
+        "forecast": forecast_of([record for record in records if record["kind"] == "planted" and is_champion(record)]),
+        "fleets": fleets_of(records),
+        "cost": {kind.label: _cost(found) for kind, found in of_kind.items()},
+    }
+
+
+def rate_of(verdicts: Iterable[bool]) -> dict[str, float | int | None]:
+    """How many of how many, and the exact one-sided bounds of the rate behind it (Clopper and Pearson)."""
+    told = list(verdicts)
+    n, k = len(told), sum(told)
+    if not n:
+        return {"crowned": 0, "of": 0, "rate": None, "upper": None, "lower": None}
+    return {
+        "crowned": k,
+        "of": n,
+        "rate": k / n,
+        "upper": 1.0 if k == n else float(beta.ppf(CONFIDENCE, k + 1, n - k)),
+        "lower": 0.0 if k == 0 else float(beta.ppf(1.0 - CONFIDENCE, k, n - k + 1)),
+    }
+
+
+def gates_of(of_kind: dict[Kind, list[Record]]) -> dict[str, dict[str, dict[str, int]]]:
+    """Of the markets whose p-value passes: how many each gate refuses, and how many it alone refuses."""
+    told: dict[str, dict[str, dict[str, int]]] = {}
+    for gate in (*GATES, *OTHER_GATES):
+        told[gate.name] = {}
+        for kind, found in of_kind.items():
+            passing = [record for record in found if has_evidence(record)]
+            refused = [record for record in passing if not gate.holds(record)]
+            others = [each for each in GATES if each is not gate]
+            told[gate.name][kind.label] = {
+                "asked": len(passing),
+                "refused": len(refused),
+                "alone": sum(all(each.holds(record) for each in others) for record in refused),
+            }
+    return told
+
+
+def calibration_of(records: list[Record]) -> dict[str, dict[str, float]]:
+    """Whether p-values are uniform where there is nothing: the test of Kolmogorov and Smirnov, and the small ones."""
+    found = [record for record in records if record["found"]]
+    told = {}
+    for name in ("p_surrogates", "p_vault", "p_vault_over_holding", "p_combined"):
+        p = [record[name] for record in found]
+        if len(p) < 2:
+            continue
+        test = kstest(p, "uniform")
+        told[name] = {
+            "markets": len(p),
+            "mean": float(np.mean(p)),
+            "at_most_0.01": float(np.mean(np.asarray(p) <= 0.01)),
+            "at_most_0.05": float(np.mean(np.asarray(p) <= 0.05)),
+            "at_most_0.10": float(np.mean(np.asarray(p) <= 0.10)),
+            "ks": float(test.statistic),
+            "ks_p": float(test.pvalue),
+        }
+    return told
+
+
+def forecast_of(champions: list[Record]) -> dict[str, Any]:
+    """What champions were said to earn, over what they truly earn, on average: of all, and by what was planted."""
+    told: dict[str, Any] = {}
+    for sharpe in (None, *sorted({record["sharpe"] for record in champions})):
+        some = [record for record in champions if sharpe in (None, record["sharpe"])]
+        if not some:
+            continue
+        truth = float(np.mean([record["true_sharpe"] for record in some]))
+        shrunken = np.array([_shrunken(record) for record in some])
+        told["all" if sharpe is None else f"planted {sharpe:.1f}"] = {
+            "champions": len(some),
+            "truth": truth,
+            "development": float(np.mean([record["development_sharpe"] for record in some])),
+            "vault": float(np.mean([record["vault_sharpe"] for record in some])),
+            "shrunken": float(shrunken.mean()),
+            "shrunken_over_truth": float(shrunken.mean()) / truth,
+            "typical_error": float(np.sqrt(np.mean((shrunken - [record["true_sharpe"] for record in some]) ** 2))),
+        }
+    return told
+
+
+def _shrunken(record: Record) -> float:
+    return shrunken_sharpe(
+        development_sharpe=record["development_sharpe"],
+        development_years=DEVELOPMENT_YEARS,
+        selection_bias=max(0.0, record["surrogate_sharpe_mean"] or 0.0),
+        vault_sharpe=record["vault_sharpe"],
+        vault_years=VAULT_YEARS,
+    ).shrunken
+
+
+def _finalists(records: list[Record]) -> dict[str, float | None]:
+    """What the search puts forward, and what it is truly worth."""
+    found = [record for record in records if record["found"]]
+    names = ("development_sharpe", "vault_sharpe", "true_sharpe", "surrogate_sharpe_mean", "n_effective")
+    means = {name: _mean([record[name] for record in found if record[name] is not None]) for name in names}
+    return {**means, "shrunken": _mean([_shrunken(record) for record in found])}
+
+
+def _cost(records: list[Record]) -> dict[str, float | None]:
+    """Processor seconds and surrogates a market, on average."""
+    found = [record for record in records if record["found"]]
+    searches = sum(record["surrogates"] for record in found)
+    return {
+        "cpu_s": _mean([record["cpu_s"]["all"] for record in records]),
+        "surrogates": _mean([record["surrogates"] for record in found]),
+        "cpu_s_a_search": sum(record["cpu_s"]["surrogates"] for record in found) / searches if searches else None,
+        "cpu_s_judgement": _mean([record["cpu_s"]["judgement"] for record in found]),
+    }
+
+
+def _mean(values: list[float]) -> float | None:
+    return float(np.mean(values)) if values and all(map(math.isfinite, values)) else None
+
+
+def _is_of(record: Record, kind: Kind) -> bool:
+    return bool(record["kind"] == kind.name and record["sharpe"] == kind.sharpe)
