@@ -24,6 +24,9 @@ def page_of(report: Report) -> str:
         f"{counts['combos']:,} vectors and {counts['trials']} trials each, at most {counts['surrogates']} surrogates.",
         "**Crowned**, percent of the markets of a kind (below noise and drift: the exact one-sided 95 % upper bound).",
         _rules(report),
+        "**Crowned by what the finalist is truly worth** (planted markets only): a search may miss the edge that is "
+        "there and put forward another rule, which deserves no crown for it.",
+        _by_truth(report),
         "**What each quality gate costs**: of the markets whose p-value passes, how many it refuses, and in brackets "
         "how many it alone refuses.",
         _gates(report),
@@ -65,6 +68,14 @@ def _rate(rate: dict[str, Any], *, is_null: bool) -> str:
         return ""
     told = f"{100 * rate['rate']:.1f}"
     return f"{told} (≤ {100 * rate['upper']:.1f})" if is_null else told
+
+
+def _by_truth(report: Report) -> str:
+    truths = list(report["by_truth"])
+    rows = [["finalists", *(str(next(iter(report["by_truth"][truth].values()))["of"]) for truth in truths)]]
+    rows += [[rule, *(_rate(report["by_truth"][truth][rule], is_null=False) for truth in truths)]
+             for rule in report["rules"]]  # fmt: skip
+    return _table(["true net annual Sharpe ratio", *truths], rows)
 
 
 def _gates(report: Report) -> str:

@@ -4,6 +4,7 @@
 Pure: records in, plain values out, so that a report can be made again from the file of a run. Not a command.
 """
 
+import itertools
 import math
 from collections.abc import Iterable
 from typing import Any
@@ -17,6 +18,8 @@ from scipy.stats import beta, kstest
 from swarmd.engine.validation.forecast import shrunken_sharpe
 
 CONFIDENCE = 0.95
+# Where the finalists of planted markets are parted, by what they are truly worth.
+TRUTHS = (0.5, 1.0, 1.5, 2.0)
 
 
 def report_of(records: list[Record], counts: dict[str, int]) -> dict[str, Any]:
@@ -32,6 +35,7 @@ def report_of(records: list[Record], counts: dict[str, int]) -> dict[str, Any]:
             rule: {kind.label: rate_of(map(verdict, found)) for kind, found in of_kind.items()}
             for rule, verdict in RULES.items()
         },
+        "by_truth": power_by_truth([record for record in records if record["kind"] == "planted"]),
         "gates": gates_of(of_kind),
         "calibration": calibration_of(worthless),
         "calibration_drift": calibration_of(of_kind[KINDS[1]]),
@@ -55,6 +59,17 @@ def rate_of(verdicts: Iterable[bool]) -> dict[str, float | int | None]:
         "upper": 1.0 if k == n else float(beta.ppf(CONFIDENCE, k + 1, n - k)),
         "lower": 0.0 if k == 0 else float(beta.ppf(1.0 - CONFIDENCE, k, n - k + 1)),
     }
+
+
+def power_by_truth(planted: list[Record]) -> dict[str, dict[str, dict[str, float | int | None]]]:
+    """Of planted markets, by what their finalist is truly worth: the search may miss an edge that is there."""
+    edges = (-math.inf, *TRUTHS, math.inf)
+    told = {}
+    for low, high in itertools.pairwise(edges):
+        some = [record for record in planted if record["found"] and low <= record["true_sharpe"] < high]
+        name = _between(low, high)
+        told[name] = {rule: rate_of(map(verdict, some)) for rule, verdict in RULES.items()}
+    return told
 
 
 def gates_of(of_kind: dict[Kind, list[Record]]) -> dict[str, dict[str, dict[str, int]]]:
@@ -152,3 +167,9 @@ def _mean(values: list[float]) -> float | None:
 
 def _is_of(record: Record, kind: Kind) -> bool:
     return bool(record["kind"] == kind.name and record["sharpe"] == kind.sharpe)
+
+
+def _between(low: float, high: float) -> str:
+    if low == -math.inf:
+        return f"below {high:.1f}"
+    return f"{low:.1f} and more" if high == math.inf else f"{low:.1f} to {high:.1f}"

@@ -7,6 +7,8 @@ Pure functions of a record's figures, so that a threshold can be changed without
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+from swarmd.engine.guards.combined_p import combined_p_value
+
 Record = dict[str, Any]
 Verdict = Callable[[Record], bool]
 ALPHA = 0.01
@@ -52,6 +54,12 @@ def is_champion(record: Record) -> bool:
     return has_evidence(record) and all(gate.holds(record) for gate in GATES)
 
 
+def has_timing(record: Record) -> bool:
+    """The same with the vault's days less what holding the market as much on average would have given."""
+    p = [record["p_surrogates"], record["p_vault_over_holding"]]
+    return combined_p_value(p) <= ALPHA
+
+
 def _found(verdict: Verdict) -> Verdict:
     """Nothing found is nothing crowned."""
     return lambda record: bool(record["found"]) and verdict(record)
@@ -70,5 +78,6 @@ RULES: dict[str, Verdict] = {
     "surrogates alone, p at most 0.01": _found(lambda record: record["p_surrogates"] <= ALPHA),
     "vault alone, p at most 0.01": _found(lambda record: record["p_vault"] <= ALPHA),
     "surrogates and vault (Fisher), p at most 0.01": has_evidence,
+    "surrogates and vault over holding, p at most 0.01": _found(has_timing),
     "**evidence**: the same and all quality gates": is_champion,
 }
