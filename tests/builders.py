@@ -47,6 +47,7 @@ def the_settings(**fields: Any) -> CampaignSettings:
             "data": {"root": "/data"},
             "assets": {"tiers": {"TIER1": ["BTCUSDT", "ETHUSDT"]}},
             "strategy": {"name": "mtf_ema", "modes": ["balanced"]},
+            "validation": {"crown_on": "screen"},
             **fields,
         }
     )

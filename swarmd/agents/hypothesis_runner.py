@@ -11,9 +11,10 @@ from itertools import islice
 from typing import Literal
 
 from swarmd.agents.rules.branches import branches_of
-from swarmd.agents.rules.plan import chain_of, judging_phase
+from swarmd.agents.rules.plan import chain_of
 from swarmd.agents.rules.words import gate_word, is_stopped, said_no
 from swarmd.state.actions import Action, JudgeHypothesis, StateHypothesis
+from swarmd.state.pipeline import judging_phase
 from swarmd.state.records.campaign import Campaign, CampaignSettings
 from swarmd.state.records.hypothesis import Hypothesis, HypothesisStatus
 from swarmd.state.records.job import Job, JobStatus, Phase
@@ -119,7 +120,7 @@ def _verdict(view: View, campaign: Campaign, hypothesis: Hypothesis) -> JudgeHyp
 
 def _judge(campaign: Campaign, jobs: list[Job]) -> Job | None:
     """The job that looked at the data of the claim: of several finalists' guards those that passed, or the first."""
-    asked = judging_phase(campaign)
+    asked = judging_phase(campaign.settings)
     judges = [job for job in jobs if job.phase is asked]
     return next((job for job in judges if job.status is JobStatus.DONE), judges[0] if judges else None)
 

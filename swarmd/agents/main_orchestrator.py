@@ -14,7 +14,7 @@ from typing import assert_never
 from swarmd.agents.rules.branches import branches
 from swarmd.agents.rules.budget import is_still_out_of_budget
 from swarmd.agents.rules.page_state import PageState, page_state
-from swarmd.agents.rules.plan import PlannedJob, phases_of, plan_size, planned_jobs
+from swarmd.agents.rules.plan import PlannedJob, plan_size, planned_jobs
 from swarmd.agents.rules.pulse import is_unkillable
 from swarmd.agents.rules.readiness import ready_jobs
 from swarmd.agents.rules.rungs import rungs
@@ -30,6 +30,7 @@ from swarmd.state.actions import (
     StopRun,
     WriteHandoff,
 )
+from swarmd.state.pipeline import phases_of
 from swarmd.state.records.campaign import Campaign, CampaignStatus
 from swarmd.state.records.job import Job, JobStatus, Phase
 from swarmd.state.records.request import Request, RequestStatus, Verb
@@ -101,7 +102,7 @@ def _queue(campaign: Campaign, job: PlannedJob, reason: str, caused_by: tuple[st
 def _planned_as(campaign: Campaign, job: PlannedJob) -> str:
     asked = campaign.settings.search.refine.trials
     rung = "" if job.trials is None else f", rung {job.trials} of {asked} trials"
-    phases = phases_of(campaign)
+    phases = phases_of(campaign.settings)
     return f"phase {phases.index(job.phase) + 1} of {len(phases)}{rung}, tier {job.priority}"
 
 

@@ -8,11 +8,11 @@ from collections.abc import Mapping
 
 from swarmd.agents.rules.backoff import backoff
 from swarmd.agents.rules.clock_steps import about_clock_steps
-from swarmd.agents.rules.plan import phases_of
 from swarmd.agents.rules.readiness import ready_jobs
 from swarmd.agents.rules.signatures import incident_id, open_incident_about
 from swarmd.agents.rules.words import several
 from swarmd.state.actions import Action, CloseIncident, OpenIncident, RebuildSource, Say, SetStep
+from swarmd.state.pipeline import phases_of
 from swarmd.state.records.incident import IncidentStatus, Signature
 from swarmd.state.records.job import JobStatus, Phase
 from swarmd.state.records.run import RunAlive, RunEnded, RunOrdered, RunStatus
@@ -58,7 +58,7 @@ def _steps(view: View, now: Millis) -> list[Action]:
         return []
     wishes: list[Action] = []
     due = now
-    phases = phases_of(campaign)
+    phases = phases_of(campaign.settings)
     known = [phase for phase in phases if f"{campaign.id}.{phase.value}" in view.steps]
     for phase in phases:
         count = {status: view.tally.get((campaign.id, phase, status), 0) for status in JobStatus}

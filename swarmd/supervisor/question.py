@@ -34,6 +34,7 @@ def digest(settings: CampaignSettings) -> str:
         (refine, settings.search.refine, "prune"),
         (refine, settings.search.refine, "workers"),
         (question["constraints"], settings.constraints, "enforce_tp_progression"),
+        (question["validation"], settings.validation, "paths"),
     ):
         if getattr(shape, name) == type(shape).model_fields[name].default:
             del section[name]

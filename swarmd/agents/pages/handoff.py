@@ -12,9 +12,9 @@ from swarmd.agents.pages.analysis import analysis, other_findings
 from swarmd.agents.pages.markdown import fenced, figure, table
 from swarmd.agents.pages.troubles import incident_rows
 from swarmd.agents.pages.verdicts import Verdict, verdicts
-from swarmd.agents.rules.plan import phases_of
 from swarmd.agents.rules.rungs import rungs, trials_saved
 from swarmd.agents.rules.words import said_no, several
+from swarmd.state.pipeline import phases_of
 from swarmd.state.records.campaign import Campaign, CampaignSettings, CampaignStatus
 from swarmd.state.records.job import Job, JobStatus, Phase
 from swarmd.state.records.run import RunEnded, RunStatus
@@ -190,7 +190,7 @@ def _verdicts(campaign: Campaign | None, found: list[Verdict]) -> str:
     if campaign is None or not found:
         return ""
     sentences = "\n".join(f"- **{v.symbol} {v.mode}.** {v.sentence.rstrip('.')}." for v in found)
-    head = ("asset", "mode", *(phase.value for phase in phases_of(campaign)))
+    head = ("asset", "mode", *(phase.value for phase in phases_of(campaign.settings)))
     phases = table(head, [(v.symbol, v.mode, *v.marks) for v in found])
     rows = [
         (v.symbol, v.mode, f"{v.tried:,}", *(figure(v.figures.get(name)) for name, _ in _FIGURES))

@@ -5,10 +5,11 @@ from dataclasses import dataclass
 
 from swarmd.agents.pages.markdown import figure
 from swarmd.agents.rules.branches import branches_of
-from swarmd.agents.rules.plan import chain_of, phases_of
+from swarmd.agents.rules.plan import chain_of
 from swarmd.agents.rules.rungs import rungs
 from swarmd.agents.rules.surrogates import pricings
 from swarmd.agents.rules.words import is_stopped
+from swarmd.state.pipeline import phases_of
 from swarmd.state.records.campaign import Campaign
 from swarmd.state.records.job import Job, JobStatus, Phase, job_id
 from swarmd.state.records.result import Figure, Result
@@ -56,7 +57,7 @@ def _verdict(view: View, campaign: Campaign, symbol: str, mode: str) -> Verdict:
         figures |= result.summary.figures if result is not None else {}
     branched = branches_of(view, campaign, symbol, mode)
     tried = sum(r.summary.tried for r in (*results, *(result_of(view, job) for job in branched)) if r is not None)
-    phases = phases_of(campaign)
+    phases = phases_of(campaign.settings)
     marks = tuple(_mark_of(view, [job for job in jobs if job is not None and job.phase is phase]) for phase in phases)
     sentence = _sentence(view, jobs, results, branched, len(phases))
     return Verdict(symbol, mode, marks, sentence, tried, figures)

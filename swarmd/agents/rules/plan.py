@@ -8,6 +8,7 @@ Nor are surrogate markets (``surrogates``).
 from dataclasses import dataclass
 
 from swarmd.agents.rules.ranking import priority_of
+from swarmd.state.pipeline import phases_of
 from swarmd.state.records.campaign import Campaign
 from swarmd.state.records.job import Phase, job_id
 
@@ -23,30 +24,6 @@ class PlannedJob:
     trials: int | None = None
     branch: str | None = None
     surrogates: tuple[int, int] | None = None
-
-
-# What stands between the refinement and the crown, by what the campaign crowns on. The surrogate markets behind a
-# refinement are no part of the plan: how many are searched follows from what they bring (``surrogates``).
-_JUDGED_BY_EVIDENCE = (Phase.VALIDATE,)
-_JUDGED_BY_TABLE = (Phase.SCREEN, Phase.REOPTIMIZE, Phase.GUARDS)
-_JUDGED_BY_SCREEN = (Phase.SCREEN,)
-
-
-def phases_of(campaign: Campaign) -> tuple[Phase, ...]:
-    """The phases of its chains, in their order."""
-    settings = campaign.settings
-    if settings.asks_evidence:
-        judges: tuple[Phase, ...] = _JUDGED_BY_EVIDENCE
-    else:
-        judges = _JUDGED_BY_TABLE if settings.is_strict else _JUDGED_BY_SCREEN
-    return (Phase.PREFLIGHT, Phase.PRESCREEN, Phase.REFINE, *judges, Phase.CROWN)
-
-
-def judging_phase(campaign: Campaign) -> Phase:
-    """The phase that looks at the vault."""
-    if campaign.settings.asks_evidence:
-        return Phase.VALIDATE
-    return Phase.GUARDS if campaign.settings.is_strict else Phase.SCREEN
 
 
 def planned_jobs(campaign: Campaign) -> list[PlannedJob]:
@@ -78,7 +55,7 @@ def chain_of(campaign: Campaign, symbol: str, mode: str) -> list[str]:
 
 def _steps(campaign: Campaign) -> list[tuple[Phase, int | None]]:
     steps: list[tuple[Phase, int | None]] = []
-    for phase in phases_of(campaign)[1:]:
+    for phase in phases_of(campaign.settings)[1:]:
         if phase is Phase.REFINE:
             steps += [(phase, trials) for trials in campaign.settings.rungs()]
         steps.append((phase, None))

@@ -5,7 +5,7 @@ Holds the same folder lock as a lane's run, so that a person and the swarm never
 
 import os
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -13,19 +13,25 @@ from swarmd.engine.commands.search_flags import order_by_hand, wall_ms
 from swarmd.engine.market.faults import DataError
 from swarmd.engine.phases.desk import Desk
 from swarmd.engine.phases.folder import alone_in
+from swarmd.engine.phases.question import work_folder
 from swarmd.engine.phases.table import PHASES
 from swarmd.state.errors import OperatorError
 from swarmd.state.records.campaign import CampaignSettings
 from swarmd.state.records.job import Phase
 from swarmd.state.records.result import ResultSummary
 from swarmd.state.store.files import Home
-from swarmd.state.work_order import AskedEngine
+from swarmd.state.surrogates import priced, shares
+from swarmd.state.work_order import AskedEngine, WorkOrder
+
+_KEPT = {Phase.REFINE: "trials", Phase.SURROGATES: "surrogate markets"}
 
 
 def run_phases(
     phases: Iterable[Phase], settings: CampaignSettings, home: Home, *, engine: AskedEngine = "cpu"
 ) -> Iterator[tuple[Phase, ResultSummary]]:
     """One phase after the other, each with its result; stops after the first that fails.
+
+    Before a judgement by evidence its surrogate markets are searched, share by share, until they have said enough.
 
     Raises
     ------
@@ -34,25 +40,43 @@ def run_phases(
     """
     threads = len(os.sched_getaffinity(0))
     for phase in phases:
-        order = order_by_hand(settings, phase, home, threads=threads, engine=engine)
-        folder = home.results_of(settings.name, order.symbol, order.mode)
-        holder = {"run": order.run, "pid": os.getpid()}
-        with alone_in(folder, holder, should_yield=lambda: False), progress_desk(home, order.job) as desk:
-            try:
-                summary = PHASES[phase](order, desk)
-            except (DataError, ValueError) as refusal:
-                raise OperatorError(str(refusal)) from refusal
-            except KeyboardInterrupt:
-                # A prescreen is short and begins anew; a refinement is hours of somebody's time.
-                if phase is Phase.REFINE:
-                    desk.say("interrupted: the trials that are finished are kept, and the same command goes on")
-                raise
+        if phase is Phase.VALIDATE:
+            for share_summary in _priced(settings, home, threads=threads, engine=engine):
+                yield Phase.SURROGATES, share_summary
+        summary = _carried_out(order_by_hand(settings, phase, home, threads=threads, engine=engine), home)
         if phase is Phase.PREFLIGHT and summary.verdict == "fail":
             # Unfit data is for a person to mend, and the headline says how; every later no is an answer.
             raise OperatorError(summary.headline)
         yield phase, summary
         if summary.verdict == "fail":
             return
+
+
+def _priced(settings: CampaignSettings, home: Home, *, threads: int, engine: AskedEngine) -> Iterator[ResultSummary]:
+    figures: list[Mapping[str, Any]] = []
+    for share in shares(settings.validation.surrogates):
+        if priced(settings.validation.surrogates, figures).is_settled:
+            return
+        order = order_by_hand(settings, Phase.SURROGATES, home, threads=threads, engine=engine, share=share)
+        summary = _carried_out(order, home)
+        figures.append(summary.figures)
+        yield summary
+
+
+def _carried_out(order: WorkOrder, home: Home) -> ResultSummary:
+    """One order in this process, alone in its folder. OperatorError for whatever a person can mend."""
+    holder = {"run": order.run, "pid": os.getpid()}
+    alone = alone_in(work_folder(order, home), holder, should_yield=lambda: False)
+    with alone, progress_desk(home, order.job) as desk:
+        try:
+            return PHASES[order.phase](order, desk)
+        except (DataError, ValueError) as refusal:
+            raise OperatorError(str(refusal)) from refusal
+        except KeyboardInterrupt:
+            # A prescreen is short and begins anew; a refinement is hours of somebody's time.
+            if kept := _KEPT.get(order.phase):
+                desk.say(f"interrupted: the {kept} that are finished are kept, and the same command goes on")
+            raise
 
 
 @contextmanager

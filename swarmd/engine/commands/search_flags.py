@@ -17,6 +17,7 @@ from swarmd.state.errors import OperatorError
 from swarmd.state.records.campaign import CampaignSettings
 from swarmd.state.records.job import Phase, job_id
 from swarmd.state.store.files import Home, home_from
+from swarmd.state.surrogates import Share
 from swarmd.state.units import Millis
 from swarmd.state.work_order import AskedEngine, WorkOrder
 
@@ -93,7 +94,12 @@ class SearchFlags:
 
 
 def settings_of(
-    flags: SearchFlags, *, campaign: str, search: dict[str, Any], oos_share: float | None
+    flags: SearchFlags,
+    *,
+    campaign: str,
+    search: dict[str, Any],
+    oos_share: float | None,
+    validation: dict[str, Any] | None = None,
 ) -> CampaignSettings:
     """A campaign of one asset and one mode. OperatorError names the flag that does not hold."""
     from swarmd.engine.commands.faults import told_to_the_operator
@@ -139,6 +145,7 @@ def settings_of(
                 },
                 "score": {"primary": flags.primary},
                 "costs": {"fee_bps": flags.fee_bps, "slippage_bps": flags.slippage_bps},
+                "validation": validation or {},
             }
         )
     except ValidationError as wrong:
@@ -152,14 +159,20 @@ def settings_of(
 
 
 def order_by_hand(
-    settings: CampaignSettings, phase: Phase, home: Home, *, threads: int, engine: AskedEngine = "cpu"
+    settings: CampaignSettings,
+    phase: Phase,
+    home: Home,
+    *,
+    threads: int,
+    engine: AskedEngine = "cpu",
+    share: Share | None = None,
 ) -> WorkOrder:
-    """The order a supervisor would write for this phase."""
+    """The order a supervisor would write for this phase, or for a share of its surrogate markets."""
     symbol, mode = settings.symbols()[0], settings.strategy.modes[0]
     of_phase = "" if phase is Phase.PREFLIGHT else mode
     return WorkOrder(
         run=f"by-hand-{settings.name}-{phase.value}",
-        job=job_id(settings.name, symbol, of_phase, phase),
+        job=job_id(settings.name, symbol, of_phase, phase, first=None if share is None else share[0]),
         token=0,
         lane="by-hand",
         phase=phase,
@@ -169,6 +182,7 @@ def order_by_hand(
         session="by-hand",
         threads=threads,
         engine=engine,
+        surrogates=share,
         campaign=settings,
     )
 

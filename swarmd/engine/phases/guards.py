@@ -54,7 +54,7 @@ def guards(order: WorkOrder, desk: Desk) -> ResultSummary:
         raise OperatorError(f"{found.path} answers another question; run reoptimize again")
     finalist = found.search["trials"][found.search["finalist"]]
     params = finalist["params"]
-    plan = planned(question, params, order.campaign.search)
+    plan = planned(question, params, order.campaign)
     desk.expect(plan.units)
     inside = judged_inside(question, plan, folder, order, desk)
     note_look(question, finalist, desk.home, run=order.run, at=desk.now(), most=None, folder=folder)

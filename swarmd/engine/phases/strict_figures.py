@@ -35,6 +35,8 @@ Vector = Mapping[str, float | int]
 CONFIDENCE = 0.95
 # Runs on the vault beside the finalist's own: dearer, and one bar later.
 N_VAULT_RUNS = 3
+# Signs are cheap to flip, so that there are more of them than of other paths.
+_FLIPS = 9_999
 
 
 def n_neighbours(question: Question, params: Vector) -> int:
@@ -76,7 +78,7 @@ class OnVault:
     document: dict[str, Any]
 
 
-def on_vault(question: Question, params: Vector, desk: Desk, *, seed: int) -> OnVault:
+def on_vault(question: Question, params: Vector, desk: Desk, *, seed: int, paths: int = LEAST_RESAMPLES) -> OnVault:
     """All that is asked of the vault, in `N_VAULT_RUNS` runs."""
     vault = question.bars.between(question.vault_bar, question.bars.n_bars)
 
@@ -94,8 +96,10 @@ def on_vault(question: Question, params: Vector, desk: Desk, *, seed: int) -> On
     stress2 = stress2_sharpe(lambda bars: run(costs, Later(question.strategy, bars)).metrics.annual_sharpe)
     stress3 = stress3_dropped_trades(found.trades.pnl, seed=seed)
     daily = daily_returns(found.equity, day_end_bars(vault.open_time))
-    mc_p = sign_flip_p_value(daily, seed=seed)
-    interval = stationary_bootstrap_sharpe_ci(daily, CONFIDENCE, periods_per_year=DAYS_PER_YEAR, seed=seed)
+    mc_p = sign_flip_p_value(daily, n_resamples=max(paths, _FLIPS), seed=seed)
+    interval = stationary_bootstrap_sharpe_ci(
+        daily, CONFIDENCE, periods_per_year=DAYS_PER_YEAR, n_resamples=paths, seed=seed
+    )
     psr = sharpe_evidence(daily).psr()
     document = {
         "days": int(daily.size),
@@ -110,7 +114,7 @@ def on_vault(question: Question, params: Vector, desk: Desk, *, seed: int) -> On
         "bootstrap": {
             "of": "annual Sharpe ratio of the same days",
             "confidence": CONFIDENCE,
-            "resamples": LEAST_RESAMPLES,
+            "resamples": paths,
             "lower": interval.lower,
             "upper": interval.upper,
         },

@@ -33,7 +33,7 @@ from swarmd.engine.search.methods import Procedure, procedure_of
 from swarmd.engine.search.score import Constraints
 from swarmd.engine.search.windows import Window
 from swarmd.engine.validation.walk_forward import LEAST_WINDOWS
-from swarmd.state.records.campaign import SearchSettings
+from swarmd.state.records.campaign import CampaignSettings, SearchSettings
 from swarmd.state.work_order import WorkOrder
 
 # The windows of the walk forward, below the phase's own folder.
@@ -50,6 +50,7 @@ class Plan:
     windows: tuple[Window, ...]
     procedure: Procedure
     n_neighbours: int
+    paths: int
 
     @property
     def units(self) -> int:
@@ -107,13 +108,13 @@ class Outside:
         return {**self.found.document, "regimes": self.regimes}
 
 
-def planned(question: Question, params: Mapping[str, Any], settings: SearchSettings) -> Plan:
+def planned(question: Question, params: Mapping[str, Any], settings: CampaignSettings) -> Plan:
     """ValueError where the development bars hold too few windows."""
-    search = _walked_search(settings)
-    asked, seed = search.reoptimize.window_trials, settings.refine.seed
+    search = _walked_search(settings.search)
+    asked, seed = search.reoptimize.window_trials, search.refine.seed
     procedure = procedure_of(search.procedure, question.strategy, question.space, trials=asked, seed=seed)
     windows = windows_for(question, search)
-    return Plan(params, seed, search, windows, procedure, n_neighbours(question, params))
+    return Plan(params, seed, search, windows, procedure, n_neighbours(question, params), settings.validation.paths)
 
 
 def judged_inside(question: Question, plan: Plan, folder: Path, order: WorkOrder, desk: Desk) -> Inside:
@@ -133,7 +134,7 @@ def judged_inside(question: Question, plan: Plan, folder: Path, order: WorkOrder
 
 def judged_outside(question: Question, plan: Plan, inside: Inside, desk: Desk) -> Outside:
     """On the vault, which the caller has opened for this finalist."""
-    outside = on_vault(question, plan.params, desk, seed=plan.seed)
+    outside = on_vault(question, plan.params, desk, seed=plan.seed, paths=plan.paths)
     mismatch, regimes = regimes_of(question, inside.run, outside.run)
     desk.work(1)
     metrics = outside.run.metrics

@@ -93,7 +93,7 @@ def validate(order: WorkOrder, desk: Desk) -> ResultSummary:
     finalist = document["trials"][document["finalist"]]
     params, folder = finalist["params"], mode_folder(order, desk)
     require_told(question, desk.home, heads_in(folder))
-    plan = planned(question, params, order.campaign.search)
+    plan = planned(question, params, order.campaign)
     desk.expect(plan.units + SAMPLED + MAP_UNITS)
     whole = heard_scores(order, desk, question, real_score(document))
     inside = judged_inside(question, plan, folder, order, desk)

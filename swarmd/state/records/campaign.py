@@ -230,6 +230,8 @@ class ValidationSettings(Shape):
     of them, and the table ``strict`` on the vault.
 
     ``crown_on: screen``: out-of-sample soft gates and the probabilistic Sharpe ratio at ``alpha``, on the vault.
+
+    ``paths`` is how many Monte Carlo paths the tables' figures rest on.
     """
 
     crown_on: Literal["evidence", "source_strict", "both", "screen"] = "evidence"
@@ -237,6 +239,7 @@ class ValidationSettings(Shape):
     strict: Literal["source_strict"] = "source_strict"
     alpha: Annotated[float, Field(gt=0, lt=1)] = 0.01
     surrogates: Annotated[int, Field(ge=19, le=9_999)] = 199
+    paths: Annotated[int, Field(ge=2_000, le=1_000_000)] = 2_000
 
 
 class TargetSettings(Shape):
