@@ -111,7 +111,7 @@ def _looked_at(path: Path, home: Home, asked: Asked, at: str, *, is_dry: bool) -
             standing = _standing(champion, home, asked, changes)
             if standing.state != "falls":
                 return {"action": "kept", "heir": None} | standing.document()
-            reason, evidence = BY_THE_MONITOR + standing.sentence, standing.document()
+            reason, evidence = BY_THE_MONITOR + standing.sentence, standing.figures()
         told: dict[str, Any] = {"niche": path.stem} if standing is None else standing.document()
         told["sentence"] = reason.removeprefix(BY_THE_MONITOR)
         if is_dry:

@@ -56,7 +56,7 @@ def verify(
         click.echo(json.dumps(document, indent=2, allow_nan=False))
     else:
         for name, holds, text in checks:
-            click.echo(f"{_MARKS[holds]:<6} {name:<36} {text}")
+            click.echo(f"{_MARKS[holds]:<6} {name:<42} {text}")
         click.echo(f"\n{path.stem}: " + (f"does not hold: {', '.join(failed)}" if failed else "holds"))
     return 1 if failed else 0
 

@@ -47,9 +47,13 @@ class Standing:
 
     def document(self) -> dict[str, Any]:
         """Plain values; `log_e` has one for each of `days`."""
+        log_e = [] if self.evidence is None else list(self.evidence.log_e)
+        return {"schema": SCHEMA} | self.figures() | {"days": list(self.days), "log_e": log_e}
+
+    def figures(self) -> dict[str, Any]:
+        """The same without the day by day, for a line among others."""
         evidence = self.evidence
         return {
-            "schema": SCHEMA,
             "niche": self.niche,
             "checksum": self.checksum,
             "state": self.state,
@@ -58,11 +62,11 @@ class Standing:
             "promised_annual_sharpe": self.promised,
             "annual_sharpe": self.annual_sharpe,
             "n_days": len(self.days),
+            "first_day": self.days[0] if self.days else None,
+            "last_day": self.days[-1] if self.days else None,
             "e": None if evidence is None else evidence.e,
             "largest_e": None if evidence is None else evidence.largest_e,
             "broken_on": self.broken_on,
-            "days": list(self.days),
-            "log_e": [] if evidence is None else list(evidence.log_e),
         }
 
 
