@@ -10,9 +10,10 @@ from swarmd.agents.hypothesis_runner import decide as judge
 from swarmd.agents.pages.verdicts import verdicts
 from swarmd.agents.quant_analyst import decide as analyse
 from swarmd.agents.rules.branches import branches, branches_of
-from swarmd.agents.rules.plan import phases_of, plan_size, planned_jobs
+from swarmd.agents.rules.plan import plan_size, planned_jobs
 from swarmd.state.actions import QueueJob, Say, SetCampaign, SettleJob
 from swarmd.state.branches import DISPLACEMENTS, GRID, STEPS, displacement_of
+from swarmd.state.pipeline import judging_phase, phases_of
 from swarmd.state.records.campaign import Campaign
 from swarmd.state.records.job import Job, JobStatus, Phase, job_id
 from swarmd.state.records.record import Record
@@ -96,8 +97,14 @@ def story() -> Story:
 
 def test_the_chain_is_a_function_of_what_crowns() -> None:
     plain, whole = a_campaign(), strict()
-    assert [phase.value for phase in phases_of(plain)] == ["preflight", "prescreen", "refine", "screen", "crown"]
-    assert phases_of(whole) == tuple(Phase)
+    begin = ["preflight", "prescreen", "refine"]
+    assert [phase.value for phase in phases_of(plain.settings)] == [*begin, "screen", "crown"]
+    assert [phase.value for phase in phases_of(whole.settings)] == [*begin, "screen", "reoptimize", "guards", "crown"]
+    for crown_on in ("evidence", "both"):
+        asked = the_settings(validation={"crown_on": crown_on})
+        assert [phase.value for phase in phases_of(asked)] == [*begin, "validate", "crown"]
+        assert judging_phase(asked) is Phase.VALIDATE
+    assert (judging_phase(plain.settings), judging_phase(whole.settings)) == (Phase.SCREEN, Phase.GUARDS)
     for campaign in (plain, whole):
         assert plan_size(campaign) == len(planned_jobs(campaign))
     ids = [job.id for job in planned_jobs(whole) if job.symbol == "BTCUSDT"]
@@ -298,7 +305,7 @@ def test_the_page_tells_a_branch_under_way_its_champion_and_its_no(story: Story)
     story.go_on()
     told = a_sentence(story)
     assert told == "Champion of the branch displacement: done! (annual Sharpe out of sample 1.70)"
-    marks = dict(zip(phases_of(story.campaign), verdicts(story.view(), story.campaign)[0].marks, strict=True))
+    marks = dict(zip(phases_of(story.campaign.settings), verdicts(story.view(), story.campaign)[0].marks, strict=True))
     assert (marks[Phase.REOPTIMIZE], marks[Phase.GUARDS], marks[Phase.CROWN]) == ("pass", "no", "·")
 
 
