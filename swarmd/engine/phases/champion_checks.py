@@ -152,8 +152,8 @@ def _p_values(document: Mapping[str, Any], evidence: Mapping[str, Any]) -> Itera
     yield _equal("p combined", combined, told["combined"])
     adjusted = float(adjusted_p_values([combined, *[1.0] * (told["finalists"] - 1)], "holm")[0])
     yield _equal("p adjusted", adjusted, told["adjusted"])
-    asked = next((gate for gate in evidence["gates"] if gate["name"] == "p"), {})
-    yield _same("p at its gate", [asked.get("figure"), asked.get("threshold")], [told["adjusted"], told["alpha"]])
+    asked = [[gate["figure"], gate["threshold"]] for gate in evidence["gates"] if gate["name"] == "p"]
+    yield _same("p at its gate", asked, [[told["adjusted"], told["alpha"]]])
 
 
 def _verdict(document: Mapping[str, Any], evidence: Mapping[str, Any]) -> str:
