@@ -15,6 +15,8 @@ import pytest
 from repository import ROOT, committed_texts
 
 from swarmd.cli import VERBS, cli
+from swarmd.state.pipeline import phases_of
+from swarmd.state.records.campaign import CampaignSettings, ValidationSettings
 from swarmd.state.records.incident import INCIDENT_MOVES
 from swarmd.state.records.job import Phase
 from swarmd.state.store.codec import KINDS
@@ -193,16 +195,34 @@ def test_every_word_is_told_once() -> None:
 
 def test_the_vocabulary_and_the_code_name_the_same_statuses_and_phases() -> None:
     told = re.findall(r"`(\w+)`", vocabulary()["phase"])
-    built = [phase.value for phase in Phase]
-    assert [phase for phase in told if phase in built] == built
+    assert sorted({phase.value for phase in Phase}) == sorted({*told} & {phase.value for phase in Phase})
     assert re.findall(r"`(\w+)`", vocabulary()["incident"]) == [status.value for status in INCIDENT_MOVES.moves]
 
 
 def test_the_pages_and_the_code_name_the_same_phases() -> None:
-    in_order = " → ".join(f"`{phase.value}`" for phase in Phase)
+    """The default chain whole, with the shares that are no part of the plan; the others from the refinement on."""
+
+    def told(crown_on: str) -> list[str]:
+        settings = CampaignSettings.model_validate(
+            {
+                "name": "c", "data": {"root": "."}, "assets": {"tiers": {"T": ["AAA"]}},
+                "strategy": {"name": "mtf_ema", "modes": ["balanced"]}, "validation": {"crown_on": crown_on},
+            }
+        )  # fmt: skip
+        return [phase.value for phase in phases_of(settings)]
+
+    def in_order(phases: list[str]) -> str:
+        return " → ".join(f"`{phase}`" for phase in phases)
+
+    def without_asides(page: Path) -> str:
+        return re.sub(r" \([^)]*\)", "", " ".join(page.read_text().split()))
+
+    default = told(ValidationSettings().crown_on)
+    priced = [*default[:3], Phase.SURROGATES.value, *default[3:]]
     for page in (ROOT / "README.md", DOCS / "architecture.md"):
-        without_asides = re.sub(r" \([^)]*\)", "", " ".join(page.read_text().split()))
-        assert in_order in without_asides, f"{named(page)} tells the phases otherwise"
+        assert in_order(priced) in without_asides(page), f"{named(page)} tells the phases otherwise"
+    for crown_on in ("screen", "source_strict"):
+        assert in_order(told(crown_on)[2:]) in without_asides(DOCS / "architecture.md")
 
 
 def test_words_that_have_a_better_one_are_not_used() -> None:
