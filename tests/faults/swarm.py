@@ -35,6 +35,7 @@ space:
   sl: {{low: 0.03, high: 0.05}}
   tp: {{low: 0.05, high: 0.15}}
 constraints: {{min_trades: 30, max_drawdown: 0.6}}
+validation: {{crown_on: screen}}
 limits: {{disk_free_min: 1MiB, backoff: [100ms, 1s], max_lanes: {lanes}}}
 """
 

@@ -21,6 +21,7 @@ strategy: {{name: "{strategy}", modes: [long_short]}}
 search: {{prescreen: {{combos: 30, seed: 42}}, refine: {{trials: 9, seed: 42, warm_start: 2}}}}
 space: {{entry: {{low: 20, high: 80, type: int}}, leave: {{low: 10, high: 40, type: int}}}}
 constraints: {{min_trades: 30, max_drawdown: 0.95}}
+validation: {{crown_on: screen}}
 limits: {{disk_free_min: 1MiB, backoff: [100ms, 1s], max_lanes: 1, spares: 0}}
 """
 
