@@ -102,19 +102,19 @@ def promise_evidence(returns: ArrayLike, before: ArrayLike, *, promised_annual_s
     if square <= 0.0:
         raise ValueError("monitor: every return before the first day is 0, so they have no scale; give days that trade")
     promise = promised_annual_sharpe / math.sqrt(DAYS_PER_YEAR)
-    wealth = [_FROM_THE_START] * len(_STAKES)
+    stakes = [k * promise for k, _ in _STAKES]
+    small, large = _FROM_THE_START, _FROM_THE_START
     waiting, starts, log_e = 1.0 - _FROM_THE_START, 0, []
     for day, value in enumerate(checked_series(returns, of="monitor").tolist()):
         if day and day % _LATER_EVERY == 0:
             # 1/(1*2) + 1/(2*3) + ... = 1: there is always something left for a later start.
             starts += 1
             portion = (1.0 - _FROM_THE_START) / (starts * (starts + 1))
-            waiting -= portion
-            wealth = [money + portion for money in wealth]
+            small, large, waiting = small + portion, large + portion, waiting - portion
         short_of = promise - value / (_SHADE * math.sqrt(square))
-        wealth = [money * _factor(k * promise, short_of) for money, (k, _) in zip(wealth, _STAKES, strict=True)]
-        total = sum(share * money for money, (_, share) in zip(wealth, _STAKES, strict=True))
-        log_e.append(math.log(total + waiting))
+        small *= _factor(stakes[0], short_of)
+        large *= _factor(stakes[1], short_of)
+        log_e.append(math.log(_STAKES[0][1] * small + _STAKES[1][1] * large + waiting))
         square = kept * square + (1.0 - kept) * value * value
     return PromiseEvidence(promised_annual_sharpe, tuple(log_e))
 

@@ -13,6 +13,7 @@ import click
 from swarmd.engine.champions.champion import read_champion
 from swarmd.engine.champions.changes import Change, readable_changes
 from swarmd.engine.champions.succession import backups_of
+from swarmd.engine.commands.champion_certificate import certificate, certificate_of, summary_of
 from swarmd.engine.commands.champion_monitor import monitor
 from swarmd.engine.commands.champion_named import champion_named
 from swarmd.engine.commands.champion_rollback import history, rollback
@@ -27,7 +28,7 @@ def champion() -> None:
     """The strategies in force, one per asset and timeframe."""
 
 
-for _verb in (set_champion, rollback, history, verify, monitor):
+for _verb in (set_champion, rollback, history, verify, certificate, monitor):
     champion.add_command(_verb)
 
 
@@ -88,6 +89,11 @@ def show_champion(symbol: str, timeframe: str | None, as_json: bool) -> None:
         click.echo(f"\n{part}")
         for name, value in figures.items():
             click.echo(f"  {name:<22} {'undefined' if value is None else f'{value:.6g}'}")
+    click.echo("\ncertificate")
+    try:
+        click.echo(summary_of(certificate_of(crowned, home_from())), nl=False)
+    except OperatorError as absent:
+        click.echo(f"  {absent}")
 
 
 def _entry(path: Path, changes: tuple[Change, ...]) -> dict[str, Any]:

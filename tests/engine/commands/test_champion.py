@@ -221,6 +221,31 @@ def test_one_set_by_hand_has_nothing_to_verify_but_its_checksum(crowned, capsys)
     assert [(check["name"], check["holds"]) for check in checks] == [("checksum", True), ("certificate", None)]
 
 
+# -- certificate ------------------------------------------------------------------------------------------------------
+
+
+def test_the_certificate_is_shown_as_a_screen_a_page_and_its_document(crowned, capsys, tmp_path):
+    document = json.loads(crowned.certificate.read_text())
+    assert told(capsys, "certificate", SYMBOL, "--json") == document
+    screen, _ = told(capsys, "certificate", SYMBOL, INTERVAL)
+    assert "CHAMPION" in screen
+    assert screen in told(capsys, "show", SYMBOL)[0]
+    page = tmp_path / "page.html"
+    told(capsys, "certificate", SYMBOL, "--output", page)
+    assert page.read_text().startswith("<!DOCTYPE html>")
+    assert SYMBOL in page.read_text()
+
+
+def test_where_there_is_no_certificate_it_says_why(crowned, capsys):
+    edited(crowned.certificate, trial=77)
+    assert "of another finalist" in told(capsys, "certificate", SYMBOL, code=2)[1]
+    edited(crowned.certificate, schema="swarmd.screen/1")
+    assert "did not crown on evidence" in told(capsys, "certificate", SYMBOL, code=2)[1]
+    told(capsys, "set", *BY_HAND, "--reason", "a try")
+    assert "it has no certificate (manual: a try)" in told(capsys, "certificate", SYMBOL, code=2)[1]
+    assert "it has no certificate (manual: a try)" in told(capsys, "show", SYMBOL)[0]
+
+
 # -- monitor ----------------------------------------------------------------------------------------------------------
 
 
