@@ -88,6 +88,7 @@ def _done(experiment: "Experiment", *, concurrency: int | None, fresh: bool) -> 
     from swarmd.engine.experiments.plan import plan_of, setting_of
     from swarmd.engine.experiments.results import origins_of, put_aside, question_of, refuse_another_question
     from swarmd.engine.experiments.runner import Attempt, Runner
+    from swarmd.engine.experiments.told import teller
     from swarmd.engine.experiments.trial import Judge, Trial
     from swarmd.engine.experiments.workers import Workers
     from swarmd.engine.phases.folder import alone_in
@@ -124,7 +125,8 @@ def _done(experiment: "Experiment", *, concurrency: int | None, fresh: bool) -> 
         n_processes = concurrency or _processes(settings.limits.concurrency)
         began = time.monotonic()
         with Workers[Attempt](setting_of(experiment), n_processes, settings.limits.trial_timeout / 1000) as workers:
-            runner = Runner(plan.searches, workers, judge, settings.limits, advance, desk.say, stop)
+            tell = teller(experiment, origins, home, desk.now)
+            runner = Runner(plan.searches, workers, judge, settings.limits, advance, desk.say, stop, tell)
             is_done = runner.run()
         took = Took(evaluated, time.monotonic() - began, workers.most_at_once)
         return write_outcome(folder, experiment, plan, took, is_done=is_done)

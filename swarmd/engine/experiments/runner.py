@@ -2,6 +2,9 @@
 
 Holds no number of its own: what to try is the studies', what it gave the strategy's. It may be stopped, or killed, at
 any point: each trial is on the disk before the next thing happens, and the next run goes on from there.
+
+Evaluations are told to the trial ledger before they are made, some hundreds in a line: whatever ends the run, no more
+were made than told, and of those told at most one line's were not made.
 """
 
 import time
@@ -21,6 +24,8 @@ from swarmd.state.errors import OutsideError
 
 # How long a Ctrl-C may go unheard.
 _LISTEN_SECONDS = 0.2
+# So many evaluations are told ahead: a line each would make a ledger of a million lines.
+_TOLD_AHEAD = 256
 # If none of so many first trials can be evaluated the question is wrong, not the luck.
 _HOPELESS = 100
 
@@ -39,10 +44,14 @@ class Search:
     by_key: dict[str, Trial] = field(default_factory=dict)
     walked: Walked | None = None
     is_outside_asked: bool = False
+    n_to_make: int = field(init=False)
+    n_told: int = 0
+    n_given: int = 0
 
     def __post_init__(self) -> None:
         for trial in self.study.found:
             self.keep(trial)
+        self.n_to_make = self.study.total - len(self.trials) + (self.window is not None)
 
     def keep(self, trial: Trial) -> None:
         self.trials[trial.number] = trial
@@ -72,7 +81,10 @@ class Attempt:
 
 @dataclass(slots=True)
 class Runner:
-    """`advance` hears of each finished trial, `say` of losses; `should_stop` is asked between any two."""
+    """`advance` hears of each finished trial, `say` of losses; `should_stop` is asked between any two.
+
+    `tell` hears how many evaluations of a search are about to be made.
+    """
 
     searches: list[Search]
     workers: Workers[Attempt]
@@ -81,6 +93,7 @@ class Runner:
     advance: Callable[[Trial | None], None]
     say: Callable[[str], None]
     should_stop: Callable[[], bool]
+    tell: Callable[[Search, int], None]
     _waiting: list[tuple[float, Attempt]] = field(default_factory=list)
     _n_answered: int = 0
     _n_failed: int = 0
@@ -100,6 +113,7 @@ class Runner:
                 return False
             self.workers.staff(self._at_once())
             while self.workers.has_room() and (attempt := self._next()) is not None:
+                self._tell_ahead(attempt)
                 self.workers.give(attempt, _order(attempt))
             for attempt, said in self.workers.replies(self._patience()):
                 self._hear(attempt, said)
@@ -112,6 +126,17 @@ class Runner:
             for search in self.searches
             if not search.is_done
         )
+
+    def _tell_ahead(self, attempt: Attempt) -> None:
+        """One that was lost and is tried again was told before."""
+        search = attempt.search
+        if attempt.count > 1:
+            return
+        if search.n_given >= search.n_told:
+            ahead = max(1, min(_TOLD_AHEAD, search.n_to_make - search.n_told))
+            self.tell(search, ahead)
+            search.n_told += ahead
+        search.n_given += 1
 
     def _patience(self) -> float:
         due = min((at for at, _ in self._waiting), default=float("inf"))

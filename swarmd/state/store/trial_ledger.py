@@ -167,17 +167,16 @@ def head_of(entries: Sequence[Entry], path: Path) -> str:
 def _prices_known_as(home: Home, batch: Batch, path: Path) -> Iterator[None]:
     """Refuse prices that are known as something else; nobody else makes prices known until the batch is written.
 
-    Prices that stand in the batch's own ledger as these very days have been through this once. Of the other ledgers
-    only those are parsed in which the digest stands.
+    Prices that stand in the batch's own ledger as these very days have been through this once: whoever appends there
+    checks its chain. Of the other ledgers only those are parsed in which the digest stands.
     """
-    if not batch.prices or any(
-        (entry.batch.prices, entry.batch.vintage) == (batch.prices, batch.vintage) for entry in read_ledger(path)
-    ):
+    known_as = (batch.prices.encode(), f'"vintage":"{batch.vintage}"'.encode())
+    if not batch.prices or any(all(part in line for part in known_as) for line in _content(path).splitlines()):
         yield
         return
     with turn_in(home.state / FOLDER):
         for other in ledgers(home):
-            if batch.prices.encode() not in _content(other):
+            if known_as[0] not in _content(other):
                 continue
             for known in (entry.batch for entry in read_ledger(other) if entry.batch.prices == batch.prices):
                 if known.symbol != batch.symbol or not known.vintage.overlaps(batch.vintage):
@@ -192,6 +191,8 @@ def _prices_known_as(home: Home, batch: Batch, path: Path) -> Iterator[None]:
 def _content(path: Path) -> bytes:
     try:
         return path.read_bytes()
+    except FileNotFoundError:
+        return b""
     except OSError as cause:
         raise OutsideError(f"cannot read the ledger {path}: {cause.strerror}") from cause
 

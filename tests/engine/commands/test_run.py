@@ -24,6 +24,8 @@ from swarmd.engine.market.bars import load_bars
 from swarmd.engine.metrics.growth import bar_returns
 from swarmd.engine.phases.vault import WarmedUp
 from swarmd.engine.strategies.registry import strategy_named
+from swarmd.state.store.files import Home
+from swarmd.state.store.trial_ledger import of_symbol, tried
 
 EMA = strategy_named("ema_cross")
 
@@ -218,6 +220,8 @@ def test_an_experiment_that_is_broken_off_loses_nothing_and_leaves_no_process(ho
     second = trials_in(results(home))
     assert code == -signal.SIGKILL
     assert len(first) + 2 <= len(second) < 12
+    # Told before they are made: of what was told some may not have been made, never the other way round.
+    assert len(second) <= tried(of_symbol(Home(home), SYMBOL)) == 12 + 12 - len(first)
 
     out, err = started(file).communicate(timeout=120)
     assert out, err

@@ -29,7 +29,7 @@ def data(tmp_path_factory):
     return folder / "NOISE.parquet"
 
 
-@pytest.fixture
+@pytest.fixture(autouse=True)
 def home(tmp_path, monkeypatch):
     monkeypatch.setenv("SWARMD_HOME", str(tmp_path / "home"))
     return tmp_path / "home"
