@@ -43,7 +43,7 @@ def equity_chart(development: Curve, vault: Curve) -> str:
     before = [value / level for _, value in development]
     after = [value for _, value in vault]
     upright = axis_over([*before, *after, 1.0], _FLOOR, TOP, is_log=True)
-    body = level_lines(upright, [(value, asked(value)) for value in upright.ticks()])
+    body = level_lines(upright, [(value, asked(value)) for value in upright.ticks(7)])
     body += _two_stretches(development, vault, before, after, upright)
     return chart(
         "equity",
@@ -78,17 +78,20 @@ def surrogate_chart(maxima: Sequence[float], real: float) -> str:
         column = int(across.at(value) // 6)
         placed.append((value, column * 6 + 3.0, columns.get(column, 0)))
         columns[column] = columns.get(column, 0) + 1
-    rise = min(5.6, (_FLOOR - TOP - 34) / max(1, max(columns.values(), default=1)))
-    body = line_at(LEFT - 30, _FLOOR, WIDTH - RIGHT, _FLOOR, "axis")
+    tallest = max(columns.values(), default=1)
+    rise = min(5.6, (_FLOOR - TOP - 34) / tallest)
+    # Of few markets the picture is low.
+    floor = min(_FLOOR, TOP + 44 + tallest * rise)
+    body = line_at(LEFT - 30, floor, WIDTH - RIGHT, floor, "axis")
     body += "".join(
-        dot_at(x, _FLOOR - 3.5 - height * rise, 2.6, "beaten" if value >= real else "chance", plain(value))
+        dot_at(x, floor - 3.5 - height * rise, 2.6, "beaten" if value >= real else "chance", plain(value))
         for value, x, height in placed
     )
     x = across.at(real)
-    body += line_at(x, TOP + 14, x, _FLOOR, "mark")
+    body += line_at(x, TOP + 14, x, floor, "mark")
     body += f'<path d="M{place(x - 4)} {TOP + 10}h8l-4 7z" class="mark-head"/>'
     body += label_at(x, TOP + 8, f"the real market's best {plain(real)}", "mark-label")
-    body += foot_ticks(across, [(value, asked(value)) for value in across.ticks()])
+    body += foot_ticks(across, [(value, asked(value)) for value in across.ticks()], floor)
     as_good = sum(value >= real for value in maxima)
     return chart(
         "surrogates",
@@ -96,6 +99,7 @@ def surrogate_chart(maxima: Sequence[float], real: float) -> str:
         f"Best score found on each of {len(maxima)} surrogate markets, {as_good} of them as good as the real market's "
         f"{plain(real)}.",
         body,
+        round(floor) + BOTTOM,
     )
 
 
@@ -217,11 +221,12 @@ def forecast_chart(figures: Sequence[tuple[str, float]], error: float | None) ->
     spread = [last - error, last + error] if error is not None else []
     across = axis_over([0.0, *(value for _, value in figures), *spread], 12, WIDTH - 40)
     height = 36 * len(figures) + 26
-    body = line_at(across.at(0.0), 4, across.at(0.0), height - 22, "axis")
+    body = ""
     for row, (name, value) in enumerate(figures):
         is_last = row == len(figures) - 1
         y = 36 * row + 28
         body += text_at(12, y - 12, name, kind="label")
+        body += line_at(across.at(0.0), y - 7, across.at(0.0), y + 7, "axis")
         if is_last and error is not None:
             body += line_at(across.at(last - error), y, across.at(last + error), y, "error")
         body += dot_at(

@@ -70,13 +70,17 @@ def _steps_aside(neighbours: list[Document]) -> str:
     lines = [
         (
             escaped(words(row, "parameter") or "unnamed"),
-            figure(number(row, "value")),
+            figure(number(row, "value"), _exactly(number(row, "value"))),
             figure(number(row, "annual_sharpe")),
         )
         for row in neighbours[:_MOST_CELLS]
     ]
     caption = "One step aside in each parameter, annual Sharpe ratio on development data."
     return table(("parameter", "value", "Sharpe"), lines, caption=caption)
+
+
+def _exactly(setting: float | None) -> str:
+    return plain(None) if setting is None else f"{setting:.6g}"
 
 
 def walk_forward(document: Document) -> str:
@@ -97,7 +101,8 @@ def walk_forward(document: Document) -> str:
         if len(windows) <= _MOST_WINDOWS
         else absent(f"there are more than {_MOST_WINDOWS} windows")
     )
-    worst = number(found, "worst_window")
+    worst = number(found, "worst_window", "number")
+    lost = number(found, "worst_window", "total_return")
     return card(
         title,
         drawn,
@@ -116,7 +121,7 @@ def walk_forward(document: Document) -> str:
                         percent(number(found, "share_of_profitable_windows")),
                     ),
                 ),
-                ("worst window", figure(None if worst is None else worst + 1)),
+                ("worst window", f"{figure(None if worst is None else worst + 1)}: {figure(lost, percent(lost))}"),
             ],
         ),
         table(

@@ -7,7 +7,7 @@ mailed, printed, kept. A document that lacks a part gives a page that says so.
 from swarmd.engine.certificates import ground, provenance, sections
 from swarmd.engine.certificates.figures import percent, plain, signed_percent
 from swarmd.engine.certificates.markup import escaped, figure, said
-from swarmd.engine.certificates.reading import Document, number, part, rows
+from swarmd.engine.certificates.reading import Document, number, part, rows, value
 from swarmd.engine.certificates.style import STYLE
 from swarmd.engine.certificates.verdict import headline, stretch, subject
 
@@ -62,6 +62,7 @@ def _tiles(document: Document) -> str:
     made = "".join(
         f"<div><dt>{escaped(name)}</dt><dd>{figure(found, told(found))}</dd></div>"
         for name, found, told in shown
-        if found is not None
+        # Nothing is to be expected of what is not crowned.
+        if found is not None and not (name == "Sharpe to expect" and value(document, "verdict") == "no")
     )
     return f'<dl class="tiles">{made}</dl>' if made else ""

@@ -21,6 +21,13 @@ from swarmd.engine.certificates.reading import (
 )
 from swarmd.engine.certificates.verdict import failed, sign_of, told
 
+# How the search's p-value came about.
+_TOLD_BY = {
+    "counted": "The search's p-value is counted: (1 + as good) / (1 + markets).",
+    "stopped": "The search's p-value is as good / markets: after five that were as good, no more were searched.",
+    "tail": "The search's p-value is read off a Normal tail fitted to the markets: a quick form, not a count.",
+}
+
 
 def gate_table(title: str, gates: list[Document], note: str) -> str:
     if not gates:
@@ -114,7 +121,7 @@ def surrogates(document: Document) -> str:
                 ("asked: at most", figure(number(p, "alpha"), percent(number(p, "alpha")))),
             ],
         ),
-        said(f"The search's p-value was told by {words(p, 'told_by')}." if words(p, "told_by") else "", "quiet"),
+        said(_TOLD_BY.get(words(p, "told_by") or "", ""), "quiet"),
     )
 
 
@@ -152,7 +159,7 @@ def deflation(document: Document) -> str:
 
 
 def forecast(document: Document) -> str:
-    title = "What to expect"
+    title = "A forecast, were it crowned" if value(document, "verdict") == "no" else "What to expect"
     found = part(document, "evidence", "forecast")
     named = [
         ("found on development data", number(found, "raw_annual_sharpe")),

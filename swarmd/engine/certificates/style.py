@@ -67,8 +67,9 @@ svg .mark-label{fill:var(--mark);font-weight:650}
 .beaten,.loss,.loss-bar{fill:var(--bad)}
 .no-cell{fill:none;stroke:var(--rule)}
 .frame{fill:none;stroke:var(--mark);stroke-width:2.5}
-@media(max-width:480px){table{font-size:.84rem}th,td{padding:5px 4px}}
-@media(max-width:760px){.cards{grid-template-columns:minmax(0,1fr)}main{padding:14px 10px 30px}.card{padding:12px}}
+@media screen and (max-width:480px){table{font-size:.84rem}th,td{padding:5px 4px}}
+@media screen and (max-width:760px){.cards{grid-template-columns:minmax(0,1fr)}
+main{padding:14px 10px 30px}.card{padding:12px}}
 @media print{:root{--ground:#fff;--card:#fff;--ink:#000;--quiet:#444;--rule:#bbb;--accent:#0a5cb8;--dim:#888;
 --good:#0f6630;--bad:#ae1622;--mark:#a84300;--good-ground:#fff;--bad-ground:#fff}
 body{font-size:11px}main{padding:0;max-width:none}.card,.tiles div,tr{break-inside:avoid}
