@@ -96,15 +96,23 @@ def _remade(
     champion: ChampionFile, basis: "Basis", home: Home, data: Path | None, data_root: Path | None, surrogates: int
 ) -> "Iterator[Check]":
     from swarmd.engine.commands.by_hand import progress_desk
-    from swarmd.engine.phases.champion_checks import Check, of_certificate, of_ledger, of_runs, of_surrogates
+    from swarmd.engine.phases.champion_checks import (
+        Check,
+        of_certificate,
+        of_discoveries,
+        of_ledger,
+        of_runs,
+        of_surrogates,
+    )
     from swarmd.engine.phases.replayed_champion import bars_file
 
     try:
         yield from of_certificate(champion, basis)
-    except (KeyError, TypeError) as missing:
+        yield of_ledger(basis, home)
+        yield of_discoveries(basis, home)
+    except (KeyError, TypeError, AttributeError, ValueError) as missing:
         yield Check("certificate whole", False, f"{basis.path}: {type(missing).__name__} {missing}")
         return
-    yield of_ledger(basis, home)
     file = bars_file(champion, home, data=data, data_root=data_root)
     yield from of_runs(champion, basis, file)
     if surrogates:

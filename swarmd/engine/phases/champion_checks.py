@@ -15,6 +15,7 @@ from swarmd.engine.champions.champion import ChampionFile
 from swarmd.engine.guards.adjusted_p import adjusted_p_values
 from swarmd.engine.guards.combined_p import combined_p_value
 from swarmd.engine.guards.gate import Gate
+from swarmd.engine.guards.online_discoveries import online_fdr
 from swarmd.engine.guards.probabilistic_sharpe import sharpe_evidence
 from swarmd.engine.kernel.prices import day_end_bars
 from swarmd.engine.market.surrogates import surrogate_market
@@ -29,6 +30,7 @@ from swarmd.engine.search.provenance import provenance
 from swarmd.engine.search.searched_market import searched_market
 from swarmd.engine.validation.whole_search import WholeSearch
 from swarmd.state.errors import OperatorError
+from swarmd.state.store.discovery_ledger import read_discoveries
 from swarmd.state.store.files import Home
 from swarmd.state.store.trial_ledger import head_of, read_ledger
 from swarmd.state.work_order import WorkOrder
@@ -114,6 +116,24 @@ def of_ledger(basis: Basis, home: Home) -> Check:
     if head != told["head"]:
         return Check("ledger", False, f"{where} has digest {head[:12]}, and {str(told['head'])[:12]} was counted")
     return Check("ledger", True, f"{where} of {len(entries)} is the one that was counted, {told['tried']:,} tried")
+
+
+def of_discoveries(basis: Basis, home: Home) -> Check:
+    """The test stands in the stream of all that the home ever asked, where it stood, and had the level it was given."""
+    if "evidence" not in basis.document:
+        return Check("discoveries", None, "the certificate was not charged to the stream of discoveries")
+    told, p = basis.document["evidence"]["fdr"], basis.document["evidence"]["p"]["adjusted"]
+    try:
+        stream = [found.tested.p for found in read_discoveries(home)[: told["test"]]]
+    except OperatorError as broken:
+        return Check("discoveries", False, str(broken))
+    if len(stream) < told["test"] or stream[-1] != p:
+        there = f"p {stream[-1]:.4g} is there" if len(stream) == told["test"] else f"{len(stream)} tests are there"
+        return Check("discoveries", False, f"test {told['test']} had p {p:.4g}, and {there}")
+    found = online_fdr(stream, told["fdr"], told["method"])
+    level, rejected = float(found.levels[-1]), bool(found.rejected[-1])
+    holds = (level, rejected) == (told["level"], told["rejected"])
+    return Check("discoveries", holds, f"test {told['test']}, level {level:.4g}, {told['level']:.4g} claimed")
 
 
 def of_surrogates(

@@ -177,8 +177,12 @@ def test_a_champion_edited_with_a_fresh_checksum_no_longer_has_that_certificate(
             {"forecast in the champion's file"},
         ),
         (lambda told: told["ledger"].update(head="0" * 64), {"ledger"}),
+        (lambda told: told["evidence"]["fdr"].update(level=0.05), {"discoveries"}),
+        (lambda told: told["evidence"]["fdr"].update(test=9), {"discoveries"}),
         (lambda told: told.update(verdict="gold"), {"verdict"}),
         (lambda told: told.pop("surrogates"), {"certificate whole"}),
+        (lambda told: told["surrogates"].update(planned=3), {"certificate whole"}),
+        (lambda told: told.update(evidence=[]), {"certificate whole"}),
     ],
 )
 def test_an_edited_certificate_is_caught_and_the_figure_is_named(crowned, capsys, change, names):
