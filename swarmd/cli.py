@@ -58,7 +58,7 @@ VERBS: dict[str, Verb] = {
     "optimize": Verb(f"{_ENGINE}.optimize:optimize", RESEARCH, "All phases for one asset in this process."),
     "run": Verb(f"{_ENGINE}.run:run", RESEARCH, "An experiment file: grid, random, TPE, walk forward."),
     "summarize": Verb(f"{_ENGINE}.summarize:summarize", RESEARCH, "Totals, best and percentiles of a run's results."),
-    "champion": Verb(f"{_ENGINE}.champion:champion", RESEARCH, "List champions, or show one with its evidence."),
+    "champion": Verb(f"{_ENGINE}.champion:champion", RESEARCH, "Champions: show, verify, set, roll back, monitor."),
     "ledger": Verb(f"{_ENGINE}.ledger:ledger", RESEARCH, "How many vectors were ever tried on an asset."),
     "config": Verb(f"{_CONTROL}.config:config", MACHINE, "Check a campaign file; print its JSON Schema."),
     "warm": Verb(f"{_ENGINE}.warm:warm", MACHINE, "Compile the kernels into the cache, before anything needs them."),

@@ -15,6 +15,7 @@ from swarmd.engine.market.bars import ARRAYS, Bars, bars_from_arrays
 from swarmd.engine.market.formats import write_bars
 from swarmd.engine.market.synth import noise_market, planted_market
 from swarmd.engine.phases.table import PHASES
+from swarmd.state.records.result import ResultSummary
 from swarmd.state.surrogates import shares
 from swarmd.state.work_order import WorkOrder
 from tests.search_builders import a_desk, an_order
@@ -57,6 +58,11 @@ class CrownedHome:
         told["settings"]["data"]["root"] = str(market)
         meta.write_text(json.dumps(told))
         return CrownedHome(root, market / self.bars.name, self.alive)
+
+    def crown_again(self) -> ResultSummary:
+        """The campaign's last phase once more, as a repeated run would have it."""
+        order = _order(self.root, self.bars.parent, "crown")
+        return PHASES[order.phase](order, a_desk(self.root))
 
     def let_days_pass(self, days: int, *, is_alive: bool) -> None:
         """So many days more in the file."""

@@ -326,6 +326,17 @@ def test_one_put_back_by_hand_is_judged_by_the_days_from_then_on(crowned, capsys
     assert (row["action"], row["state"]) == ("kept", "silent")
 
 
+def test_one_that_was_dethroned_is_not_crowned_again_by_its_campaign(crowned, capsys):
+    content = crowned.bars.read_bytes()
+    assert "is in force already" in crowned.crown_again().headline
+    crowned.let_days_pass(300, is_alive=False)
+    monitored(capsys)
+    crowned.bars.write_bytes(content)
+    summary = crowned.crown_again()
+    assert (summary.verdict, "dethroned this very champion" in summary.headline) == ("fail", True)
+    assert not crowned.champion.exists()
+
+
 def test_a_dethroned_one_copied_back_is_put_away_again(crowned, capsys):
     content = crowned.champion.read_bytes()
     crowned.let_days_pass(300, is_alive=False)
