@@ -125,7 +125,7 @@ def _searched(
             desk,
             engine=screen_engine(question.strategy, order.engine, say=desk.say),
             evaluated=lambda phase, count: note_tried(
-                question, home, phase=phase, count=count, run=order.run, at=wall_ms()
+                question, home, phase=phase, count=count, run=order.run, at=wall_ms(), folder=folder
             ),
         )
     return question, outcome
