@@ -82,31 +82,29 @@ def judged(kind: Kind, number: int, counts: Counts) -> Record:
     naive = None if everywhere.pick is None else searched_everywhere(question, everywhere.pick.peak.params)
     crowd = _crowd(development, search, columns, params, counts.sampled)
     judged_at = time.process_time()
+    record |= {
+        "found": True,
+        "params": params,
+        "score": real.score,
+        "neighbours": real.pick.n_neighbours,
+        **priced,
+        **figures,
+        "p_combined": combined_p_value([priced["p_surrogates"], figures["p_vault"]]),
+        "naive_vault_sharpe": vault_sharpe(question, peak),
+        "naive_everywhere": naive,
+        **crowd,
+        "true_sharpe": true_sharpe(kind, STRATEGY, params, kind.mode),
+        "true_sharpe_of_peak": true_sharpe(kind, STRATEGY, peak, kind.mode),
+        "cpu_s": {
+            "search": searched - began,
+            "surrogates": surrogates_done - searched,
+            "judgement": judged_at - surrogates_done,
+            "truth": time.process_time() - judged_at,
+            "all": time.process_time() - began,
+        },
+    }
     # Rounded, so that a record stays readable; no threshold lies so near that it matters.
-    return _rounded(
-        {
-            **record,
-            "found": True,
-            "params": params,
-            "score": real.score,
-            "neighbours": real.pick.n_neighbours,
-            **priced,
-            **figures,
-            "p_combined": combined_p_value([priced["p_surrogates"], figures["p_vault"]]),
-            "naive_vault_sharpe": vault_sharpe(question, peak),
-            "naive_everywhere": naive,
-            **crowd,
-            "true_sharpe": true_sharpe(kind, STRATEGY, params, kind.mode),
-            "true_sharpe_of_peak": true_sharpe(kind, STRATEGY, peak, kind.mode),
-            "cpu_s": {
-                "search": searched - began,
-                "surrogates": surrogates_done - searched,
-                "judgement": judged_at - surrogates_done,
-                "truth": time.process_time() - judged_at,
-                "all": time.process_time() - began,
-            },
-        }
-    )
+    return {name: _rounded(value) for name, value in record.items()}
 
 
 def _priced(

@@ -16,6 +16,7 @@ import numpy as np
 from swarmd.engine.backtest import run_backtest
 from swarmd.engine.kernel.costs import Costs
 from swarmd.engine.kernel.prices import day_end_bars
+from swarmd.engine.kernel.trades import Trades
 from swarmd.engine.market.bars import Bars
 from swarmd.engine.market.planted import FEE_BPS, SLIPPAGE_BPS, PlantedRule
 from swarmd.engine.market.shocks import DAYS_A_YEAR, draw_shocks
@@ -90,7 +91,7 @@ def true_sharpe(kind: Kind, strategy: BarStrategy, params: dict[str, Any], mode:
     """
     bars, noise = _long_market(kind)
     run = run_backtest(bars, strategy, params, mode=mode, costs=COSTS)
-    held = _held_at_open(run.trades, bars.n_bars)
+    held = held_at_open(run.trades, bars.n_bars)
     luck = (held * noise).reshape(-1, DAY_MINUTES // INTERVAL).sum(axis=1)
     daily = daily_returns(run.equity, day_end_bars(bars.open_time))
     deviation = float(daily.std(ddof=1))
@@ -99,7 +100,7 @@ def true_sharpe(kind: Kind, strategy: BarStrategy, params: dict[str, Any], mode:
     return float(daily.mean() - luck.mean()) / deviation * math.sqrt(DAYS_A_YEAR)
 
 
-def _held_at_open(trades: Any, n_bars: int) -> np.ndarray[Any, Any]:
+def held_at_open(trades: Trades, n_bars: int) -> np.ndarray[Any, Any]:
     """The side held into each bar from its open on; known before anything of the bar is."""
     held = np.zeros(n_bars)
     stops = trades.exit_bar + np.where(trades.left_at_open, 0, 1)

@@ -11,6 +11,7 @@ _P_NAMES = {
     "p_vault": "of the vault",
     "p_vault_over_holding": "of the vault over holding",
     "p_combined": "combined",
+    "p_vault_at_truth": "of the vault against the truth",
 }
 
 Report = dict[str, Any]

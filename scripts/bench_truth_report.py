@@ -15,6 +15,8 @@ from bench_truth_markets import DEVELOPMENT_YEARS, KINDS, VAULT_YEARS, Kind
 from bench_truth_rules import GATES, OTHER_GATES, RULES, Record, has_evidence, is_champion
 from scipy.stats import beta, kstest
 
+from swarmd.engine.guards.probabilistic_sharpe import probabilistic_sharpe_ratio
+from swarmd.engine.market.shocks import DAYS_A_YEAR
 from swarmd.engine.validation.forecast import shrunken_sharpe
 
 CONFIDENCE = 0.95
@@ -93,8 +95,11 @@ def calibration_of(records: list[Record]) -> dict[str, dict[str, float]]:
     """Whether p-values are uniform where there is nothing: the test of Kolmogorov and Smirnov, and the small ones."""
     found = [record for record in records if record["found"]]
     told = {}
-    for name in ("p_surrogates", "p_vault", "p_vault_over_holding", "p_combined"):
-        p = [record[name] for record in found]
+    names = ("p_surrogates", "p_vault", "p_vault_over_holding", "p_combined")
+    p_values = {name: [record[name] for record in found] for name in names}
+    # Costs make worthless rules lose, so that a test against 0 says less than it might; this one is exact.
+    p_values["p_vault_at_truth"] = [_p_at_truth(record) for record in found]
+    for name, p in p_values.items():
         if len(p) < 2:
             continue
         test = kstest(p, "uniform")
@@ -108,6 +113,15 @@ def calibration_of(records: list[Record]) -> dict[str, dict[str, float]]:
             "ks_p": float(test.pvalue),
         }
     return told
+
+
+def _p_at_truth(record: Record) -> float:
+    """p of the vault against what the finalist is truly worth, which is uniform if the statistic is right."""
+    sr, truth = record["vault_sharpe"] / math.sqrt(DAYS_A_YEAR), record["true_sharpe"] / math.sqrt(DAYS_A_YEAR)
+    days = VAULT_YEARS * DAYS_A_YEAR
+    if record["vault_kurtosis"] < 1.0 + record["vault_skew"] ** 2:
+        return 1.0
+    return probabilistic_sharpe_ratio(-sr, -truth, days, -record["vault_skew"], record["vault_kurtosis"])
 
 
 def forecast_of(champions: list[Record]) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from bench_truth_markets import held_at_open
 from bench_truth_search import STRATEGY
 
 from swarmd.engine.backtest import Simulation, run_backtest
@@ -26,7 +27,7 @@ from swarmd.engine.metrics.daily import daily_returns
 from swarmd.engine.metrics.growth import bar_returns
 from swarmd.engine.phases.desk import quiet_desk
 from swarmd.engine.phases.question import Question
-from swarmd.engine.phases.strict_figures import in_market, on_vault, regimes_of, sensitivity_of
+from swarmd.engine.phases.strict_figures import in_market, on_vault, sensitivity_of
 from swarmd.engine.phases.vault import WarmedUp
 from swarmd.engine.search.provenance import Provenance
 from swarmd.engine.search.score import Constraints
@@ -67,7 +68,8 @@ def figures_of(question: Question, params: dict[str, Any], search: MarketSearch,
     sensitivity, _ = sensitivity_of(question, params, inside.metrics.annual_sharpe, _DESK)
     vault = on_vault(question, params, _DESK, seed=0)
     outside = vault.run
-    mismatch, _ = regimes_of(question, inside, outside)
+    # Of nine cells as the strict table has them, and of the three of either measure.
+    mismatch = _mismatch(question, inside, outside, lambda cell: cell)
     bars = question.bars.between(question.vault_bar, question.bars.n_bars)
     day_ends = day_end_bars(bars.open_time)
     daily = daily_returns(outside.equity, day_ends)
@@ -99,8 +101,8 @@ def figures_of(question: Question, params: dict[str, Any], search: MarketSearch,
         "top10_excess": top10_excess(outside.trades.pnl).ratio,
         "plateau": sensitivity.p10_ratio,
         "regimes_9": mismatch,
-        "regimes_trend": _coarse_mismatch(question, inside, outside, lambda cell: cell // 3),
-        "regimes_volatility": _coarse_mismatch(question, inside, outside, lambda cell: cell % 3),
+        "regimes_trend": _mismatch(question, inside, outside, lambda cell: cell // 3),
+        "regimes_volatility": _mismatch(question, inside, outside, lambda cell: cell % 3),
         "strict": {gate.name: gate.figure for gate in gates},
         "strict_failed": [gate.name for gate in gates if not gate.passes],
     }
@@ -129,18 +131,14 @@ def vault_sharpe(question: Question, params: dict[str, Any]) -> float:
 def _p_over_holding(outside: Simulation, bars: Bars, daily: np.ndarray[Any, Any]) -> float:
     """p of the vault's days less what the market gave the share of it that was held on average: timing alone."""
     market = daily_returns(bars.close / bars.open[0], day_end_bars(bars.open_time))
-    trades = outside.trades
-    side = np.zeros(bars.n_bars)
-    stops = trades.exit_bar + np.where(trades.left_at_open, 0, 1)
-    for start, stop, held in zip(trades.entry_bar.tolist(), stops.tolist(), trades.side.tolist(), strict=True):
-        side[start:stop] = held
-    return sharpe_evidence(daily - side.mean() * market).p_value()
+    share = held_at_open(outside.trades, bars.n_bars).mean()
+    return sharpe_evidence(daily - share * market).p_value()
 
 
-def _coarse_mismatch(
+def _mismatch(
     question: Question, inside: Simulation, outside: Simulation, of_cell: Callable[[Any], Any]
 ) -> float | None:
-    """The share of bars in regimes not earned, of three regimes in place of nine."""
+    """Share of the vault's bars in the market in regimes not earned on the development bars."""
     close = question.bars.close
     cells = regime_labels(close, fitted_regimes(close, is_stop=question.vault_bar))
     labels = np.where(cells >= 0, of_cell(cells), -1)

@@ -27,7 +27,7 @@ def record(**changed: Any) -> dict[str, Any]:
     return {
         "kind": "planted", "sharpe": 2.0, "number": 0, "found": True,
         "p_surrogates": 0.005, "p_vault": 0.01, "p_vault_over_holding": 0.01, "p_combined": 0.0006,
-        "development_sharpe": 2.4, "vault_sharpe": 1.6, "true_sharpe": 1.5,
+        "development_sharpe": 2.4, "vault_sharpe": 1.6, "vault_skew": -0.2, "vault_kurtosis": 6.0, "true_sharpe": 1.5,
         "surrogate_sharpe_mean": 1.2, "surrogates": 199, "n_effective": 15.0,
         "stress1": 1.4, "stress3": 0.5, "vault_trades": 120, "vault_exposure": 0.9, "top10_excess": 1.0,
         "plateau": 0.8, "regimes_volatility": 0.0, "regimes_trend": 0.3, "regimes_9": 0.6, "pbo": 0.2, "dsr": 0.99,
@@ -77,6 +77,8 @@ def test_uniform_p_values_are_called_uniform_and_small_ones_are_not(bench: Simpl
     even = bench.report.calibration_of([noise(n, (n + 0.5) / 100) for n in range(100)])["p_combined"]
     assert even["ks_p"] > 0.99
     assert even["at_most_0.05"] == pytest.approx(0.05)
+    at_truth = bench.report.calibration_of([noise(n, 0.5, vault_sharpe=-0.1) for n in range(4)])["p_vault_at_truth"]
+    assert at_truth["mean"] == pytest.approx(0.5, abs=1e-12)
     small = bench.report.calibration_of([noise(n, (n + 0.5) / 400) for n in range(100)])["p_combined"]
     assert small["ks_p"] < 1e-6
 
