@@ -32,9 +32,8 @@ def table(head: Sequence[str], lines: Iterable[Sequence[str]], *, caption: str =
     return f'<div class="scroll"><table{named}>{said}{above}<tbody>{body}</tbody></table></div>'
 
 
-def card(title: str, *body: str, is_wide: bool = False) -> str:
-    kind = "card wide" if is_wide else "card"
-    return f'<section class="{kind}"><h2>{escaped(title)}</h2>{"".join(body)}</section>'
+def card(title: str, *body: str) -> str:
+    return f'<section class="card"><h2>{escaped(title)}</h2>{"".join(body)}</section>'
 
 
 def said(words: str, kind: str = "") -> str:

@@ -28,6 +28,7 @@ def certificate_page(document: Document) -> str:
         + sections.gate_table("Evidence", rows(document, "evidence", "gates"), _EVIDENCE)
         + sections.gate_table("Strict table", rows(document, "strict", "gates"), _STRICT)
         + sections.curves(document)
+        + '</div><div class="flow">'
         + sections.surrogates(document)
         + sections.forecast(document)
         + sections.deflation(document)

@@ -200,8 +200,11 @@ def second_opinion(document: Document) -> str:
         return card(title, absent(why_absent(document, "second_opinion")))
     engine = " ".join(filter(None, (words(found, "engine"), words(found, "version")))) or "Another engine"
     agrees = value(found, "agrees") is True
+    nothing = number(found, "trades") == 0.0 == number(found, "their_trades")
     told = (
-        f"{engine}, which nobody of this project wrote, replayed the champion on the vault and made the same trades."
+        f"{engine} made no trade on the vault, and neither was one made here: nothing was compared."
+        if agrees and nothing
+        else f"{engine}, which nobody of this project wrote, replayed the champion on the vault and made the same trades."
         if agrees
         else f"{engine} replayed the champion on the vault and does not agree: do not trade it before it is known why."
     )

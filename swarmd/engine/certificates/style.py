@@ -24,7 +24,8 @@ p{margin:0 0 8px;overflow-wrap:break-word}
 .cards{display:grid;grid-template-columns:repeat(2,minmax(0,1fr));gap:14px;margin-top:14px}
 .card{background:var(--card);border:1px solid var(--rule);border-radius:10px;padding:14px 16px;min-width:0}
 .card>*+*{margin-top:10px}
-.wide{grid-column:1/-1}
+.flow{columns:2;column-gap:14px;margin-top:14px}
+.flow .card{break-inside:avoid;margin-bottom:14px}
 .tiles{display:grid;grid-template-columns:repeat(auto-fit,minmax(132px,1fr));gap:10px;margin:14px 0 0;padding:0}
 .tiles div{background:var(--card);border:1px solid var(--rule);border-radius:10px;padding:9px 12px}
 .tiles dt{color:var(--quiet);font-size:.82rem}
@@ -68,7 +69,7 @@ svg .mark-label{fill:var(--mark);font-weight:650}
 .no-cell{fill:none;stroke:var(--rule)}
 .frame{fill:none;stroke:var(--mark);stroke-width:2.5}
 @media screen and (max-width:480px){table{font-size:.84rem}th,td{padding:5px 4px}}
-@media screen and (max-width:760px){.cards{grid-template-columns:minmax(0,1fr)}
+@media screen and (max-width:760px){.cards{grid-template-columns:minmax(0,1fr)}.flow{columns:1}
 main{padding:14px 10px 30px}.card{padding:12px}}
 @media print{:root{--ground:#fff;--card:#fff;--ink:#000;--quiet:#444;--rule:#bbb;--accent:#0a5cb8;--dim:#888;
 --good:#0f6630;--bad:#ae1622;--mark:#a84300;--good-ground:#fff;--bad-ground:#fff}

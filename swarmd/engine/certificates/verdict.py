@@ -116,8 +116,17 @@ def _expect(document: Document, kind: str) -> str:
         with_fall = f", with a largest drawdown of {percent(fall)}" if fall is not None else ""
         trades = number(metrics, "total_trades")
         over = f" over {many(trades, 'trade')}" if trades is not None else ""
-        said.append(f"On the vault, which no search has seen, it made {signed_percent(made)}{over}{with_fall}.")
+        said.append(f"On the vault, {_seen(document)}, it made {signed_percent(made)}{over}{with_fall}.")
     return " ".join(said) or "The document holds no forecast."
+
+
+def _seen(document: Document) -> str:
+    """Whether the vault is still what it is called: told by the gate that counts what was tried on its days."""
+    counted = [gate for gate in rows(document, "evidence", "gates") if words(gate, "name") == "searched_in_vault"]
+    if not counted:
+        return "which this search has not seen"
+    tried = number(counted[0], "figure")
+    return "which no search has seen" if tried == 0.0 else f"on days of which {plain(tried)} vectors had been tried"
 
 
 def _list(gates: list[Document]) -> str:

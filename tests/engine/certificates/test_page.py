@@ -115,6 +115,22 @@ def test_the_verdict_comes_first_with_its_reason(verdict: str, name: str, word: 
     assert ("Expect an annual Sharpe ratio" in first) == (verdict != "no")
 
 
+def test_a_vault_on_whose_days_was_searched_is_not_called_unseen():
+    assert "On the vault, which no search has seen, it made" in certificate_page(certificate())
+    document = certificate()
+    document["evidence"]["gates"][1] |= {"figure": 1_200.0, "pass": False}
+    assert "On the vault, on days of which 1,200 vectors had been tried, it made" in certificate_page(document)
+    del document["evidence"]["gates"][1]
+    assert "no search has seen" not in certificate_page(document)
+
+
+def test_two_engines_that_made_no_trade_are_not_said_to_have_made_the_same():
+    document = certificate()
+    document["second_opinion"] |= {"trades": 0, "their_trades": 0}
+    assert "nothing was compared" in certificate_page(document)
+    assert "made the same trades" not in certificate_page(document)
+
+
 def test_what_the_strict_table_misses_is_said_of_a_champion():
     assert "It misses 2 gates of the strict table" in Page(certificate_page(certificate())).text
 

@@ -14,6 +14,7 @@ from oracles.scripted import Scripted
 from price_builders import KINDS, awkward_bars, events_from, random_events, real_btc
 
 from swarmd.engine.backtest import Simulation, run_backtest
+from swarmd.engine.certificates.page import certificate_page
 from swarmd.engine.kernel.costs import Costs
 from swarmd.engine.kernel.events import Events
 from swarmd.engine.kernel.plan import Direction, ExitPlan, Leg
@@ -115,6 +116,14 @@ def test_distances_in_units_of_an_event_and_chances_that_are_taken_once():
     found = opinion_on(bars, events, ExitPlan(1.0, 2.0, risk=0.01), Direction.LONG_SHORT, COSTS)
     assert apart(found) == []
     assert found["trades"] > 20
+
+
+def test_the_certificate_tells_it():
+    bars = awkward_bars("walk", 300, 2)
+    found = opinion_on(bars, random_events(300, 2, every=9.0, alternating=True), PLANS[2], Direction.LONG, COSTS)
+    page = certificate_page({"second_opinion": found})
+    for words in ("made the same trades", "fill at the open", f'<data value="{found["return"]:.17g}">'):
+        assert words in page
 
 
 def test_every_reading_that_was_bridged_is_named_with_the_trades_it_touches():
