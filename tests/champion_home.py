@@ -8,6 +8,7 @@ import json
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -22,7 +23,7 @@ from tests.search_builders import a_desk, an_order
 
 SYMBOL, INTERVAL, MINUTES = "EDGE", "15m", 15
 CROWNED_DAYS = 500
-_SETTINGS = {
+_SETTINGS: dict[str, dict[str, Any]] = {
     "search": {
         "prescreen": {"combos": 300, "top": 50},
         "refine": {"trials": 12, "warm_start": 6},
@@ -73,18 +74,22 @@ class CrownedHome:
             write_bars(self.bars, followed_by(self.alive.between(0, n_known), noise_market(days, 77, MINUTES)))
 
 
-def crowned_home(folder: Path) -> CrownedHome:
+def crowned_home(folder: Path, crown_on: str = "evidence") -> CrownedHome:
     """All phases of a small campaign, run one after the other, with its settings kept as the daemon keeps them."""
     alive, _ = planted_market(CROWNED_DAYS + 200, 1, 5.0, MINUTES, symbol=SYMBOL)
     home, market = folder / "home", folder / "bars"
     market.mkdir()
     write_bars(market / f"{SYMBOL}.parquet", alive.between(0, CROWNED_DAYS * 96))
-    orders = [_order(home, market, phase) for phase in ("preflight", "prescreen", "refine")]
-    searched = _order(home, market, "surrogates")
-    orders += [searched.model_copy(update={"surrogates": share}) for share in shares(19)]
-    orders += [_order(home, market, phase) for phase in ("validate", "crown")]
-    for order in orders:
-        summary = PHASES[order.phase](order, a_desk(home))
+
+    def order(phase: str) -> WorkOrder:
+        return _order(home, market, phase, crown_on)
+
+    orders = [order(phase) for phase in ("preflight", "prescreen", "refine")]
+    if crown_on == "evidence":
+        orders += [order("surrogates").model_copy(update={"surrogates": share}) for share in shares(19)]
+    orders += [order(phase) for phase in ("validate" if crown_on == "evidence" else "screen", "crown")]
+    for each in orders:
+        summary = PHASES[each.phase](each, a_desk(home))
         assert summary.verdict == "pass", summary.headline
     meta = home / "results" / "c" / "run_meta.json"
     meta.write_text(json.dumps({"settings": orders[0].campaign.model_dump(mode="json")}))
@@ -105,5 +110,6 @@ def followed_by(bars: Bars, later: Bars) -> Bars:
     return bars_from_arrays(bars.symbol, bars.interval_minutes, **joined)
 
 
-def _order(home: Path, market: Path, phase: str) -> WorkOrder:
-    return an_order(home, market, phase, symbol=SYMBOL, interval=INTERVAL, **_SETTINGS)
+def _order(home: Path, market: Path, phase: str, crown_on: str = "evidence") -> WorkOrder:
+    settings = _SETTINGS | {"validation": _SETTINGS["validation"] | {"crown_on": crown_on}}
+    return an_order(home, market, phase, symbol=SYMBOL, interval=INTERVAL, **settings)

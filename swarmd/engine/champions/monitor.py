@@ -10,11 +10,14 @@ stake of lambda = k s0 multiplies the wealth by
     f = exp(x - x^2/6 - lambda^2/3),   x = lambda D.
 
 Since exp(x - x^2/6) <= 1 + x + x^2/3 for every real x (Delyon 2009), E f <= exp(lambda E D + lambda^2 (E D^2 - 1)/3).
-Where the day's mean is at least s0 times its deviation and that deviation is rho g, the exponent is at most
-k s0^2 (rho - 1) (k (rho + 1)/3 - 1), up to s0^2/3 of itself: not positive for 1 <= rho <= 3/k - 1. So f is then a fair
-bet or a bad one whatever the distribution's tails: only two moments are asked for, and one day multiplies the wealth by
-at most exp(3/2). The wealth is a nonnegative supermartingale, and by Ville's inequality it ever reaches 1/alpha with
-probability at most alpha.
+Where the day's mean is s0 times its deviation and that deviation is rho g, the exponent is
+
+    k s0^2 (rho - 1) (k (rho + 1 + s0^2 (rho - 1))/3 - 1),
+
+and a higher mean lowers it. It is not positive for 1 <= rho <= 3/k - 1 but for a hair (s0^2 is 0.011 at an annual ratio
+of 2). So f is then a fair bet or a bad one whatever the distribution's tails: only two moments are asked for, and one
+day multiplies the wealth by at most exp(3/2). The wealth is a nonnegative supermartingale, and by Ville's inequality it
+ever reaches 1/alpha with probability at most alpha.
 
 What is assumed, plainly: on every day a Sharpe ratio of at least the promise, and a deviation between g and 2 g (5 g
 for the small stake). g is an exponentially weighted root mean square of earlier days, times 0.8 so that it is rather

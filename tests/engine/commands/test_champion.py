@@ -152,6 +152,18 @@ def test_a_crowned_champion_holds_down_to_its_surrogates(crowned, capsys):
     assert {path: after[path] for path in before} == before
 
 
+def test_one_crowned_on_the_screen_is_verified_as_far_as_it_claims_and_has_no_promise(tmp_path, monkeypatch, capsys):
+    screened = crowned_home(tmp_path, "screen")
+    monkeypatch.setenv("SWARMD_HOME", str(screened.root))
+    document = told(capsys, "verify", SYMBOL, "--surrogates", 1, "--json")
+    checks = {check["name"]: check["holds"] for check in document["checks"]}
+    unasked = {"evidence", "ledger", "discoveries", "surrogates"}
+    assert {name for name, holds in checks.items() if holds is None} == unasked
+    assert {checks[name] for name in ("gates table", "data", "development run", "vault run")} == {True}
+    screened.let_days_pass(10, is_alive=True)
+    assert "nothing was forecast" in told(capsys, "monitor")[0]
+
+
 def test_an_edited_champion_is_told_as_such(crowned, capsys):
     edited(crowned.champion, score=99.0)
     assert failed(capsys) == ["checksum"]
