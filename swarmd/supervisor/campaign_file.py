@@ -72,6 +72,8 @@ def read_campaign(path: Path) -> CampaignFile:
         problems += _sense(file)
         if not broken & {"search", "space"}:
             problems += _search_sense(file)
+        if not broken & {"search", "space", "validation", "assets"}:
+            problems += _judgement_sense(file)
         if not problems:
             return file
     raise CampaignFileError(str(path), problems)
@@ -167,28 +169,39 @@ def _search_sense(file: CampaignFile) -> list[Problem]:
             if getattr(search.refine, name) != getattr(usual.refine, name):
                 text = f"{told}, and a grid tries every point of its space; leave it out"
                 found.append(file.problem(("search", "refine", name), text))
-        if search.reoptimize != usual.reoptimize and file.settings.is_strict:
+        if search.reoptimize != usual.reoptimize and file.settings.validation.crown_on != "screen":
             text = "counts draws, and a grid tries every point of its space, the second time too; leave it out"
             found.append(file.problem(("search", "reoptimize"), text))
         if not file.settings.space:
             where: Trail = ("search", "walk_forward", "procedure") if walks else ("search", "method")
             found.append(file.problem(where, "a grid needs a space; give at least one parameter its values"))
-    if not file.settings.is_strict:
-        belongs = f"belongs to validation.crown_on source_strict, and it is {file.settings.validation.crown_on}"
-        if search.reoptimize != usual.reoptimize:
-            found.append(file.problem(("search", "reoptimize"), belongs))
-        if file.settings.assets.important is not None:
-            found.append(file.problem(("assets", "important"), belongs))
-    if file.settings.asks_evidence and search.refine.workers > 1:
-        text = (
-            "must be 1 where evidence crowns: surrogates repeat the search trial for trial, and several workers never "
-            "make the same trials twice; or set validation.crown_on to screen or source_strict"
-        )
-        found.append(file.problem(("search", "refine", "workers"), text))
-    elif not file.settings.asks_evidence and file.settings.validation.surrogates != ValidationSettings().surrogates:
-        text = f"belongs to validation.crown_on evidence or both, and it is {file.settings.validation.crown_on}"
-        found.append(file.problem(("validation", "surrogates"), text))
     if walks and search.refine.workers > 1:
         text = "must be 1 where a search is walked forward: its windows run one by one"
         found.append(file.problem(("search", "refine", "workers"), text))
+    return found
+
+
+def _judgement_sense(file: CampaignFile) -> list[Problem]:
+    """What one way of crowning asks of the search, and what belongs to another."""
+    search, validation, usual = file.settings.search, file.settings.validation, SearchSettings()
+    found = []
+    belongs = f"belongs to validation.crown_on source_strict, and it is {validation.crown_on}"
+    if file.settings.asks_evidence:
+        # Evidence walks the search through windows too; it searches no second time.
+        if search.reoptimize.trials != usual.reoptimize.trials:
+            found.append(file.problem(("search", "reoptimize", "trials"), belongs))
+        if search.refine.workers > 1:
+            text = (
+                "must be 1 where evidence crowns: surrogates repeat the search trial for trial, and several workers "
+                "never make the same trials twice; or set validation.crown_on to screen or source_strict"
+            )
+            found.append(file.problem(("search", "refine", "workers"), text))
+    else:
+        if search.reoptimize != usual.reoptimize and not file.settings.is_strict:
+            found.append(file.problem(("search", "reoptimize"), belongs))
+        if validation.surrogates != ValidationSettings().surrogates:
+            text = f"belongs to validation.crown_on evidence or both, and it is {validation.crown_on}"
+            found.append(file.problem(("validation", "surrogates"), text))
+    if file.settings.assets.important is not None and not file.settings.is_strict:
+        found.append(file.problem(("assets", "important"), belongs))
     return found

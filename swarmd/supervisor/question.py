@@ -39,7 +39,9 @@ def digest(settings: CampaignSettings) -> str:
         if getattr(shape, name) == type(shape).model_fields[name].default:
             del section[name]
     if not settings.is_strict:
-        del question["search"]["reoptimize"], question["assets"]["important"]
+        del question["search"]["reoptimize"]["trials"], question["assets"]["important"]
+        if not settings.asks_evidence:
+            del question["search"]["reoptimize"]
         if settings.validation.crown_on != "both":
             del question["validation"]["strict"]
     if not settings.asks_evidence:

@@ -40,7 +40,8 @@ def evidence_gates(
     stress3_net_profit : fifth percentile of the vault's net profit with one trade in twenty missed
     plateau : tenth percentile of the neighbours' Sharpe ratios over the finalist's own, on the development bars
     top10_excess : share of the gross profit in the ten best trades over its bootstrap expectation
-    regime_mismatch : share of the vault's bars in the market in regimes not earned on the development bars
+    regime_mismatch : share of the vault's bars in the market in trends not earned on the development bars; of three
+        trends, not of the strict table's nine cells, which few rules trade often enough to earn
     oos_trades, exposure : closed trades on the vault, and the share of its bars in the market
     """
     return (
@@ -53,7 +54,7 @@ def evidence_gates(
         Gate("top10_excess", "share of the ten best trades over its expectation", top10_excess, "<=", MOST_EXCESS),
         Gate(
             "regime_mismatch",
-            "share of the bars in the market in regimes not earned",
+            "share of the bars in the market in trends not earned",
             regime_mismatch,
             "<=",
             MOST_UNEARNED_REGIMES,

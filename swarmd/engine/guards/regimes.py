@@ -75,6 +75,11 @@ def regime_labels(close: FloatArray, bounds: RegimeBounds) -> IntArray:
     return np.where(np.isfinite(trend), cells, UNKNOWN).astype(np.int64)
 
 
+def trend_of(labels: IntArray) -> IntArray:
+    """Trend of every regime, 0 falling to 2 rising, whatever the volatility; -1 stays unknown."""
+    return np.where(labels >= 0, labels // 3, UNKNOWN).astype(np.int64)
+
+
 @dataclass(frozen=True, slots=True)
 class RegimeMismatch:
     """`share` of the bars in the market that lie in regimes not approved; None (a gate fails) where none is in it.

@@ -22,6 +22,7 @@ from swarmd.engine.phases.question import Question
 from swarmd.engine.phases.strict_figures import (
     N_VAULT_RUNS,
     OnVault,
+    Regimes,
     n_neighbours,
     on_vault,
     regimes_of,
@@ -96,8 +97,7 @@ class Outside:
 
     found: OnVault
     vault: Bars
-    regimes: dict[str, Any]
-    mismatch: float | None
+    regimes: Regimes
     gates: tuple[Gate, ...]
 
     @property
@@ -105,7 +105,7 @@ class Outside:
         return self.found.run
 
     def document(self) -> dict[str, Any]:
-        return {**self.found.document, "regimes": self.regimes}
+        return {**self.found.document, "regimes": self.regimes.document}
 
 
 def planned(question: Question, params: Mapping[str, Any], settings: CampaignSettings) -> Plan:
@@ -135,7 +135,7 @@ def judged_inside(question: Question, plan: Plan, folder: Path, order: WorkOrder
 def judged_outside(question: Question, plan: Plan, inside: Inside, desk: Desk) -> Outside:
     """On the vault, which the caller has opened for this finalist."""
     outside = on_vault(question, plan.params, desk, seed=plan.seed, paths=plan.paths)
-    mismatch, regimes = regimes_of(question, inside.run, outside.run)
+    regimes = regimes_of(question, inside.run, outside.run)
     desk.work(1)
     metrics = outside.run.metrics
     gates = strict_gates(
@@ -147,10 +147,10 @@ def judged_outside(question: Question, plan: Plan, inside: Inside, desk: Desk) -
         bootstrap_lower_bound=outside.bootstrap_lower_bound,
         top10_share=top10_share(outside.run.trades.pnl),
         stress1_annual_sharpe=outside.stress1,
-        regime_mismatch=mismatch,
+        regime_mismatch=regimes.mismatch,
     )
     vault = question.bars.between(question.vault_bar, question.bars.n_bars)
-    return Outside(outside, vault, regimes, mismatch, gates)
+    return Outside(outside, vault, regimes, gates)
 
 
 def stretch_document(bars: Bars, simulation: Simulation) -> dict[str, Any]:

@@ -50,7 +50,8 @@ from swarmd.engine.phases.strict_judgement import (
 from swarmd.engine.phases.surrogate_share import heard_scores, real_score, refined
 from swarmd.engine.phases.trade_table import trades_csv
 from swarmd.engine.phases.tried import heads_in, ledger_of, note_tried, require_told, tried_so_far
-from swarmd.engine.phases.vault import open_vault
+from swarmd.engine.phases.vault import WarmedUp, open_vault
+from swarmd.engine.second_opinion.opinion import second_opinion
 from swarmd.engine.validation.forecast import Forecast, shrunken_sharpe
 from swarmd.engine.validation.whole_search import SearchPValue, WholeSearch
 from swarmd.state.records.result import Figure, ResultSummary
@@ -141,10 +142,11 @@ def validate(order: WorkOrder, desk: Desk) -> ResultSummary:
             "vault": curve(outside.vault, outside.run),
         },
         "neighbourhood": ground,
+        "second_opinion": _second_opinion(question, params, outside),
         "reproduce": reproduced_by(order),
     }
     certificate["walk_forward"]["windows"] = window_rows(inside.walked)
-    certificate["regimes"]["table"] = regime_table(question, inside.run, outside.run, outside.regimes)
+    certificate["regimes"]["table"] = regime_table(question, inside.run, outside.run, outside.regimes.document)
     artifacts = (
         desk.write_json(folder / CERTIFICATE_FILE, certificate, sync=True),
         desk.write(folder / "vault_trades.csv", trades_csv(outside.run.trades, outside.vault)),
@@ -197,7 +199,7 @@ def _judged(
         stress3_net_profit=outside.found.stress3.percentile,
         plateau=inside.sensitivity.p10_ratio,
         top10_excess=top10_excess(trades.pnl, seed=order.campaign.search.refine.seed).ratio if len(trades) else None,
-        regime_mismatch=outside.mismatch,
+        regime_mismatch=outside.regimes.by_trend,
         oos_trades=outside.run.metrics.total_trades,
         exposure=float(in_market(trades, n_bars).mean()),
     )
@@ -255,6 +257,12 @@ def _claim(order: WorkOrder, desk: Desk, question: Question, look: Look, whole: 
         run=order.run,
     )
     return Claim(search, vault, combined, adjusted, finalists, note_p_value(desk.home, tested, desk.now()))
+
+
+def _second_opinion(question: Question, params: Mapping[str, Any], outside: Outside) -> dict[str, Any]:
+    """The vault once more, by an engine nobody here wrote."""
+    warmed = WarmedUp(question.strategy, question.bars, question.vault_bar)
+    return second_opinion(outside.vault, warmed, params, mode=question.mode, costs=question.costs)
 
 
 def _daily_evidence(open_time: Any, equity: Any) -> SharpeEvidence:
