@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from bench_truth_rules import ALPHA, GATES, Record
+from bench_truth_rules import ALPHA, Record, refusing
 
 from swarmd.engine.guards.online_discoveries import online_fdr
 
@@ -39,7 +39,7 @@ def fleets_of(records: list[Record], *, fleets: int = FLEETS) -> dict[str, dict[
         fleet = _drawn(drawn_from, rng)
         p = [record["p_combined"] if record["found"] else 1.0 for record in fleet]
         has_edge = np.array([record["kind"] == "planted" for record in fleet])
-        passes = np.array([record["found"] and all(gate.holds(record) for gate in GATES) for record in fleet])
+        passes = np.array([record["found"] and not refusing(record) for record in fleet])
         for policy, rejected in POLICIES.items():
             crowned = rejected(p) & passes
             false = int(np.count_nonzero(crowned & ~has_edge))

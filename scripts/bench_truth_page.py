@@ -80,6 +80,8 @@ def _by_truth(report: Report) -> str:
 
 
 def _gates(report: Report) -> str:
+    if not report["gates"]:
+        return "No p-value passes."
     kinds = list(report["markets"])
     asked = next(iter(report["gates"].values()))
     rows = [["p-value passes", *(str(asked[kind]["asked"]) for kind in kinds)]]

@@ -12,7 +12,16 @@ from typing import Any
 import numpy as np
 from bench_truth_fleet import fleets_of
 from bench_truth_markets import DEVELOPMENT_YEARS, KINDS, VAULT_YEARS, Kind
-from bench_truth_rules import GATES, OTHER_GATES, RULES, Record, has_evidence, is_champion
+from bench_truth_rules import (
+    OTHER_GATES,
+    RULES,
+    Record,
+    evidence,
+    has_evidence,
+    is_champion,
+    refusing,
+    refusing_beside,
+)
 from scipy.stats import beta, kstest
 
 from swarmd.engine.guards.probabilistic_sharpe import probabilistic_sharpe_ratio
@@ -76,19 +85,26 @@ def power_by_truth(planted: list[Record]) -> dict[str, dict[str, dict[str, float
 
 def gates_of(of_kind: dict[Kind, list[Record]]) -> dict[str, dict[str, dict[str, int]]]:
     """Of the markets whose p-value passes: how many each gate refuses, and how many it alone refuses."""
-    told: dict[str, dict[str, dict[str, int]]] = {}
-    for gate in (*GATES, *OTHER_GATES):
-        told[gate.name] = {}
-        for kind, found in of_kind.items():
-            passing = [record for record in found if has_evidence(record)]
-            refused = [record for record in passing if not gate.holds(record)]
-            others = [each for each in GATES if each is not gate]
-            told[gate.name][kind.label] = {
-                "asked": len(passing),
-                "refused": len(refused),
-                "alone": sum(all(each.holds(record) for each in others) for record in refused),
+    passing = {kind: [record for record in found if has_evidence(record)] for kind, found in of_kind.items()}
+    some = next((record for found in passing.values() for record in found), None)
+    if some is None:
+        return {}
+    names = [gate.name for gate in evidence(some) if gate.name not in ("p", "searched_in_vault")]
+    return {
+        gate: {
+            kind.label: {
+                "asked": len(found),
+                "refused": sum(gate in refusing(record) | refusing_beside(record) for record in found),
+                # Of a gate beside the table: those that the table lets through.
+                "alone": sum(
+                    gate in refusing(record) | refusing_beside(record) and refusing(record) <= {gate}
+                    for record in found
+                ),
             }
-    return told
+            for kind, found in passing.items()
+        }
+        for gate in (*names, *OTHER_GATES)
+    }
 
 
 def calibration_of(records: list[Record]) -> dict[str, dict[str, float]]:
@@ -146,10 +162,11 @@ def forecast_of(champions: list[Record]) -> dict[str, Any]:
 
 
 def _shrunken(record: Record) -> float:
+    """As the product publishes it: what selection alone gives is told by the surrogates' scores."""
     return shrunken_sharpe(
         development_sharpe=record["development_sharpe"],
         development_years=DEVELOPMENT_YEARS,
-        selection_bias=max(0.0, record["surrogate_sharpe_mean"] or 0.0),
+        selection_bias=max(0.0, record["surrogate_score_mean"] or 0.0),
         vault_sharpe=record["vault_sharpe"],
         vault_years=VAULT_YEARS,
     ).shrunken

@@ -28,7 +28,7 @@ def record(**changed: Any) -> dict[str, Any]:
         "kind": "planted", "sharpe": 2.0, "number": 0, "found": True,
         "p_surrogates": 0.005, "p_vault": 0.01, "p_vault_over_holding": 0.01, "p_combined": 0.0006,
         "development_sharpe": 2.4, "vault_sharpe": 1.6, "vault_skew": -0.2, "vault_kurtosis": 6.0, "true_sharpe": 1.5,
-        "surrogate_sharpe_mean": 1.2, "surrogates": 199, "n_effective": 15.0,
+        "surrogate_sharpe_mean": 1.2, "surrogate_score_mean": 1.1, "surrogates": 199, "n_effective": 15.0,
         "stress1": 1.4, "stress3": 0.5, "vault_trades": 120, "vault_exposure": 0.9, "top10_excess": 1.0,
         "plateau": 0.8, "regimes_volatility": 0.0, "regimes_trend": 0.3, "regimes_9": 0.6, "pbo": 0.2, "dsr": 0.99,
         "strict_failed": ["regime_mismatch"], "naive_vault_sharpe": 1.6,
@@ -48,12 +48,17 @@ def test_evidence_takes_the_p_value_and_every_gate(bench: SimpleNamespace) -> No
     assert not bench.rules.is_champion(record(found=False))
     failing = {
         "stress1": 0.0, "stress3": -0.1, "vault_trades": 19, "vault_exposure": 0.009, "top10_excess": 1.26,
-        "plateau": 0.49, "regimes_volatility": 0.51, "pbo": 0.71,
+        "plateau": 0.49, "regimes_trend": 0.51, "pbo": 0.71,
     }  # fmt: skip
-    assert {gate.figure for gate in bench.rules.GATES} == set(failing)
+    assert len(bench.rules.evidence(record())) == len(failing) + 2
     for figure, value in failing.items():
         assert not bench.rules.is_champion(record(**{figure: value})), figure
+    for figure in ("stress3", "top10_excess", "plateau", "regimes_trend", "pbo"):
         assert not bench.rules.is_champion(record(**{figure: None})), f"{figure} undefined"
+    assert bench.rules.refusing_beside(record(regimes_volatility=None)) == {
+        "regimes, nine cells",
+        "regimes, volatility",
+    }
 
 
 def test_the_rules_it_is_held_against_ask_what_they_say(bench: SimpleNamespace) -> None:
@@ -88,7 +93,8 @@ def test_a_gate_is_charged_with_what_it_alone_refuses(bench: SimpleNamespace) ->
     markets = [record(), record(plateau=0.1), record(plateau=0.1, pbo=0.9), record(plateau=0.1, p_combined=0.5)]
     told = bench.report.gates_of({planted: markets})
     assert told["plateau"][planted.label] == {"asked": 3, "refused": 2, "alone": 1}
-    assert told["overfitting"][planted.label] == {"asked": 3, "refused": 1, "alone": 0}
+    assert told["pbo"][planted.label] == {"asked": 3, "refused": 1, "alone": 0}
+    assert told["regimes, nine cells"][planted.label] == {"asked": 3, "refused": 3, "alone": 1}
 
 
 def test_a_fleet_of_certain_edges_and_clear_noise_has_no_false_champion(bench: SimpleNamespace) -> None:
