@@ -201,13 +201,14 @@ def second_opinion(document: Document) -> str:
     engine = " ".join(filter(None, (words(found, "engine"), words(found, "version")))) or "Another engine"
     agrees = value(found, "agrees") is True
     nothing = number(found, "trades") == 0.0 == number(found, "their_trades")
-    told = (
-        f"{engine} made no trade on the vault, and neither was one made here: nothing was compared."
-        if agrees and nothing
-        else f"{engine}, which nobody of this project wrote, replayed the champion on the vault and made the same trades."
-        if agrees
-        else f"{engine} replayed the champion on the vault and does not agree: do not trade it before it is known why."
-    )
+    if not agrees:
+        told = (
+            f"{engine} replayed the champion on the vault and does not agree: do not trade it before it is known why."
+        )
+    elif nothing:
+        told = f"{engine} made no trade on the vault, and neither was one made here: nothing was compared."
+    else:
+        told = f"{engine}, which nobody of this project wrote, replayed the champion on the vault: the same trades."
     returns = (number(found, name) for name in ("return", "their_return"))
     return card(
         title,

@@ -128,7 +128,7 @@ def test_two_engines_that_made_no_trade_are_not_said_to_have_made_the_same():
     document = certificate()
     document["second_opinion"] |= {"trades": 0, "their_trades": 0}
     assert "nothing was compared" in certificate_page(document)
-    assert "made the same trades" not in certificate_page(document)
+    assert "on the vault: the same trades" not in certificate_page(document)
 
 
 def test_what_the_strict_table_misses_is_said_of_a_champion():

@@ -122,7 +122,7 @@ def test_the_certificate_tells_it():
     bars = awkward_bars("walk", 300, 2)
     found = opinion_on(bars, random_events(300, 2, every=9.0, alternating=True), PLANS[2], Direction.LONG, COSTS)
     page = certificate_page({"second_opinion": found})
-    for words in ("made the same trades", "fill at the open", f'<data value="{found["return"]:.17g}">'):
+    for words in ("on the vault: the same trades", "fill at the open", f'<data value="{found["return"]:.17g}">'):
         assert words in page
 
 
