@@ -162,11 +162,13 @@ def forecast_of(champions: list[Record]) -> dict[str, Any]:
 
 
 def _shrunken(record: Record) -> float:
-    """As the product publishes it: what selection alone gives is told by the surrogates' scores."""
+    """The forecast. What selection alone gives is told by the surrogates' scores; drawdown and neighbours are in a score,
+    so these lie below Sharpe ratios, by as much as the finalist's own score does."""
+    by_scores = (record["surrogate_score_mean"] or 0.0) + record["development_sharpe"] - record["score"]
     return shrunken_sharpe(
         development_sharpe=record["development_sharpe"],
         development_years=DEVELOPMENT_YEARS,
-        selection_bias=max(0.0, record["surrogate_score_mean"] or 0.0),
+        selection_bias=max(0.0, by_scores),
         vault_sharpe=record["vault_sharpe"],
         vault_years=VAULT_YEARS,
     ).shrunken

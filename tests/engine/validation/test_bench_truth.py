@@ -28,7 +28,7 @@ def record(**changed: Any) -> dict[str, Any]:
         "kind": "planted", "sharpe": 2.0, "number": 0, "found": True,
         "p_surrogates": 0.005, "p_vault": 0.01, "p_vault_over_holding": 0.01, "p_combined": 0.0006,
         "development_sharpe": 2.4, "vault_sharpe": 1.6, "vault_skew": -0.2, "vault_kurtosis": 6.0, "true_sharpe": 1.5,
-        "surrogate_sharpe_mean": 1.2, "surrogate_score_mean": 1.1, "surrogates": 199, "n_effective": 15.0,
+        "surrogate_sharpe_mean": 1.2, "surrogate_score_mean": 1.1, "score": 2.3, "surrogates": 199, "n_effective": 15.0,
         "stress1": 1.4, "stress3": 0.5, "vault_trades": 120, "vault_exposure": 0.9, "top10_excess": 1.0,
         "plateau": 0.8, "regimes_volatility": 0.0, "regimes_trend": 0.3, "regimes_9": 0.6, "pbo": 0.2, "dsr": 0.99,
         "strict_failed": ["regime_mismatch"], "naive_vault_sharpe": 1.6,
