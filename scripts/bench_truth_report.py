@@ -162,8 +162,8 @@ def forecast_of(champions: list[Record]) -> dict[str, Any]:
 
 
 def _shrunken(record: Record) -> float:
-    """The forecast. What selection alone gives is told by the surrogates' scores; drawdown and neighbours are in a score,
-    so these lie below Sharpe ratios, by as much as the finalist's own score does."""
+    """The forecast. Surrogates tell what selection alone gives by their scores, which drawdown and neighbours put below
+    the Sharpe ratios: by as much as the finalist's own."""
     by_scores = (record["surrogate_score_mean"] or 0.0) + record["development_sharpe"] - record["score"]
     return shrunken_sharpe(
         development_sharpe=record["development_sharpe"],

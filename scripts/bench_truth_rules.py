@@ -79,6 +79,9 @@ RULES: dict[str, Verdict] = {
     "searched on everything, last third > 1, efficiency > 0.6": _found(_naive_everywhere),
     "deflated Sharpe ratio at least 0.95": _found(lambda record: record["dsr"] >= 0.95),
     "source strict, all nine gates": _found(lambda record: not record["strict_failed"]),
+    "source strict without top-10 share and regimes": _found(
+        lambda record: set(record["strict_failed"]) <= {"top10_share", "regime_mismatch"}
+    ),
     "surrogates alone, p at most 0.01": _found(lambda record: record["p_surrogates"] <= ALPHA),
     "vault alone, p at most 0.01": _found(lambda record: record["p_vault"] <= ALPHA),
     "surrogates and vault (Fisher), p at most 0.01": has_evidence,
