@@ -58,10 +58,12 @@ def is_champion(record: Record) -> bool:
     return has_evidence(record) and not refusing(record)
 
 
-def has_timing(record: Record) -> bool:
-    """The same with the vault's days less what holding the market as much on average would have given."""
-    p = [record["p_surrogates"], record["p_vault_over_holding"]]
-    return combined_p_value(p) <= ALPHA
+def p_over_holding(record: Record) -> float:
+    """Search and vault, where of a mode that only buys the vault counts less what holding as much would have given: a
+    market that rises is then no evidence of timing in either of them."""
+    only_buys = record["kind"] == "drift"
+    vault = record["p_vault_over_holding" if only_buys else "p_vault"]
+    return combined_p_value([record["p_surrogates"], vault])
 
 
 def _found(verdict: Verdict) -> Verdict:
@@ -85,6 +87,8 @@ RULES: dict[str, Verdict] = {
     "surrogates alone, p at most 0.01": _found(lambda record: record["p_surrogates"] <= ALPHA),
     "vault alone, p at most 0.01": _found(lambda record: record["p_vault"] <= ALPHA),
     "surrogates and vault (Fisher), p at most 0.01": has_evidence,
-    "surrogates and vault over holding, p at most 0.01": _found(has_timing),
     "**evidence**: the same and all quality gates": is_champion,
+    "evidence, the vault over holding where only buying": _found(
+        lambda record: p_over_holding(record) <= ALPHA and not refusing(record)
+    ),
 }

@@ -68,6 +68,12 @@ def test_the_rules_it_is_held_against_ask_what_they_say(bench: SimpleNamespace) 
     assert not any(verdict(nothing) for verdict in bench.rules.RULES.values())
 
 
+def test_a_market_that_rises_is_no_evidence_for_who_only_buys(bench: SimpleNamespace) -> None:
+    risen = record(kind="drift", sharpe=1.0, p_surrogates=0.1, p_vault=0.001, p_vault_over_holding=0.4)
+    assert bench.rules.p_over_holding(risen) > 0.1
+    assert bench.rules.p_over_holding({**risen, "kind": "planted"}) < 0.001
+
+
 def test_a_rate_has_the_exact_bounds_of_clopper_and_pearson(bench: SimpleNamespace) -> None:
     told = bench.report.rate_of([True] + [False] * 472)
     # One of 473 is the first that keeps the upper bound at 1 %.
