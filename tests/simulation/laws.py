@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from simulation.ledger import Ledger
-from simulation.world import World
+from simulation.world import NEVER, World
 from swarmd.agents.rules.plan import planned_jobs
 from swarmd.state.actions import Action, ActionTaken, QueueJob, SettleJob, StopRun
 from swarmd.state.branches import CONSERVATIVE, DISPLACEMENT
@@ -71,6 +71,7 @@ class Laws:
         if run.attempt == 1:
             self._climbs(view, job, now)
             self._branches(view, job, now)
+            self._prices(view, job, now)
         before = world.processes.get(run_id(run.job, run.attempt - 1))
         if before is not None and before.is_alive:
             raise broken(now, f"{run.id} starts beside {before.run}, which still lives")
@@ -99,6 +100,20 @@ class Laws:
         left = [other.id for other in _grid(view, guards) if other.status is JobStatus.QUEUED]
         if job.branch in (DISPLACEMENT, CONSERVATIVE) and left:
             raise broken(now, f"{job.id} starts before the other lengths have ended: {left}")
+
+    def _prices(self, view: View, job: Job, now: Millis) -> None:
+        """A judgement begins when its surrogates have said enough; no share is begun behind one that has."""
+        if job.phase not in (Phase.SURROGATES, Phase.VALIDATE) or job.campaign != (view.campaign and view.campaign.id):
+            return
+        chain = f"{job.campaign}.{job.symbol}.{job.mode}"
+        # What was counted in this very cycle nobody who starts a share in it could know.
+        before = now if job.phase is Phase.SURROGATES else now + 1
+        searched, as_good = _heard(view, chain, before)
+        enough = as_good >= 5 or searched >= 199
+        if job.phase is Phase.VALIDATE and not enough:
+            raise broken(now, f"{job.id} starts after {searched} surrogates, {as_good} as good")
+        if job.phase is Phase.SURROGATES and enough:
+            raise broken(now, f"{job.id} starts though {searched} surrogates were heard, {as_good} as good")
 
     def _storm(self, view: View, now: Millis, world: World) -> None:
         """Between the first loss of a window and its end, no more is started than the limit and the lanes allow."""
@@ -241,6 +256,12 @@ class Laws:
         if expected != branched:
             wrong = sorted(expected ^ branched)[:5]
             raise broken(now, f"branches were lost, or made without need: {wrong}")
+        for job in view.jobs_of_campaign():
+            if job.phase is Phase.VALIDATE and run_id(job.id, job.attempt) in view.results:
+                chain = job.id.removesuffix(".validate")
+                searched, as_good = _heard(view, chain)
+                if as_good < 5 and searched < 199:
+                    raise broken(now, f"{job.id} was judged on {searched} surrogates, {as_good} as good")
         for incident in view.open_incidents():
             if incident.status is IncidentStatus.OPEN and now > incident.due and _is_of_work(incident.signature):
                 raise broken(now, f"{incident.id} is still open at the end: {incident.cause}")
@@ -269,6 +290,24 @@ def _may_go_on(view: View, rung: Job, others: Sequence[Job]) -> bool:
     ties = sum(1 for id in before if figures[id]["score"] == mine["score"])
     sound = mine.get("paced_annual_sharpe", mine["best_annual_sharpe"])
     return better + ties < (len(done) + 1) // 2 or (sound is not None and float(sound) >= SOUND_SHARPE)
+
+
+def _heard(view: View, chain: str, before: Millis = NEVER) -> tuple[int, int]:
+    """Surrogates searched from the first without a gap until five were as good, and how many were; worked out here
+    anew from the results, by the numbers in the jobs' names."""
+    shares = {}
+    for job in view.jobs.values():
+        if job.id.startswith(f"{chain}.surrogates-") and job.status is JobStatus.DONE and job.at < before:
+            shares[int(job.id.rpartition("-")[2])] = view.results[run_id(job.id, job.attempt)].summary.figures
+    searched = as_good = first = 0
+    # Shares of 8, 8, 8 and then of 25: each begins where the one before ends.
+    for size in (8, 8, 8, *[25] * 7):
+        if first not in shares or as_good >= 5:
+            break
+        searched += int(shares[first]["searched"] or 0)
+        as_good += int(shares[first]["as_good"] or 0)
+        first += size
+    return searched, as_good
 
 
 def _is_first_judge(job: Job) -> bool:

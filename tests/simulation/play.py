@@ -14,7 +14,7 @@ from simulation.deadlines import Deadlines
 from simulation.faults import Stage, draw
 from simulation.laws import Laws, broken
 from simulation.ledger import Ledger
-from simulation.world import CHAIN, NEVER, SECOND_PHASE, World
+from simulation.world import CHAIN, NEVER, PRICED, SECOND_PHASE, World
 from swarmd.state.records.campaign import CampaignSettings, CampaignStatus
 from swarmd.state.records.job import Phase, job_id
 from swarmd.state.records.policy import Policy
@@ -36,7 +36,8 @@ class Day:
     """What is played. ``skips`` leaves out looks that decide nothing; a day without faults has ``rate`` 0.
 
     ``shares`` lets what happens to many lanes share instants; without it every process keeps its own time. With
-    ``climbs`` the searches of every second campaign have rungs, with ``judges`` every second one has guards.
+    ``climbs`` the searches of every second campaign have rungs, with ``judges`` every second one has guards, and with
+    ``prices`` every third is judged by evidence instead.
     """
 
     seed: int
@@ -47,6 +48,7 @@ class Day:
     shares: bool = True
     climbs: bool = True
     judges: bool = True
+    prices: bool = True
     keeps_history: bool = False
     keeps_trace: bool = False
     times_cycles: bool = False
@@ -171,8 +173,9 @@ def _next_campaign(it: Play) -> CampaignSettings:
     lane_hours = it.day.lanes * min(it.day.hours, 24.0) * 0.7
     modes = chance.choice((["balanced"], ["balanced", "aggressive"]))
     it.world.pace = chance.choice((1.0, 1.3)) * min(1.0, it.day.hours / 20)
-    judges = it.day.judges and it.world.chance(f"judges/{it.campaign}").random() < 0.5
-    chain = CHAIN + SECOND_PHASE * judges
+    prices = it.day.prices and it.world.chance(f"prices/{it.campaign}").random() < 1 / 3
+    judges = it.day.judges and it.world.chance(f"judges/{it.campaign}").random() < 0.5 and not prices
+    chain = CHAIN + SECOND_PHASE * judges + PRICED * prices
     symbols = max(1, min(1_500, int(lane_hours * HOUR / (chain * it.world.pace * len(modes)))))
     names = [f"S{number:04d}" for number in range(symbols)]
     first = max(1, symbols // 4)
@@ -181,7 +184,7 @@ def _next_campaign(it: Play) -> CampaignSettings:
         {
             "name": f"c{it.campaign}", "data": {"root": "/bars"}, "strategy": {"name": "mtf_ema", "modes": modes},
             "search": {"refine": {"rungs": "auto" if climbs else []}},
-            "validation": {"crown_on": "source_strict" if judges else "screen"},
+            "validation": {"crown_on": "evidence" if prices else "source_strict" if judges else "screen"},
             "assets": {
                 "tiers": {"ONE": names[:first], "TWO": names[first:]} if symbols > 1 else {"ONE": names},
                 "batch_size": chance.choice((symbols, max(1, it.day.lanes // len(modes)))),
@@ -190,7 +193,9 @@ def _next_campaign(it: Play) -> CampaignSettings:
     )  # fmt: skip
     some = chance.sample(names, min(len(names), 3)) if it.day.rate > 0 else []
     phase = chance.choice((Phase.PRESCREEN, Phase.REFINE, Phase.GUARDS if judges else Phase.CROWN))
-    it.world.poison |= {job_id(settings.name, symbol, modes[0], phase) for symbol in some[:2]}
+    first_share = 0 if prices and phase is Phase.CROWN else None
+    phase = phase if first_share is None else Phase.SURROGATES
+    it.world.poison |= {job_id(settings.name, symbol, modes[0], phase, first=first_share) for symbol in some[:2]}
     it.world.unfit |= {job_id(settings.name, symbol, "", Phase.PREFLIGHT) for symbol in some[2:]}
     return settings
 
@@ -322,5 +327,11 @@ def _bounded(it: Play, now: Millis) -> None:
 
 def _patience(it: Play, settings: CampaignSettings) -> Millis:
     chains = len(settings.symbols()) * len(settings.strategy.modes)
-    work = chains * it.world.pace * 1.4 * (CHAIN + 2 * SECOND_PHASE * settings.is_strict) / it.day.lanes
+    work = (
+        chains
+        * it.world.pace
+        * 1.4
+        * (CHAIN + 2 * SECOND_PHASE * settings.is_strict + 2 * PRICED * settings.asks_evidence)
+        / it.day.lanes
+    )
     return int(2 * work + 12 * HOUR * max(0.2, it.world.pace) + 4 * HOUR)

@@ -17,11 +17,14 @@ from swarmd.state.errors import OutsideError
 from swarmd.state.records.job import Job, Phase
 from swarmd.state.records.result import ResultSummary
 from swarmd.state.records.run import RunAlive, RunOrdered
+from swarmd.state.surrogates import EXCEEDANCES, shares
 from swarmd.state.units import MINUTE, SECOND, Millis
 from swarmd.supervisor.processes import Exit, ProcessStat
 
 NEVER: Millis = 1 << 60
 _UNITS = 1_000
+# As many as a campaign prices its searches by where it says nothing.
+SURROGATES = 199
 
 # How long a phase works, least and most, before the day's pace is applied.
 _WORK = {
@@ -31,12 +34,16 @@ _WORK = {
     Phase.SCREEN: (15 * MINUTE, 90 * MINUTE),
     Phase.REOPTIMIZE: (60 * MINUTE, 300 * MINUTE),
     Phase.GUARDS: (15 * MINUTE, 120 * MINUTE),
+    Phase.SURROGATES: (10 * MINUTE, 40 * MINUTE),
+    Phase.VALIDATE: (15 * MINUTE, 90 * MINUTE),
     Phase.CROWN: (5 * SECOND, MINUTE),
 }
 # One chain of them with its preflight takes so long on average; half of the screens say no, which leaves out a crown.
 CHAIN: Millis = 550 * MINUTE
 # What the second phase adds to one: half of the chains come so far, and half of these branch, the first tier the most.
 SECOND_PHASE: Millis = 250 * MINUTE
+# What it costs to price a search by surrogates: every second chain hears all shares, the others a few.
+PRICED: Millis = 90 * MINUTE
 # What may befall a run, each with its weight; ``healthy`` runs work to their end.
 FATES = {
     "segv": 3, "exit_1": 3, "out_of_memory": 2, "oom_killed": 1, "device": 1, "never_ready": 1, "dies_early": 2,
@@ -50,6 +57,8 @@ def _share(job: Job) -> float:
     """How much of its phase's work a job is: rungs are after a quarter and a half of the trials, as ``auto`` has it."""
     if job.trials is not None:
         return 0.25
+    if job.surrogates is not None:
+        return job.surrogates[1] / 25
     if job.branch is not None:
         return 0.3
     return 0.5 if job.phase is Phase.REFINE and job.after and ".refine-" in job.after[0] else 1.0
@@ -305,7 +314,8 @@ class World:
     def _report(self, process: Process, visible_at: Millis) -> None:
         phase = Phase(process.job.rsplit(".", 1)[1].partition("-")[0])
         chance = self.chance(f"verdict/{process.job}")
-        passes = chance.random() < (0.97 if phase not in (Phase.SCREEN, Phase.GUARDS) else 0.5)
+        judges = (Phase.SCREEN, Phase.GUARDS, Phase.VALIDATE)
+        passes = chance.random() < (0.97 if phase not in judges else 0.5)
         figures: dict[str, Any] = {"score": round(chance.random(), 4)}
         symbol, mode = process.job.split(".")[1], process.job.split(".")[2]
         if phase is Phase.REFINE:
@@ -319,6 +329,9 @@ class World:
                 "guards": f"{chance.randrange(7)}/7", "oos_annual_sharpe": 0.9,
                 "displacement": 52 if chance.random() < 0.8 else None, "conservative": chance.random() < 0.7,
             }  # fmt: skip
+        if phase is Phase.SURROGATES:
+            figures |= self._surrogates(process.job)
+            passes = True
         if phase is Phase.CROWN:
             figures |= {
                 "champion": f"{symbol}_5m", "timeframe": "5m", "strategy": "mtf_ema", "annual_sharpe": 1.5,
@@ -330,6 +343,17 @@ class World:
         summary = ResultSummary.model_validate({"verdict": verdict, "headline": headline, "figures": figures})
         self.outbox[process.run] = (visible_at, summary)
         self.at(visible_at, lambda: None)
+
+    def _surrogates(self, job: str) -> dict[str, int]:
+        """How many markets of a share were searched, and were as good: some finalists are lucky, some are not."""
+        chain, _, first = job.rpartition(".surrogates-")
+        luck = self.chance(f"luck/{chain}").choice((0.0, 0.01, 0.2, 0.6))
+        chance, count = self.chance(f"surrogates/{job}"), dict(shares(SURROGATES))[int(first)]
+        as_good = searched = 0
+        while searched < count and as_good < EXCEEDANCES:
+            as_good += chance.random() < luck
+            searched += 1
+        return {"first": int(first), "searched": searched, "as_good": as_good}
 
     def _end(self, process: Process, how: Exit) -> None:
         if not process.is_alive:

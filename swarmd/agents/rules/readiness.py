@@ -13,7 +13,7 @@ from swarmd.agents.rules.losses import (
     tries_in_vain,
 )
 from swarmd.agents.rules.rungs import rungs
-from swarmd.agents.rules.surrogates import pricings
+from swarmd.agents.rules.surrogates import pricings, surplus
 from swarmd.state.records.job import Job
 from swarmd.state.records.run import RunEnded, run_id
 from swarmd.state.units import Millis
@@ -28,7 +28,8 @@ def ready_jobs(view: View, now: Millis) -> list[Job]:
 def _ready(view: View, now: Millis) -> tuple[Job, ...]:
     if not view.is_working:
         return ()
-    campaign, held, priced = view.campaign, rungs(view), pricings(view)
+    campaign, held, judgements = view.campaign, rungs(view), pricings(view)
+    unneeded = {each.job.id for each in surplus(view)}
     ready = [
         job
         for job in view.ungated_jobs
@@ -38,7 +39,8 @@ def _ready(view: View, now: Millis) -> tuple[Job, ...]:
         and view.open_run_of(job.id) is None
         and (job.attempt == 0 or not _is_awaited(view, job, now))
         and not held.holds(job)
-        and not (job.id in priced and priced[job.id].holds)
+        and not (job.id in judgements and judgements[job.id].holds)
+        and job.id not in unneeded
     ]
     return tuple(view.in_order(ready))
 
