@@ -134,6 +134,9 @@ def main() -> NoReturn:
     # Reading a journal makes hundreds of thousands of objects that stay: with the collector's own threshold of 700 it
     # walks through them again and again, for a tenth of a second of each start and each look at a long journal.
     gc.set_threshold(20_000)
+    # As in a lane: the sums of a matrix product shared among threads hang on how many there are, in the last bit.
+    for variable in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
+        os.environ.setdefault(variable, "1")
     sys.exit(exit_code_of(sys.argv[1:]))
 
 

@@ -40,6 +40,23 @@ limits: {{disk_free_min: 1MiB, backoff: [100ms, 1s], max_lanes: {lanes}}}
 """
 
 
+_PRICED = """\
+name: faults
+data: {{root: {bars}, interval: 5m}}
+assets: {{tiers: {{A: [{symbol}]}}}}
+strategy: {{name: mtf_ema, modes: [aggressive]}}
+search: {{prescreen: {{combos: 400, seed: 42}}, refine: {{trials: 12, seed: 42}}, reoptimize: {{window_trials: 2}}}}
+constraints: {{min_trades: 30, max_drawdown: 0.6}}
+validation: {{crown_on: evidence, surrogates: 19}}
+limits: {{disk_free_min: 1MiB, backoff: [100ms, 1s], max_lanes: {lanes}}}
+"""
+
+
+def priced_campaign(bars: Path, lanes: int) -> str:
+    """One asset that is judged by evidence, its search by nineteen surrogates."""
+    return _PRICED.format(bars=bars, symbol=SYMBOL, lanes=lanes)
+
+
 def campaign_text(bars: Path, *symbols: str, lanes: int = 1) -> str:
     return _CAMPAIGN.format(
         bars=bars,

@@ -5,7 +5,8 @@ from pathlib import Path
 
 from swarmd.state.work_order import WorkOrder
 
-_THREAD_VARIABLES = ("NUMBA_NUM_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+# Of matrix products, which are small here. Shared among threads their sums change in the last bit with the machine.
+_BLAS_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 
 def read_order(path: Path) -> WorkOrder:
@@ -15,5 +16,6 @@ def read_order(path: Path) -> WorkOrder:
 
 def settle_threads(order: WorkOrder) -> None:
     """Read by numba and BLAS when they are imported, and never again."""
-    for variable in _THREAD_VARIABLES:
-        os.environ[variable] = str(max(order.threads, 1))
+    os.environ["NUMBA_NUM_THREADS"] = str(max(order.threads, 1))
+    for variable in _BLAS_VARIABLES:
+        os.environ[variable] = "1"

@@ -159,7 +159,8 @@ class LocalBackend:
         environment = {
             **os.environ,
             "NUMBA_NUM_THREADS": str(threads),
-            "OMP_NUM_THREADS": str(threads),
+            "OMP_NUM_THREADS": "1",
+            "OPENBLAS_NUM_THREADS": "1",
             # A CPU lane holds no CUDA context, whatever it imports.
             "CUDA_VISIBLE_DEVICES": "",
             "PYTHONUNBUFFERED": "1",
