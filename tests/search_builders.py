@@ -61,6 +61,7 @@ def an_order(
         "search": {"prescreen": {"combos": 300, "top": 50}, "refine": {"trials": 16, "warm_start": 4}},
         "space": SPACE,
         "constraints": {"min_trades": 30, "max_drawdown": 0.9},
+        "validation": {"crown_on": "screen"},
     }
     return WorkOrder.model_validate(
         {

@@ -190,7 +190,7 @@ def _judgement_sense(file: CampaignFile) -> list[Problem]:
         # Evidence walks the search through windows too; it searches no second time.
         if search.reoptimize.trials != usual.reoptimize.trials:
             found.append(file.problem(("search", "reoptimize", "trials"), belongs))
-        if search.refine.workers > 1:
+        if search.refine.workers > 1 and search.method != "walk_forward":
             text = (
                 "must be 1 where evidence crowns: surrogates repeat the search trial for trial, and several workers "
                 "never make the same trials twice; or set validation.crown_on to screen or source_strict"

@@ -54,7 +54,7 @@ def test_the_starter_goes_through_prescreen_refine_optimize_and_a_campaign(
     assert screened["top"][0]["metrics"]["annual_sharpe"] > 3.0
     refined = told("refine", *asked, "--trials", 8, "--json")
     assert refined["schema"] == "swarmd.refine/1"
-    document = told("optimize", *asked, "--prescreen", 40, "--trials", 8, "--json")
+    document = told("optimize", *asked, "--prescreen", 40, "--trials", 8, "--crown-on", "screen", "--json")
     assert [entry["phase"] for entry in document["phases"]][:4] == ["preflight", "prescreen", "refine", "screen"]
 
     swarm = swarm_of(_CAMPAIGN.format(bars=bars, strategy=reference))

@@ -98,9 +98,14 @@ def test_a_setting_that_came_later_changes_the_question_only_where_it_asks_somet
     def of(text: str) -> str:
         return digest(read_campaign(written(tmp_path, SOUND + text)).settings)
 
-    same = ("search: {refine: {prune: off, workers: 1}}\n", "constraints: {enforce_tp_progression: true}\n")
+    same = (
+        "search: {refine: {prune: off, workers: 1}}\n", "constraints: {enforce_tp_progression: true}\n",
+        "validation: {surrogates: 199, paths: 2000}\n",
+    )  # fmt: skip
     other = (
-        "search: {refine: {prune: median}}\n", "search: {refine: {workers: 2}}\n",
+        "search: {refine: {prune: median}}\n", "validation: {crown_on: screen}\nsearch: {refine: {workers: 2}}\n",
+        "validation: {surrogates: 99}\n", "validation: {paths: 4000}\n",
+        "search: {reoptimize: {window_trials: 7}}\n",
         "constraints: {enforce_tp_progression: false}\n", "search: {method: monte_carlo}\n",
         "search: {method: walk_forward}\n", "search: {method: walk_forward, walk_forward: {windows: 7}}\n",
     )  # fmt: skip

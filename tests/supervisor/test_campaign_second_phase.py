@@ -23,9 +23,12 @@ def read(folder: Path, text: str) -> CampaignSettings:
     return read_campaign(path).settings
 
 
-def test_without_a_word_the_screen_crowns_and_there_is_no_second_phase(tmp_path: Path) -> None:
+def test_without_a_word_evidence_crowns_and_there_is_no_second_phase(tmp_path: Path) -> None:
     settings = read(tmp_path, ASSETS)
-    assert (settings.validation.crown_on, settings.is_strict) == ("screen", False)
+    assert (settings.validation.crown_on, settings.is_strict, settings.asks_evidence) == ("evidence", False, True)
+    assert (settings.validation.surrogates, settings.validation.alpha) == (199, 0.01)
+    assert read(tmp_path, ASSETS + "validation: {crown_on: both}\n").asks_evidence
+    assert not read(tmp_path, ASSETS + "validation: {crown_on: screen}\n").asks_evidence
 
 
 def test_the_defaults_of_the_second_phase(tmp_path: Path) -> None:
@@ -45,7 +48,11 @@ def test_important_assets_may_be_listed_and_may_be_none(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "field", "said"),
     [
-        (ASSETS + "validation: {crown_on: source_strikt}\n", "validation.crown_on", "'screen' or 'source_strict'"),
+        (
+            ASSETS + "validation: {crown_on: source_strikt}\n",
+            "validation.crown_on",
+            "'evidence', 'source_strict', 'both' or 'screen'",
+        ),
         (ASSETS + "validation: {crown_on: source_strict, strict: soft}\n", "validation.strict", "'source_strict'"),
         (
             ASSETS + STRICT + "search: {reoptimize: {trials: 0}}\n",
@@ -60,9 +67,25 @@ def test_important_assets_may_be_listed_and_may_be_none(tmp_path: Path) -> None:
         ),
         (
             ASSETS + "search: {reoptimize: {trials: 100}}\n",
+            "search.reoptimize.trials",
+            "belongs to validation.crown_on source_strict, and it is evidence",
+        ),
+        (
+            ASSETS + "validation: {crown_on: screen}\nsearch: {reoptimize: {window_trials: 10}}\n",
             "search.reoptimize",
             "belongs to validation.crown_on source_strict, and it is screen",
         ),
+        (
+            ASSETS + "validation: {crown_on: screen, surrogates: 99}\n",
+            "validation.surrogates",
+            "belongs to validation.crown_on evidence or both, and it is screen",
+        ),
+        (
+            ASSETS + "search: {refine: {workers: 4}}\n",
+            "search.refine.workers",
+            "surrogates repeat the search trial for trial",
+        ),
+        (ASSETS + "validation: {surrogates: 12}\n", "validation.surrogates", "greater than or equal to 19 (got 12)"),
         (
             ASSETS.replace("}}", "}, important: [BTCUSDT]}"),
             "assets.important",
@@ -89,7 +112,12 @@ def test_the_example_is_sound() -> None:
 
 def test_the_schema_names_the_fields_with_their_values() -> None:
     parts = schema()["$defs"]
-    assert parts["ValidationSettings"]["properties"]["crown_on"]["enum"] == ["screen", "source_strict"]
+    assert parts["ValidationSettings"]["properties"]["crown_on"]["enum"] == [
+        "evidence",
+        "source_strict",
+        "both",
+        "screen",
+    ]
     assert [*parts["ReoptimizeSettings"]["properties"]] == ["trials", "window_trials"]
     assert "important" in parts["AssetSettings"]["properties"]
 

@@ -152,7 +152,7 @@ def test_prescreen_without_a_valid_combination_ends_with_1_and_says_why(data, ca
 
 def test_optimize_refine_and_summarize_on_one_asset(data, home, capsys):
     flags = ("--data", data, "--mode", "aggressive")
-    done = told(capsys, "optimize", *flags, "--prescreen", 200, "--trials", 24, "--json")
+    done = told(capsys, "optimize", *flags, "--prescreen", 200, "--trials", 24, "--crown-on", "screen", "--json")
     assert [entry["phase"] for entry in done["phases"]][:4] == ["preflight", "prescreen", "refine", "screen"]
     assert done["results"] == str(home / "results" / "optimize" / "NOISE" / "aggressive")
     more = told(capsys, "refine", *flags, "--trials", 30, "--json")
@@ -168,6 +168,27 @@ def test_optimize_refine_and_summarize_on_one_asset(data, home, capsys):
     assert spread["p5"] <= spread["p50"] <= spread["p95"] <= summary["best"]["score"]
     out, _ = told(capsys, "summarize", done["results"])
     assert "200 prescreened; 30 trials" in out
+
+
+def test_optimize_prices_the_search_until_the_answer_is_settled_and_writes_a_certificate(data, home, capsys):
+    asked = ("--data", data, "--mode", "aggressive", "--prescreen", 100, "--trials", 6, "--surrogates", 19)
+    done = told(capsys, "optimize", *asked, "--paths", 3000, "--by-regime", "--json")
+    phases = [entry["phase"] for entry in done["phases"]]
+    n_shares = phases.count("surrogates")
+    assert phases[: 3 + n_shares + 1] == ["preflight", "prescreen", "refine", *["surrogates"] * n_shares, "validate"]
+    certificate = json.loads((home / "results" / "optimize" / "NOISE" / "aggressive" / "certificate.json").read_text())
+    searched = [entry["figures"] for entry in done["phases"] if entry["phase"] == "surrogates"]
+    assert certificate["surrogates"]["searched"] <= sum(each["searched"] for each in searched)
+    assert certificate["surrogates"]["as_good"] == min(5, sum(each["as_good"] for each in searched))
+    assert certificate["bootstrap"]["resamples"] == 3000
+    assert [row["regime"] for row in done["regimes"]] == [row["regime"] for row in certificate["regimes"]["table"]]
+    out, _ = told(capsys, "optimize", *asked, "--paths", 3000, "--by-regime")
+    assert "rising, wild" in out
+
+
+def test_optimize_refuses_workers_whose_trials_nobody_can_repeat(data, home, capsys):
+    _, err = told(capsys, "optimize", "--data", data, "--workers", 2, code=2)
+    assert "give --workers 1, or --crown-on screen" in err
 
 
 @pytest.mark.parametrize("command", ["refine", "optimize"])
