@@ -16,18 +16,17 @@ from swarmd.engine.guards.adjusted_p import adjusted_p_values
 from swarmd.engine.guards.combined_p import combined_p_value
 from swarmd.engine.guards.gate import Gate
 from swarmd.engine.guards.online_discoveries import online_fdr
-from swarmd.engine.guards.probabilistic_sharpe import sharpe_evidence
-from swarmd.engine.kernel.prices import day_end_bars
 from swarmd.engine.market.surrogates import surrogate_market
 from swarmd.engine.market.timeframes import parse_interval
-from swarmd.engine.metrics.daily import daily_returns
 from swarmd.engine.phases.desk import Desk
 from swarmd.engine.phases.question import question_of
 from swarmd.engine.phases.replayed_champion import Basis, bars_after, bars_since, replayed
 from swarmd.engine.phases.surrogate_share import coins_seed
 from swarmd.engine.phases.surrogates import drift_kept, market_search_of
+from swarmd.engine.phases.vault_evidence import vault_evidence
 from swarmd.engine.search.provenance import provenance
 from swarmd.engine.search.searched_market import searched_market
+from swarmd.engine.strategies.registry import strategy_named
 from swarmd.engine.validation.whole_search import WholeSearch
 from swarmd.state.errors import OperatorError
 from swarmd.state.store.discovery_ledger import read_discoveries
@@ -94,8 +93,8 @@ def of_runs(champion: ChampionFile, basis: Basis, path: Path) -> Iterator[Check]
     outside = replayed(champion, bars, start, costs=basis.costs)
     yield _same("vault run", outside.metrics.as_json(), basis.vault.metrics)
     if "evidence" in basis.document:
-        ends = day_end_bars(bars.between(start, bars.n_bars).open_time)
-        p = sharpe_evidence(daily_returns(outside.equity, ends)).p_value()
+        direction = strategy_named(champion.strategy).card.mode(champion.mode).direction
+        p = vault_evidence(bars.between(start, bars.n_bars), outside, direction).p_value()
         yield _equal("p of the vault", p, basis.document["evidence"]["p"]["vault"])
 
 

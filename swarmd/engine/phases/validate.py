@@ -51,6 +51,7 @@ from swarmd.engine.phases.surrogate_share import heard_scores, real_score, refin
 from swarmd.engine.phases.trade_table import trades_csv
 from swarmd.engine.phases.tried import heads_in, ledger_of, note_tried, require_told, tried_so_far
 from swarmd.engine.phases.vault import WarmedUp, open_vault
+from swarmd.engine.phases.vault_evidence import vault_evidence
 from swarmd.engine.second_opinion.opinion import second_opinion
 from swarmd.engine.validation.forecast import Forecast, shrunken_sharpe
 from swarmd.engine.validation.whole_search import SearchPValue, WholeSearch
@@ -241,7 +242,8 @@ def _judged(
 def _claim(order: WorkOrder, desk: Desk, question: Question, look: Look, whole: WholeSearch, outside: Outside) -> Claim:
     """The p-values, the last of them told to the ledger of discoveries before anybody knows what follows."""
     search = whole.p_value()
-    vault = _daily_evidence(outside.vault.open_time, outside.run.equity).p_value()
+    direction = question.strategy.card.mode(question.mode).direction
+    vault = vault_evidence(outside.vault, outside.run, direction).p_value()
     combined = combined_p_value([search.p, vault])
     # As many as the campaign will ask of this vault, or as have looked at it already. What the others' p-values are is
     # not always known here, so that each counts as the least favourable: Bonferroni's first step of Holm's.
