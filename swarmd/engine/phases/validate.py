@@ -285,11 +285,12 @@ def _discovery(stream: tuple[float, ...]) -> dict[str, Any]:
 
 def _forecast(question: Question, inside: Inside, outside: Outside, whole: WholeSearch) -> Forecast:
     heard = [score for score in whole.scores if math.isfinite(score)]
+    found = inside.run.metrics.annual_sharpe
     return shrunken_sharpe(
-        development_sharpe=inside.run.metrics.annual_sharpe,
+        development_sharpe=found,
         development_years=question.development.n_bars * question.bars.interval_minutes / _YEAR_MINUTES,
-        # What the search finds where nothing is there, in Sharpe ratios as far as the score is one.
-        selection_bias=max(0.0, fmean(heard)) if heard else 0.0,
+        # What the search finds where nothing is there, as a Sharpe ratio: as far below the finalist's as the scores are.
+        selection_bias=max(0.0, found - (whole.best - fmean(heard))) if heard else 0.0,
         vault_sharpe=outside.run.metrics.annual_sharpe,
         vault_years=outside.vault.n_bars * question.bars.interval_minutes / _YEAR_MINUTES,
     )
