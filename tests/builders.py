@@ -19,6 +19,7 @@ from swarmd.state.records.hypothesis import Hypothesis
 from swarmd.state.records.incident import Incident
 from swarmd.state.records.job import Job, Phase, job_id
 from swarmd.state.records.lane import Lane
+from swarmd.state.records.monitoring import Monitoring
 from swarmd.state.records.policy import Policy
 from swarmd.state.records.record import Record
 from swarmd.state.records.request import Request
@@ -130,6 +131,12 @@ def a_champion(**fields: Any) -> Champion:
             "campaign": CAMPAIGN, "path": "champions/BTCUSDT_5m.json", "checksum": "c1", **fields,
         }
     )  # fmt: skip
+
+
+def a_monitoring(**fields: Any) -> Monitoring:
+    return Monitoring.model_validate(
+        {"id": "champions", "at": 0, "status": "done", "order": "a1-0", "began_at": 0, "ended_at": 2_000, **fields}
+    )
 
 
 def an_incident(subject: str = RUN, signature: str = "crash", **fields: Any) -> Incident:

@@ -254,7 +254,10 @@ def test_the_page_of_the_records_has_a_chapter_for_every_kind_and_a_drawing_for_
     text = (DOCS / "records.md").read_text()
     assert set(KINDS) <= set(re.findall(r"^## (\w+)$", text, re.MULTILINE))
     drawn = re.findall(r"^## (\w+)\n(?:(?!^## ).)*?^stateDiagram-v2$", text, re.MULTILINE | re.DOTALL)
-    kinds = ["campaign", "hypothesis", "incident", "job", "lane", "request", "run", "session", "source", "step"]
+    kinds = [
+        "campaign", "champion", "hypothesis", "incident", "job", "lane", "monitoring", "request", "run", "session",
+        "source", "step",
+    ]  # fmt: skip
     assert drawn == kinds
     assert "    starting --> running\n" in text
     assert "| `attempt` | `int` | `0` | the fencing token of the newest run ordered for it" in text

@@ -14,6 +14,7 @@ from swarmd.state.actions import (
     Action,
     EndSession,
     HoldJob,
+    MonitorChampions,
     SetCampaign,
     SetLane,
     SettleJob,
@@ -149,6 +150,8 @@ def _against(view: View, agent: str, action: Action, standing: _Standing, restra
             return f"{by} sets {action.lane} {lane_status.value} in this cycle: 1 status a cycle"
         case SetCampaign():
             return _against_campaign(view, action, standing)
+        case MonitorChampions() if restraints.leaving:
+            return f"the session ends in this cycle ({restraints.leaving}): 0 monitorings are begun"
         case _:
             pass
     return ""

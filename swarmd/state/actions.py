@@ -176,6 +176,13 @@ class JudgeHypothesis(Wish):
     tried: int
 
 
+class MonitorChampions(Wish):
+    """Hold the champions in force to their promises, in a process of its own; ``niches`` are those that have one."""
+
+    kind: Literal["monitor_champions"] = "monitor_champions"
+    niches: tuple[str, ...]
+
+
 class EndSession(Wish):
     """The daemon leaves; lanes that still run go on without it unless they were stopped first."""
 
@@ -200,6 +207,7 @@ Action = Annotated[
     | WriteDocuments
     | StateHypothesis
     | JudgeHypothesis
+    | MonitorChampions
     | EndSession,
     Field(discriminator="kind"),
 ]

@@ -302,7 +302,13 @@ def _held(
 
 
 def champion_rows(picture: Picture, facts: Facts) -> list[Row]:
-    return picture.rows("champion")
+    """With how each stands; lines of before that was told are of champions in force."""
+    return [
+        {"status": "in_force", "origin": "crowned", "note": "", "promise": None, "e_value": None, "days": 0}
+        | row
+        | {name: iso(row[name]) if row.get(name) else None for name in ("since", "told_at")}
+        for row in picture.rows("champion")
+    ]
 
 
 def incident_rows(picture: Picture, facts: Facts) -> list[Row]:

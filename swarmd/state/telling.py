@@ -7,6 +7,7 @@ foreign lines as well as it can.
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from swarmd.state.champion_words import standing_in_words
 from swarmd.state.store.lines import Said
 from swarmd.state.units import spoken
 
@@ -121,8 +122,24 @@ def _session(id: str, data: Said) -> str:
 def _champion(id: str, data: Said) -> str:
     return (
         f"{data['strategy']} ({data['mode']}) is the champion of {id}: score {data['score']:.4g}, "
-        f"out of sample {data['oos_annual_sharpe']:.3g}, {data['tried']} tried"
+        f"out of sample {data['oos_annual_sharpe']:.3g}, {data['tried']} tried{_stands(data)}"
     )
+
+
+def _stands(data: Said) -> str:
+    """How it stands by now; nothing for one that is in force as it was crowned."""
+    told = standing_in_words(
+        data.get("status", "in_force"),
+        origin=data.get("origin", "crowned"),
+        note=data.get("note", ""),
+        e_value=data.get("e_value"),
+        days=data.get("days", 0),
+    )
+    return "" if told == "in force, crowned" else f"; {told}"
+
+
+def _monitoring(id: str, data: Said) -> str:
+    return f"the monitoring of {id} that {data['order']} asked for is {data['status']}{_because(data['outcome'])}"
 
 
 def _request(id: str, data: Said) -> str:
@@ -182,6 +199,7 @@ _TELLERS: Mapping[str, Callable[[str, Said], str]] = {
     "campaign": _campaign,
     "session": _session,
     "champion": _champion,
+    "monitoring": _monitoring,
     "request": _request,
     "source": _source,
     "step": _step,

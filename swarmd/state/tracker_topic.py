@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from swarmd.state.cohorts import held_because
 from swarmd.state.surrogates import awaits_surrogates
 from swarmd.state.tracker import Seen, step_name, tracker_rows
+from swarmd.state.tracker_champions import as_they_stand
 
 if TYPE_CHECKING:
     from swarmd.state.query import Facts, Picture
@@ -41,4 +42,6 @@ def tracker_topic(picture: "Picture", facts: "Facts") -> list[dict[str, Any]]:
         )
         for job in by_id.values()
     }
-    return tracker_rows(settings["assets"]["tiers"], settings["strategy"]["modes"], jobs)
+    rows = tracker_rows(settings["assets"]["tiers"], settings["strategy"]["modes"], jobs)
+    interval = settings["data"]["interval"]
+    return as_they_stand(rows, picture.rows("champion"), campaign=campaign["id"], interval=interval)

@@ -5,6 +5,7 @@ Printed where there is no terminal to draw on, and kept by ``chronicle``; nothin
 
 from collections.abc import Iterator
 
+from swarmd.state.champion_words import standing_in_words
 from swarmd.state.records.campaign import Campaign
 from swarmd.state.records.incident import IncidentStatus
 from swarmd.state.records.job import JobStatus
@@ -39,10 +40,15 @@ def _changes(before: View | None, view: View) -> Iterator[str]:
             yield f"incident {incident.id} closed: {incident.outcome}"
     for champion in view.champions.values():
         held = before.champions.get(champion.id)
-        if held is None or held.checksum != champion.checksum:
+        if champion.is_in_force and (held is None or held.checksum != champion.checksum):
             yield f"champion {champion.id}: annual_sharpe {champion.annual_sharpe:.2f} in sample, " + (
                 f"{champion.oos_annual_sharpe:.2f} out of sample, score {champion.score:.2f}, tried {champion.tried:,}"
             )
+        if (champion.status, champion.origin) != (
+            ("in_force", "crowned") if held is None else (held.status, held.origin)
+        ):
+            stands = standing_in_words(champion.status.value, origin=champion.origin, note=champion.note)
+            yield f"champion {champion.id}: {champion.strategy} {champion.mode} is {stands}"
 
 
 def _status(campaign: Campaign | None) -> tuple[str, str]:

@@ -25,6 +25,7 @@ from swarmd.supervisor.processes import reap, zombies
 from swarmd.supervisor.sensors.gpu import count_gpus, observe_gpus
 from swarmd.supervisor.sensors.home_lock import observe_home_lock
 from swarmd.supervisor.sensors.host import observe_host
+from swarmd.supervisor.sensors.monitoring import observe_monitoring
 from swarmd.supervisor.sensors.outbox import observe_inbox, observe_results
 from swarmd.supervisor.sensors.runs import observe_runs
 from swarmd.supervisor.sensors.sources import DISK, observe_disk, observe_monitors, observe_published
@@ -134,6 +135,9 @@ def observe(swarm: Swarm, now: Millis, late: Millis, *, is_hasty: bool = False) 
     swarm.record(observe_published(view, swarm.home, swarm.published, now=now))
     if swarm.lock is not None:
         swarm.record(observe_home_lock(view, swarm.lock, now=now))
+    # Files first: what a monitoring changed is seen before its answer is read.
+    swarm.record(swarm.champions.observe(view, swarm.home, now=now))
+    swarm.record(observe_monitoring(swarm.projection.view(), swarm.monitoring, now=now))
     swarm.record(observe_monitors(view, swarm.monitors.latest(), now=now))
     gpus = swarm.gpus.fresh()
     swarm.record([*count_gpus(view, gpus, now=now), *observe_gpus(view, gpus, swarm.home.run_dir, now=now)])

@@ -161,6 +161,7 @@ async def _session(
                 _close(swarm, session, ending)
                 code = exit_code(swarm.projection.view())
             finally:
+                swarm.monitoring.end()
                 swarm.gpus.end()
                 await swarm.monitors.end()
                 backend.close()

@@ -3,6 +3,7 @@
 from swarmd.agents import (
     auto_scheduler,
     budget_guard,
+    champion_keeper,
     curator,
     hypothesis_runner,
     main_orchestrator,
@@ -26,5 +27,6 @@ ROSTER: tuple[Agent, ...] = (
     auto_scheduler,
     quant_analyst,
     hypothesis_runner,
+    champion_keeper,
     curator,
 )

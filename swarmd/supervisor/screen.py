@@ -14,7 +14,9 @@ from rich.text import Text
 
 from swarmd.agents.pages.analysis import other_findings
 from swarmd.agents.rules.words import said_no
+from swarmd.state.champion_words import evidence_in_words
 from swarmd.state.records.campaign import CampaignStatus
+from swarmd.state.records.champion import Champion
 from swarmd.state.records.incident import IncidentStatus
 from swarmd.state.records.job import Job, JobStatus, Phase
 from swarmd.state.records.lane import Lane, LaneStatus
@@ -179,14 +181,21 @@ def champions(view: View) -> list[RenderableType]:
     if not view.champions:
         return []
     table = Table(title="champions", title_justify="left", box=None, header_style="dim")
-    for name in ("niche", "strategy", "mode", "Sharpe in-sample", "Sharpe out-of-sample", "tried"):
+    for name in ("niche", "strategy", "mode", "Sharpe in-sample", "Sharpe out-of-sample", "tried", "stands", "monitor"):
         table.add_column(name)
     for each in view.champions.values():
         table.add_row(
             each.id, each.strategy, each.mode, f"{each.annual_sharpe:.2f}", f"{each.oos_annual_sharpe:.2f}",
-            f"{each.tried:,}",
+            f"{each.tried:,}", Text(stands(each), style="" if each.is_in_force else "yellow"),
+            evidence_in_words(each.e_value, each.days),
         )  # fmt: skip
     return [table]
+
+
+def stands(champion: Champion) -> str:
+    """A word or two; the whole story is a finding or an incident."""
+    word = champion.status.value.replace("_", " ")
+    return word if champion.origin == "crowned" or not champion.is_in_force else f"{word} ({champion.origin})"
 
 
 def findings(view: View) -> list[RenderableType]:

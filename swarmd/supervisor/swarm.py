@@ -16,10 +16,12 @@ from swarmd.state.store.journal import Journal
 from swarmd.state.store.published import DaemonFacts, Written
 from swarmd.state.units import Millis
 from swarmd.supervisor.backends.local import LocalBackend
+from swarmd.supervisor.backends.monitoring import MonitoringProcess
 from swarmd.supervisor.chronicle import Chronicle
 from swarmd.supervisor.clock import SteadyClock
 from swarmd.supervisor.logs import log
 from swarmd.supervisor.monitors.desk import MonitorDesk
+from swarmd.supervisor.sensors.champions import ChampionWatch
 from swarmd.supervisor.sensors.clock import ClockWatch
 from swarmd.supervisor.sensors.gpu_watch import GpuWatch, Look
 from swarmd.supervisor.sensors.home_lock import HomeLock
@@ -81,7 +83,12 @@ class Swarm:
     took_ms: deque[float] = field(default_factory=lambda: deque(maxlen=_CYCLES_TIMED))
     quiet: Quiet = field(default_factory=no_quiet)
     clocks: ClockWatch = field(default_factory=ClockWatch)
+    champions: ChampionWatch = field(default_factory=ChampionWatch)
+    monitoring: MonitoringProcess = field(init=False)
     lock: HomeLock | None = None
+
+    def __post_init__(self) -> None:
+        self.monitoring = MonitoringProcess(self.home)
 
     def lose_turn(self, why: str) -> None:
         before = self.lost

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, cast
 
+from simulation.champions import Champions
 from simulation.laws import Laws
 from simulation.ledger import Ledger
 from simulation.world import World
@@ -18,6 +19,7 @@ from swarmd.state.actions import (
     Action,
     ActionTaken,
     EndSession,
+    MonitorChampions,
     RebuildSource,
     StartRun,
     StopRun,
@@ -94,10 +96,11 @@ class Daemon:
     """One life of a daemon. Opened from what the ledger says, like the real one."""
 
     def __init__(
-        self, world: World, ledger: Ledger, laws: Laws, policy: Policy, settings: CampaignSettings, *,
+        self, world: World, ledger: Ledger, laws: Laws, champions: Champions, policy: Policy,
+        settings: CampaignSettings, *,
         until_done: bool, beats_every: Millis, now: Millis,
     ) -> None:  # fmt: skip
-        self.world, self.ledger, self.laws = world, ledger, laws
+        self.world, self.ledger, self.laws, self.champions = world, ledger, laws, champions
         self.beats_every, self.began_at = beats_every, now
         self.kill_in = self.round = -1
         self.quiet = no_quiet()
@@ -158,6 +161,7 @@ class Daemon:
         closed = {"status": SessionStatus.CLOSED, "at": now, "reason": ending}
         self.shell.record([self.session.model_copy(update=closed)])
         self.ledger.commit()
+        self.champions.killed()
 
     def _publish(self) -> None:
         if self.ledger.is_full:
@@ -185,6 +189,7 @@ class Daemon:
         view = self.view()
         record(self._results(view, now))
         record(self._requests(view, now))
+        record(self.champions.seen(self.view(), now))
         record(
             [
                 Source(id=name, at=now, status=SourceStatus(status), since=now, note="seen")
@@ -338,6 +343,9 @@ class Daemon:
                 if action.source.startswith("monitor/"):
                     source = action.source
                     self.world.at(now + 2 * SECOND, lambda: self.world.sources.update({source: "fresh"}))
+            case MonitorChampions():
+                self.checkpoint()
+                self.champions.begin(cause, now)
             case WriteHandoff():
                 title, path = "Handoff", f"docs/reference/HANDOFF_SWARM_RUN_{now}.md"
                 self.shell.record([Document(id=path, at=now, caused_by=(cause,), title=title, reason=action.reason)])

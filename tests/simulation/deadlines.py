@@ -7,12 +7,13 @@ the same seeds with every look and holds both to the same actions.
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from swarmd.agents import auto_scheduler, curator
+from swarmd.agents import auto_scheduler, champion_keeper, curator
 from swarmd.agents.rules.losses import RESULT_GRACE_CYCLES
 from swarmd.agents.rules.pulse import UNKILLABLE_GRACES
 from swarmd.state.actions import ActionTaken, RebuildSource, WriteDocuments, WriteHandoff
 from swarmd.state.records.beat import Beat
 from swarmd.state.records.incident import IncidentStatus
+from swarmd.state.records.monitoring import CHAMPIONS, MonitoringStatus
 from swarmd.state.records.policy import Policy
 from swarmd.state.records.run import RunAlive, RunEnded, RunOrdered, run_id
 from swarmd.state.records.source import SourceStatus
@@ -141,6 +142,7 @@ def _of_the_rest(view: View, policy: Policy, now: Millis) -> Iterator[Millis]:
     for source in view.sources.values():
         if source.status is not SourceStatus.FRESH:
             yield source.since + policy.source_stale_after + 1
+    yield from _of_champions(view, policy)
     for rest in view.rests:
         if rest.status is not IncidentStatus.CLOSED:
             last = max((run.ended_at for run in view.ended_runs[-1:]), default=0)
@@ -153,6 +155,18 @@ def _of_the_rest(view: View, policy: Policy, now: Millis) -> Iterator[Millis]:
         if isinstance(taken.action, tries) and _is_in_vain(view, taken):
             yield from _waits(taken.at + 1, policy.backoff_first, policy.backoff_cap)
             yield taken.at + 600_000
+
+
+def _of_champions(view: View, policy: Policy) -> Iterator[Millis]:
+    """When they are to be held to their promises again, or when that has taken too long."""
+    last = view.monitorings.get(CHAMPIONS)
+    if last is None:
+        return
+    if last.status is MonitoringStatus.RUNNING:
+        yield last.began_at + policy.champions_within + 1
+        return
+    yield last.began_at + policy.champions_every
+    yield last.ended_at + min(champion_keeper.LEAST_BETWEEN, policy.champions_every)
 
 
 def _is_in_vain(view: View, taken: ActionTaken) -> bool:

@@ -352,7 +352,15 @@ def _as_a_fact(name: str, answer: Mapping[Any, Any]) -> object:
     return {*answer} if name == "begun_assets" else {key: value for key, value in answer.items() if value}
 
 
-_STANDING = frozenset({Signature.DISK_FULL, Signature.MONITOR_LOST, Signature.STATE_MISSING, Signature.JOURNAL_DAMAGED})
+_STANDING = frozenset(
+    {
+        Signature.DISK_FULL,
+        Signature.MONITOR_LOST,
+        Signature.STATE_MISSING,
+        Signature.JOURNAL_DAMAGED,
+        Signature.CHAMPION_DAMAGED,
+    }
+)
 
 
 def _is_of_work(signature: Signature) -> bool:

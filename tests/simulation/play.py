@@ -9,6 +9,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from random import Random
 
+from simulation.champions import Champions
 from simulation.daemon import Daemon, Killed
 from simulation.deadlines import Deadlines
 from simulation.faults import Stage, draw
@@ -88,6 +89,7 @@ class Play:
     ledger: Ledger
     laws: Laws
     stage: Stage
+    champions: Champions
     report: Report
     daemon: Daemon | None = None
     starts_at: Millis = 0
@@ -140,7 +142,7 @@ def begun(day: Day) -> Play:
     draw(world, stage, int(hours * 0.7), day.rate)
     laws = Laws(keeps_trace=day.keeps_trace)
     ledger = Ledger(keeps_history=day.keeps_history)
-    return Play(day, world, _policy(chance, day), ledger, laws, stage, Report(day))
+    return Play(day, world, _policy(chance, day), ledger, laws, stage, Champions(world), Report(day))
 
 
 def _policy(chance: Random, day: Day) -> Policy:
@@ -163,6 +165,7 @@ def _policy(chance: Random, day: Day) -> Policy:
         fleet_window=chance.choice((1, 5)) * MINUTE,
         no_worker_after=3 * silent,
         source_stale_after=MINUTE,
+        champions_every=chance.choice((5, 20, 60)) * MINUTE,
     )
 
 
@@ -215,7 +218,7 @@ def _life(it: Play) -> bool:
         return True
     try:
         it.daemon = Daemon(
-            it.world, it.ledger, it.laws, it.policy, it.settings,
+            it.world, it.ledger, it.laws, it.champions, it.policy, it.settings,
             until_done=it.world.chance(f"until_done/{now}").random() < 0.9, beats_every=beats_every, now=now,
         )  # fmt: skip
         return _looks(it, it.daemon, now, beats_every)
@@ -228,6 +231,7 @@ def _dies(it: Play, *, is_power_lost: bool) -> bool:
     chance = it.world.chance(f"death/{it.world.now}")
     if is_power_lost:
         it.ledger.power_failed(chance)
+        it.champions.killed()
         it.stage.is_power_lost = False
     else:
         it.ledger.daemon_died()

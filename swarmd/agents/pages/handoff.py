@@ -14,8 +14,10 @@ from swarmd.agents.pages.troubles import incident_rows
 from swarmd.agents.pages.verdicts import Verdict, verdicts
 from swarmd.agents.rules.rungs import rungs, trials_saved
 from swarmd.agents.rules.words import said_no, several
+from swarmd.state.champion_words import evidence_in_words, standing_in_words
 from swarmd.state.pipeline import phases_of
 from swarmd.state.records.campaign import Campaign, CampaignSettings, CampaignStatus
+from swarmd.state.records.champion import Champion
 from swarmd.state.records.job import Job, JobStatus, Phase
 from swarmd.state.records.run import RunEnded, RunStatus
 from swarmd.state.records.step import StepStatus
@@ -215,13 +217,21 @@ def _champions(view: View) -> str:
             f"{c.tried:,}",
             c.campaign,
             f"`{c.path}`",
+            evidence_in_words(c.e_value, c.days) or "·",
         )
         for c in view.champions.values()
+        if c.is_in_force
     ]
-    if not rows:
-        return "## Champions in force\n\nNone."
-    head = ("niche", "strategy", "score", "in sample", "out of sample", "tried", "campaign", "file")
-    return f"## Champions in force\n\n{table(head, rows, numbers=head[2:6])}"
+    head = ("niche", "strategy", "score", "in sample", "out of sample", "tried", "campaign", "file", "monitor")
+    in_force = table(head, rows, numbers=head[2:6]) if rows else "None."
+    others = [_no_more(champion) for champion in view.champions.values() if not champion.is_in_force]
+    told = ["No longer in force, and nobody follows:", "\n".join(others)] if others else []
+    return "\n\n".join(["## Champions in force", in_force, *told])
+
+
+def _no_more(champion: Champion) -> str:
+    stands = standing_in_words(champion.status.value, note=champion.note, e_value=champion.e_value, days=champion.days)
+    return f"- `{champion.id}` {champion.strategy} {champion.mode}: {stands}"
 
 
 def _incidents(view: View, now: Millis) -> str:

@@ -60,6 +60,7 @@ def _champions(view: View) -> str:
         f"- `{each.id}`: {each.strategy} {each.mode}, annual Sharpe {each.oos_annual_sharpe:.2f} out of sample and "
         f"{each.annual_sharpe:.2f} in sample, {each.tried:,} tried (campaign `{each.campaign}`)"
         for each in view.champions.values()
+        if each.is_in_force
     ]
     return "## In force\n\n" + ("\n".join(lines) if lines else "No champion.")
 

@@ -4,6 +4,7 @@ from swarmd.agents.rules.rungs import rungs
 from swarmd.agents.rules.surrogates import pricings
 from swarmd.state.records.run import run_id
 from swarmd.state.tracker import Seen, candidates, step_name, tracker_csv, tracker_rows
+from swarmd.state.tracker_champions import as_they_stand
 from swarmd.state.view import View
 
 Rows = list[dict[str, str | float | None]]
@@ -24,7 +25,9 @@ def rows_of(view: View) -> Rows:
         first = None if job.surrogates is None else job.surrogates[0]
         step = step_name(job.phase.value, job.trials, job.branch, first)
         jobs[job.symbol, job.mode, step] = Seen(job.status.value, job.reason, is_running, figures, held)
-    return tracker_rows(campaign.settings.assets.tiers, campaign.settings.strategy.modes, jobs)
+    rows = tracker_rows(campaign.settings.assets.tiers, campaign.settings.strategy.modes, jobs)
+    champions = (champion.model_dump(mode="json") for champion in view.champions.values())
+    return as_they_stand(rows, champions, campaign=campaign.id, interval=campaign.settings.data.interval)
 
 
 def tracker(view: View) -> str:

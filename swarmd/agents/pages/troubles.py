@@ -35,6 +35,7 @@ _WORDS = {
     Signature.AGENT_SILENT: "an agent was quiet or slow",
     Signature.STALE_SOURCE: "a source stayed stale",
     Signature.BUDGET_SPENT: "the budget was spent",
+    Signature.CHAMPION_DAMAGED: "a champion's file does not hold",
 }
 
 

@@ -46,7 +46,7 @@ def notes(view: View, now: Millis) -> str:
         *([f"- Scores: {_scores(view.scores)}"] if view.scores is not None else []),
         *_listed("Open incidents", [f"`{each.id}`: {each.cause}; {each.remedy}" for each in view.open_incidents()]),
         *_listed("Next steps", [_ahead(step) for step in view.steps.values() if step.status is not StepStatus.MET]),
-        *_listed("Champions in force", [_champion(champion) for champion in view.champions.values()]),
+        *_listed("Champions in force", [_champion(each) for each in view.champions.values() if each.is_in_force]),
     ]
     return "\n".join(parts)
 

@@ -12,6 +12,7 @@ from swarmd.state.actions import (
     EndSession,
     HoldJob,
     JudgeHypothesis,
+    MonitorChampions,
     OpenIncident,
     QueueJob,
     RebuildSource,
@@ -29,6 +30,7 @@ from swarmd.state.actions import (
 from swarmd.state.records.hypothesis import HypothesisStatus
 from swarmd.state.records.incident import IncidentStatus
 from swarmd.state.records.job import JobStatus
+from swarmd.state.records.monitoring import CHAMPIONS, MonitoringStatus
 from swarmd.state.records.request import RequestStatus
 from swarmd.state.records.run import RunEnded, RunOrdered, RunStatus
 from swarmd.state.records.step import STEP_MOVES
@@ -44,6 +46,9 @@ def changes_something(view: View, action: Action) -> bool:
         case JudgeHypothesis():
             stated = view.hypotheses.get(action.hypothesis)
             return stated is not None and stated.status is HypothesisStatus.STATED
+        case MonitorChampions():
+            last = view.monitorings.get(CHAMPIONS)
+            return last is None or last.status is not MonitoringStatus.RUNNING
         case StopRun():
             return _stops_something(view, action)
         case QueueJob():

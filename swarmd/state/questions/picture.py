@@ -16,6 +16,7 @@ from swarmd.state.records.hypothesis import Hypothesis
 from swarmd.state.records.incident import Incident
 from swarmd.state.records.job import Job
 from swarmd.state.records.lane import Lane
+from swarmd.state.records.monitoring import Monitoring
 from swarmd.state.records.policy import Policy
 from swarmd.state.records.request import Request
 from swarmd.state.records.result import Result
@@ -55,6 +56,7 @@ class Picture:
     fastest: Mapping[str, Fastest] = field(default_factory=dict)
     failures: Mapping[str, Failure] = field(default_factory=dict)
     hypotheses: Mapping[str, Hypothesis] = field(default_factory=dict)
+    monitorings: Mapping[str, Monitoring] = field(default_factory=dict)
     scores: Scores | None = None
     cycle: Cycle | None = None
 

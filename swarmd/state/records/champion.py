@@ -1,12 +1,34 @@
-"""The strategy in force for a niche, as its file says."""
+"""The strategy of a niche, as its file and `champions/changes.jsonl` say: in force, or what became of it."""
 
-from typing import ClassVar
+from enum import StrEnum
+from typing import ClassVar, Literal
 
+from swarmd.state.lifecycle import Lifecycle
 from swarmd.state.records.record import Record
+from swarmd.state.units import Millis
+
+
+class ChampionStatus(StrEnum):
+    """``gone``: its file was taken away and no line says why. ``damaged``: what lies there is no whole champion."""
+
+    IN_FORCE = "in_force"
+    DETHRONED = "dethroned"
+    GONE = "gone"
+    DAMAGED = "damaged"
+
+
+_ANY = frozenset(ChampionStatus)
+CHAMPION_MOVES = Lifecycle({status: _ANY - {status} for status in ChampionStatus})
 
 
 class Champion(Record):
-    """``id`` is ``<SYMBOL>_<timeframe>``; ``path`` is relative to the home; ``checksum`` that of the file's content."""
+    """``id`` is ``<SYMBOL>_<timeframe>``; ``path`` is relative to the home; ``checksum`` that of the file's content.
+
+    ``since`` is when it was first seen to stand so, ``note`` says why where there is a why: a person's reason, the
+    evidence that dethroned it, what is wrong with the file. ``promise`` is the annual Sharpe ratio that was forecast
+    for it; None where nothing was. What the monitor last said: ``e_value`` is the wealth of who bets against the
+    promise, ``days`` how many it was weighed by, ``told_at`` when; 0 before it was ever asked.
+    """
 
     KIND: ClassVar[str] = "champion"
 
@@ -21,3 +43,20 @@ class Champion(Record):
     campaign: str
     path: str
     checksum: str
+    status: ChampionStatus = ChampionStatus.IN_FORCE
+    origin: Literal["crowned", "manual", "rollback"] = "crowned"
+    note: str = ""
+    since: Millis = 0
+    promise: float | None = None
+    e_value: float | None = None
+    days: int = 0
+    told_at: Millis = 0
+
+    @property
+    def is_in_force(self) -> bool:
+        return self.status is ChampionStatus.IN_FORCE
+
+    @property
+    def has_promise(self) -> bool:
+        """Whether days can speak against it: nothing falls short of a forecast of 0."""
+        return self.is_in_force and self.promise is not None and self.promise > 0.0

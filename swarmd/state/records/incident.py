@@ -56,6 +56,7 @@ class Signature(StrEnum):
     UNKILLABLE = "unkillable"
     FLEET_WIDE = "fleet_wide"
     BUDGET_SPENT = "budget_spent"
+    CHAMPION_DAMAGED = "champion_damaged"
 
 
 # A run that lives and does not work: it is killed by us, with evidence, and is its job's loss.

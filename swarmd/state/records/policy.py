@@ -46,6 +46,10 @@ class Policy(Record):
     throughput_judged_from: Millis = 2 * SECOND
     throughput_cpu_min: Ratio = 0.50
     throughput_wall_min: Ratio = 0.33
+    # Watching champions: how often their days are held against their promises, and how long that may take. An hour
+    # is short against the days it weighs; a look replays every champion and takes seconds.
+    champions_every: Millis = HOUR
+    champions_within: Millis = 10 * MINUTE
     # Noticing staleness.
     source_stale_after: Millis = 10 * SECOND
     no_worker_after: Millis = 30 * SECOND

@@ -22,6 +22,7 @@ from swarmd.state.records.hypothesis import Hypothesis
 from swarmd.state.records.incident import Incident
 from swarmd.state.records.job import Job
 from swarmd.state.records.lane import Lane
+from swarmd.state.records.monitoring import Monitoring
 from swarmd.state.records.policy import Policy
 from swarmd.state.records.record import Record
 from swarmd.state.records.request import Request
@@ -50,6 +51,7 @@ KINDS: Mapping[str, TypeAdapter[Any]] = {
     "incident": TypeAdapter(Incident),
     "job": TypeAdapter(Job),
     "lane": TypeAdapter(Lane),
+    "monitoring": TypeAdapter(Monitoring),
     "policy": TypeAdapter(Policy),
     "refusal": TypeAdapter(Refusal),
     "request": TypeAdapter(Request),
@@ -76,7 +78,8 @@ UPCASTS: Mapping[tuple[str, int], Callable[[dict[str, Any]], dict[str, Any]]] = 
 
 _CLASSES: tuple[type[Record], ...] = (
     ActionTaken, Beat, Campaign, Champion, Cycle, Device, Document, Failure, Fastest, Finding, Gauge, Hypothesis,
-    Incident, Job, Lane, Policy, Refusal, Request, Result, RunRecord, Scores, Session, Source, Step, Throughput,
+    Incident, Job, Lane, Monitoring, Policy, Refusal, Request, Result, RunRecord, Scores, Session, Source, Step,
+    Throughput,
 )  # fmt: skip
 VERSIONS: Mapping[str, int] = {shape.KIND: shape.VERSION for shape in _CLASSES}
 _OUTSIDE_DATA = {"id", "at", "caused_by"}

@@ -14,6 +14,7 @@ AGENTS = (
     "auto_scheduler",
     "quant_analyst",
     "hypothesis_runner",
+    "champion_keeper",
     "curator",
     "orchestration_consensus",
 )

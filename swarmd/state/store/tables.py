@@ -14,6 +14,7 @@ V = TypeVar("V")
 _RUN_ENDS = frozenset({"done", "failed", "lost"})
 _JOB_ENDS = frozenset({"done", "failed", "quarantined", "skipped"})
 _SOURCE = frozenset({"fresh", "stale", "missing", "damaged"})
+_CHAMPION = frozenset({"in_force", "dethroned", "gone", "damaged"})
 _NONE: frozenset[str] = frozenset()
 
 # The lifecycles of ``state/records`` in plain text: those modules cost 100 ms of imports. A test holds both equal.
@@ -24,6 +25,7 @@ MOVES: Mapping[str, Mapping[str, frozenset[str]]] = {
         "stopped": frozenset({"active"}),
         "done": _NONE,
     },
+    "champion": {status: _CHAMPION - {status} for status in _CHAMPION},
     "hypothesis": {
         "stated": frozenset({"supported", "not_supported", "not_judged"}),
         "supported": _NONE,
@@ -37,6 +39,11 @@ MOVES: Mapping[str, Mapping[str, frozenset[str]]] = {
     },
     "job": {"queued": _JOB_ENDS, **dict.fromkeys(_JOB_ENDS, _NONE)},
     "lane": {"open": frozenset({"held"}), "held": frozenset({"open"})},
+    "monitoring": {
+        "running": frozenset({"done", "failed"}),
+        "done": frozenset({"running"}),
+        "failed": frozenset({"running"}),
+    },
     "request": {"pending": frozenset({"answered"}), "answered": _NONE},
     "run": {
         "starting": frozenset({"running", "stopping"}) | _RUN_ENDS,
@@ -105,7 +112,8 @@ class Tables(Generic[V]):
         if moves is not None:
             standing = self._status.setdefault(kind, {})
             before = standing.get(id, status)
-            if before != status and status not in moves.get(before, _NONE):
+            # A line of before its kind had a status says nothing that could forbid the next.
+            if before and before != status and status not in moves.get(before, _NONE):
                 return f"{kind} {id}: {before} may not become {status}; it stays {before}"
             standing[id] = status
         table = self.by_kind.setdefault(kind, {})

@@ -5,9 +5,20 @@ An effect that fails outside costs itself and no other; the next cycle sees a wo
 
 from collections.abc import Sequence
 
-from swarmd.state.actions import ActionTaken, EndSession, RebuildSource, StartRun, StopRun, WriteDocuments, WriteHandoff
+from swarmd.state.actions import (
+    ActionTaken,
+    EndSession,
+    MonitorChampions,
+    RebuildSource,
+    StartRun,
+    StopRun,
+    WriteDocuments,
+    WriteHandoff,
+)
 from swarmd.state.errors import OutsideError
+from swarmd.state.records.monitoring import CHAMPIONS
 from swarmd.state.records.run import RunAlive, RunOrdered, run_id
+from swarmd.supervisor.effects.champions import begin_monitoring
 from swarmd.supervisor.effects.documents import write_documents, write_handoff
 from swarmd.supervisor.effects.runs import ask_again, kill_again, start_run, stop_run, work_order
 from swarmd.supervisor.logs import log
@@ -46,6 +57,10 @@ async def _carry_out(swarm: Swarm, each: ActionTaken) -> None:
             if action.source.startswith("monitor/"):
                 await swarm.monitors.rebuild()
             # A published file is made anew at the end of this very cycle, like every other.
+        case MonitorChampions():
+            ordered = view.monitorings[CHAMPIONS]
+            if ordered.order == each.id:
+                swarm.record([begin_monitoring(swarm.monitoring, ordered, now=swarm.clock.now())])
         case WriteHandoff() as action:
             swarm.record(await write_handoff(view, swarm.home, action.reason, each.id, now=swarm.clock.now()))
         case WriteDocuments() as action:

@@ -14,6 +14,7 @@ from swarmd.state.actions import (
     EndSession,
     HoldJob,
     JudgeHypothesis,
+    MonitorChampions,
     OpenIncident,
     QueueJob,
     RebuildSource,
@@ -34,6 +35,7 @@ from swarmd.state.records.champion import Champion
 from swarmd.state.records.gauge import Finding
 from swarmd.state.records.incident import HANGS, Incident, IncidentStatus
 from swarmd.state.records.job import Job, JobStatus, Phase
+from swarmd.state.records.monitoring import CHAMPIONS, Monitoring, MonitoringStatus
 from swarmd.state.records.record import Record
 from swarmd.state.records.request import RequestStatus
 from swarmd.state.records.result import Result
@@ -114,6 +116,9 @@ def consequences(view: View, taken: ActionTaken, at: Millis) -> list[Record]:
             return [Finding(id=f"{agent}/{action.topic}", at=at, caused_by=cause, agent=agent, text=action.reason)]
         case StateHypothesis() | JudgeHypothesis():
             return [ledger_entry(view, action, at, cause)]
+        case MonitorChampions():
+            running = MonitoringStatus.RUNNING
+            return [Monitoring(id=CHAMPIONS, at=at, caused_by=cause, status=running, order=taken.id, began_at=at)]
         case RebuildSource() | WriteHandoff() | WriteDocuments() | EndSession():
             return []
         case _:
@@ -164,13 +169,13 @@ def _settle(view: View, action: SettleJob, at: Millis, cause: tuple[str, ...]) -
     settled: list[Record] = [_renewed(job, at, cause, {"status": action.status, "reason": action.reason})]
     result = view.results.get(action.run)
     if job.phase is Phase.CROWN and action.status is JobStatus.DONE and result is not None:
-        settled.append(_champion(job, result, at, cause))
+        settled.append(_champion(view, job, result, at, cause))
     return settled
 
 
-def _champion(job: Job, result: Result, at: Millis, cause: tuple[str, ...]) -> Champion:
+def _champion(view: View, job: Job, result: Result, at: Millis, cause: tuple[str, ...]) -> Champion:
     figures = result.summary.figures
-    return Champion(
+    crowned = Champion(
         id=f"{job.symbol}_{figures['timeframe']}",
         at=at,
         caused_by=cause,
@@ -185,7 +190,12 @@ def _champion(job: Job, result: Result, at: Millis, cause: tuple[str, ...]) -> C
         campaign=job.campaign,
         path=str(figures["path"]),
         checksum=str(figures["checksum"]),
+        since=at,
     )
+    known = view.champions.get(crowned.id)
+    # The look at the file may have been sooner, and knows more of it.
+    is_seen = known is not None and known.checksum == crowned.checksum and known.is_in_force
+    return _renewed(known, at, cause, {}) if known is not None and is_seen else crowned
 
 
 def _incident(view: View, action: OpenIncident, agent: str, at: Millis, cause: tuple[str, ...]) -> Incident:

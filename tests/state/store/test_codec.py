@@ -19,6 +19,7 @@ from builders import (
     a_hypothesis,
     a_job,
     a_lane,
+    a_monitoring,
     a_policy,
     a_refusal,
     a_request,
@@ -37,10 +38,12 @@ from hypothesis import strategies as st
 
 from swarmd.state.errors import InvariantError, OperatorError
 from swarmd.state.records.campaign import CAMPAIGN_MOVES, Campaign
+from swarmd.state.records.champion import CHAMPION_MOVES
 from swarmd.state.records.hypothesis import HYPOTHESIS_MOVES
 from swarmd.state.records.incident import INCIDENT_MOVES
 from swarmd.state.records.job import JOB_MOVES
 from swarmd.state.records.lane import LANE_MOVES
+from swarmd.state.records.monitoring import MONITORING_MOVES
 from swarmd.state.records.record import Record
 from swarmd.state.records.request import REQUEST_MOVES
 from swarmd.state.records.run import RUN_MOVES
@@ -57,7 +60,7 @@ ONE_OF_EACH: tuple[Record, ...] = (
     an_incident(),
     a_job(), a_lane(), a_policy(), a_refusal(), a_request(), a_result(), a_run(), a_run(status="starting"),
     a_run(status="failed", exit_code=1), the_scores(), a_session(), a_source(), a_step(),
-    a_throughput(), a_throughput(against="", mark=None), a_fastest(), a_hypothesis(), a_device(),
+    a_monitoring(), a_throughput(), a_throughput(against="", mark=None), a_fastest(), a_hypothesis(), a_device(),
 )  # fmt: skip
 
 
@@ -132,7 +135,8 @@ def test_a_line_whose_shape_does_not_fit_is_our_bug() -> None:
 def test_the_plain_lifecycles_are_those_of_the_records() -> None:
     tables = {
         "campaign": CAMPAIGN_MOVES, "hypothesis": HYPOTHESIS_MOVES, "incident": INCIDENT_MOVES, "job": JOB_MOVES,
-        "lane": LANE_MOVES, "request": REQUEST_MOVES, "run": RUN_MOVES, "session": SESSION_MOVES,
+        "lane": LANE_MOVES, "champion": CHAMPION_MOVES, "monitoring": MONITORING_MOVES, "request": REQUEST_MOVES,
+        "run": RUN_MOVES, "session": SESSION_MOVES,
         "source": SOURCE_MOVES, "step": STEP_MOVES,
     }  # fmt: skip
     plain = {kind: {str(k): {str(s) for s in v} for k, v in table.moves.items()} for kind, table in tables.items()}
