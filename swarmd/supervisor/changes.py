@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from swarmd.state.champion_words import standing_in_words
 from swarmd.state.records.campaign import Campaign
+from swarmd.state.records.champion import Champion
 from swarmd.state.records.incident import IncidentStatus
 from swarmd.state.records.job import JobStatus
 from swarmd.state.units import Millis, iso
@@ -40,15 +41,23 @@ def _changes(before: View | None, view: View) -> Iterator[str]:
             yield f"incident {incident.id} closed: {incident.outcome}"
     for champion in view.champions.values():
         held = before.champions.get(champion.id)
-        if champion.is_in_force and (held is None or held.checksum != champion.checksum):
+        is_new = held is None or held.checksum != champion.checksum
+        if champion.is_in_force and is_new:
             yield f"champion {champion.id}: annual_sharpe {champion.annual_sharpe:.2f} in sample, " + (
                 f"{champion.oos_annual_sharpe:.2f} out of sample, score {champion.score:.2f}, tried {champion.tried:,}"
             )
-        if (champion.status, champion.origin) != (
-            ("in_force", "crowned") if held is None else (held.status, held.origin)
-        ):
-            stands = standing_in_words(champion.status.value, origin=champion.origin, note=champion.note)
-            yield f"champion {champion.id}: {champion.strategy} {champion.mode} is {stands}"
+        stands, stood = _stands(champion), _PLAIN if held is None else _stands(held)
+        if stands != stood or (is_new and stands != _PLAIN):
+            words = standing_in_words(champion.status.value, origin=champion.origin, note=champion.note)
+            yield f"champion {champion.id}: {champion.strategy} {champion.mode} is {words}"
+
+
+# How a champion stands that needs no further word.
+_PLAIN = ("in_force", "crowned")
+
+
+def _stands(champion: Champion) -> tuple[str, str]:
+    return champion.status.value, champion.origin
 
 
 def _status(campaign: Campaign | None) -> tuple[str, str]:

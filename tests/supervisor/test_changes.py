@@ -5,6 +5,7 @@ import sys
 
 from builders import a_campaign, a_champion, a_job, a_view, an_incident
 
+from swarmd.state.records.champion import Champion
 from swarmd.supervisor.changes import changes
 
 
@@ -34,6 +35,22 @@ def test_each_change_is_one_line_and_told_once() -> None:
         "champion BTCUSDT_5m: annual_sharpe 1.60 in sample, 1.10 out of sample, score 1.50, tried 250,200",
     ]
     assert list(changes(after, after, 0)) == []
+
+
+def test_what_becomes_of_a_champion_is_one_line_with_the_reason() -> None:
+    def lines(was: Champion, by_now: Champion) -> list[str]:
+        told = changes(a_view(champions=[was]), a_view(champions=[by_now]), 0)
+        return [line.partition(" champion ")[2] for line in told]
+
+    crowned = a_champion()
+    fallen = a_champion(status="dethroned", note="the monitor: e = 22.1")
+    heir = a_champion(origin="rollback", note="follows one that was dethroned", checksum="c0")
+    assert lines(crowned, fallen) == ["BTCUSDT_5m: mtf_ema balanced is dethroned (the monitor: e = 22.1)"]
+    assert lines(fallen, a_champion(status="dethroned", note="the monitor: e = 22.1", e_value=23.0)) == []
+    assert lines(a_champion(status="damaged"), crowned) == ["BTCUSDT_5m: mtf_ema balanced is in force, crowned"]
+    figures, story = lines(crowned, heir)
+    assert figures.startswith("BTCUSDT_5m: annual_sharpe 1.60")
+    assert story == "BTCUSDT_5m: mtf_ema balanced is in force, put back (follows one that was dethroned)"
 
 
 def test_a_daemon_without_a_screen_loads_nothing_that_draws_and_no_library_of_tmux_or_yaml() -> None:

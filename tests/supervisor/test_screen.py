@@ -72,3 +72,10 @@ def test_a_failed_job_shows_its_reason_and_a_skipped_one_does_not() -> None:
     assert "failed jobs: 1" in text
     assert "BTCUSDT.preflight failed  16 bars missing [from] 2023-03-24" in text
     assert "preflight failed" not in text.replace("BTCUSDT.preflight failed", "")
+
+
+def test_a_champion_that_is_no_longer_in_force_says_so_with_what_the_monitor_said() -> None:
+    page = told(a_view(champions=[a_champion(status="dethroned", e_value=22.1, days=92)]))
+    assert "dethroned" in page
+    assert "e 22.1 after 92 days" in page
+    assert "in force (manual)" in told(a_view(champions=[a_champion(origin="manual")]))

@@ -162,3 +162,14 @@ def test_pieces_of_markdown() -> None:
     assert cell("") == "–"
     assert fenced("plain\n") == "```text\nplain\n```"
     assert table(("a", "n"), [("x", "1")], numbers=("n",)) == "| a | n |\n| --- | ---: |\n| x | 1 |"
+
+
+def test_a_champion_that_fell_is_told_below_those_in_force_with_its_evidence() -> None:
+    fallen = a_champion(
+        id="ETHUSDT_5m", symbol="ETHUSDT", status="dethroned", note="the monitor: it fell", e_value=22.1, days=92
+    )
+    page = a_night(champions=[a_champion(e_value=0.41, days=1), fallen])
+    in_force, _, no_more = page.partition("## Champions in force")[2].partition("No longer in force")
+    assert "e 0.41 after 1 day" in in_force
+    assert "ETHUSDT" not in in_force
+    assert "- `ETHUSDT_5m` mtf_ema balanced: dethroned (the monitor: it fell); e 22.1 after 92 days" in no_more

@@ -1,7 +1,7 @@
 """What an action means for the records is pure, complete, and legal for every lifecycle."""
 
 import pytest
-from builders import RUN, a_campaign, a_job, a_lane, a_request, a_result, a_run, a_view, an_incident
+from builders import RUN, a_campaign, a_champion, a_job, a_lane, a_request, a_result, a_run, a_view, an_incident
 
 from swarmd.state.actions import (
     Action,
@@ -91,6 +91,17 @@ def test_a_crowned_job_brings_its_champion_into_force() -> None:
     assert settled.status is JobStatus.DONE
     assert isinstance(champion, Champion)
     assert (champion.id, champion.oos_annual_sharpe, champion.tried) == ("BTCUSDT_5m", 1.4, 50_100)
+    assert (champion.status.value, champion.since) == ("in_force", NOW)
+
+    # Its file was seen before its result was counted: what was learned from it stays.
+    seen = a_champion(checksum="c0ffee", promise=1.5, since=NOW - 1)
+    wish = SettleJob(job=job.id, status=JobStatus.DONE, run=result.id, reason="crowned")
+    _, again = after(a_view(jobs=[job], results=[result], champions=[seen]), wish)
+    assert again == seen.model_copy(update={"at": NOW, "caused_by": again.caused_by})
+    fallen = seen.model_copy(update={"status": "dethroned"})
+    _, anew = after(a_view(jobs=[job], results=[result], champions=[fallen]), wish)
+    assert isinstance(anew, Champion)
+    assert (anew.is_in_force, anew.promise) == (True, None)
 
 
 def test_a_job_settled_without_a_crown_brings_no_champion() -> None:
