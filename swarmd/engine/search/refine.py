@@ -16,9 +16,10 @@ import optuna
 from optuna.trial import FrozenTrial, TrialState
 
 from swarmd.engine.search.pruning import Evaluate, Glance, Pruning, glance_at
-from swarmd.engine.search.sampler import ReproducibleSampler
+from swarmd.engine.search.sampler import ReproducibleSampler, distributions
 from swarmd.engine.search.score import Constraints, ScoreRule
 from swarmd.engine.search.space import Space
+from swarmd.engine.strategies.contract import ParamSpec
 
 # If none of so many first trials can be evaluated the question is wrong, not the luck.
 _HOPELESS = 100
@@ -199,24 +200,86 @@ def run_one(
     if glance is not None and glance.is_worse:
         _set_outcome(trial, origin, {}, {}, None, glance)
         return as_trial(study.tell(trial, state=TrialState.PRUNED))
-    error: str | None = None
-    score = math.nan
+    outcome = _evaluated(params, evaluate, rule, constraints)
+    _set_outcome(trial, origin, outcome.metrics, outcome.violations, outcome.error, glance)
+    for name, missed in outcome.violations.items():
+        _set_constraint(trial, name, missed)
+    if outcome.error is not None:
+        return as_trial(study.tell(trial, state=TrialState.FAIL))
+    return as_trial(study.tell(trial, outcome.score))
+
+
+def add_listed(
+    study: optuna.Study,
+    space: Space,
+    listed: Sequence[Mapping[str, float | int]],
+    origin: str,
+    evaluate: Evaluate,
+    *,
+    rule: ScoreRule,
+    constraints: Constraints,
+    before: Callable[[], None],
+) -> None:
+    """Evaluate the vectors that a study in memory begins with, and put them into it as finished trials.
+
+    What the study then holds is what asking for each of them leaves, at a tenth of the cost: Optuna's own work on a
+    trial takes longer than a backtest of some thousand bars. For searches that are made by the hundred; nothing is
+    kept of a trial before all of it is known, so a study on disk goes the long way.
+    """
+    ranges = distributions(space)
+    failed: list[Trial] = []
+    for number, vector in enumerate(listed):
+        before()
+        params = {spec.name: _as_suggested(spec, vector[spec.name]) for spec in space}
+        found = _evaluated(params, evaluate, rule, constraints)
+        told = {"origin": origin, "metrics": found.metrics, "violations": found.violations, "error": found.error}
+        study.add_trial(
+            optuna.trial.create_trial(
+                state=TrialState.COMPLETE if found.error is None else TrialState.FAIL,
+                value=found.score,
+                params=params,
+                distributions=ranges,
+                user_attrs={"outcome": json.dumps(told, sort_keys=True)},
+                constraints=dict(found.violations),
+            )
+        )
+        if number == len(failed) and found.error is not None:
+            failed.append(Trial(number, origin, params, None, {}, {}, found.error))
+            _refuse_hopeless(failed)
+
+
+@dataclass(frozen=True, slots=True)
+class _Outcome:
+    """Of one vector: its score, or the error instead."""
+
+    score: float | None
+    metrics: dict[str, float | int | None]
+    violations: dict[str, float]
+    error: str | None
+
+
+def _evaluated(
+    params: Mapping[str, float | int], evaluate: Evaluate, rule: ScoreRule, constraints: Constraints
+) -> _Outcome:
     metrics: dict[str, float | int | None] = {}
     violations: dict[str, float] = {}
     try:
-        simulation = evaluate(params)
-        metrics = simulation.metrics.as_json()
+        metrics = evaluate(params).metrics.as_json()
         violations = constraints.violations(_numbers(metrics))
         score = rule.of(_numbers(metrics))
-        if not math.isfinite(score):
-            error = f"the score is {score}: one of {', '.join((rule.primary, *rule.weights))} is not finite"
+        if math.isfinite(score):
+            return _Outcome(score, metrics, violations, None)
+        error = f"the score is {score}: one of {', '.join((rule.primary, *rule.weights))} is not finite"
     except (ValueError, ArithmeticError) as cause:
         error = f"{type(cause).__name__}: {cause}"
-    _set_outcome(trial, origin, metrics, violations, error, glance)
-    for name, missed in violations.items():
-        _set_constraint(trial, name, missed)
-    frozen = study.tell(trial, score) if error is None else study.tell(trial, state=TrialState.FAIL)
-    return as_trial(frozen)
+    return _Outcome(None, metrics, violations, error)
+
+
+def _as_suggested(spec: ParamSpec, value: float | int) -> float | int:
+    """The value as a suggestion gives it back: 20.0 of whole numbers is 20, and of listed ones the listed."""
+    if spec.kind == "choice":
+        return next(choice for choice in spec.choices if choice == value)
+    return int(value) if spec.kind == "int" else float(value)
 
 
 def _glance(

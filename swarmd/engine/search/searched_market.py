@@ -23,7 +23,7 @@ from swarmd.engine.search.methods import SampledMethod, procedure_of
 from swarmd.engine.search.pick import Pick, picked
 from swarmd.engine.search.prescreen import Stopwatch, screen_combinations
 from swarmd.engine.search.pruning import FIRST_PART, Pruning
-from swarmd.engine.search.refine import Trial, run_trials
+from swarmd.engine.search.refine import Trial, add_listed, run_trials
 from swarmd.engine.search.score import Constraints, ScoreRule
 from swarmd.engine.search.space import Space, space_document
 from swarmd.engine.search.vectors import Vector
@@ -142,8 +142,20 @@ def searched_market(
         warm=seeds[: search.warm_start] if is_warm else (),
     )
     sampler = procedure.sampler(search.strategy, search.space)
+    study = _study_in_memory(sampler)
+    if not search.prunes:
+        add_listed(
+            study,
+            search.space,
+            procedure.listed[: procedure.n_trials],
+            procedure.origin,
+            lambda params: _run(bars, search, params),
+            rule=search.rule,
+            constraints=search.constraints,
+            before=before,
+        )
     trials = run_trials(
-        _study_in_memory(sampler),
+        study,
         sampler,
         search.space,
         lambda params: _run(bars, search, params),

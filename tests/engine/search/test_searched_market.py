@@ -125,3 +125,60 @@ def test_its_identity_tells_whatever_changes_a_score(search):
     assert len(set(identities)) == len(identities)
     assert search.may_sell_short
     assert not replace(search, mode="balanced").may_sell_short
+
+
+@pytest.mark.parametrize("least_trades", [10, 400], ids=["all within the constraints", "some outside of them"])
+def test_vectors_that_are_listed_leave_the_study_that_asking_for_each_of_them_leaves(search, least_trades):
+    """One by one or at once: the same trials, and the same suggestions of TPE behind them, ten of them."""
+    import optuna
+
+    from swarmd.engine.backtest import run_backtest
+    from swarmd.engine.search.methods import procedure_of
+    from swarmd.engine.search.refine import add_listed, run_trials
+
+    bars = noise_market(60, 1, 15)
+    constraints = Constraints(least_trades, 0.9)
+    warm = tuple(
+        {name: values[row].item() for name, values in search.drawn().items()} for row in range(0, 24, 2)
+    )  # fmt: skip
+    asked = procedure_of("tpe", search.strategy, search.space, trials=22, seed=3, warm=warm)
+
+    def evaluate(params):
+        if params["sl"] > 0.04:
+            raise ValueError("too far away")
+        return run_backtest(bars, search.strategy, params, mode=search.mode, costs=search.costs)
+
+    def trials(*, at_once: bool):
+        sampler = asked.sampler(search.strategy, search.space)
+        study = optuna.create_study(sampler=sampler, direction="maximize")
+        words = {"rule": search.rule, "constraints": constraints}
+        if at_once:
+            add_listed(study, search.space, asked.listed, asked.origin, evaluate, **words, before=lambda: None)
+        return run_trials(
+            study, sampler, search.space, evaluate, n_trials=22, finished=lambda trial: None, **words
+        )  # fmt: skip
+
+    one_by_one, at_once = trials(at_once=False), trials(at_once=True)
+    assert at_once == one_by_one
+    assert {trial.state for trial in at_once} == {"complete", "failed"}
+    assert {trial.origin for trial in at_once} >= {"prescreen", "tpe"}
+    assert [[type(value) for value in trial.params.values()] for trial in at_once] == [
+        [type(value) for value in trial.params.values()] for trial in one_by_one
+    ]
+
+
+def test_a_list_of_which_nothing_can_be_evaluated_is_a_wrong_question(search):
+    from dataclasses import replace as changed
+
+    class Broken:
+        card = search.strategy.card
+
+        def __getattr__(self, name):
+            return getattr(search.strategy, name)
+
+        def events(self, bars, params):
+            raise ValueError("broken")
+
+    wrong = changed(search, strategy=Broken(), combos=0, method="monte_carlo", trials=120)
+    with pytest.raises(ValueError, match="first 100 trials all failed, the first with: ValueError: broken"):
+        searched_market(noise_market(60, 1, 15), wrong, {})
