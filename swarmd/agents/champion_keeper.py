@@ -41,8 +41,8 @@ def _monitoring(view: View, now: Millis) -> Iterator[Action]:
     why = _why_now(view, promised, last, now)
     if why:
         niches = tuple(sorted(champion.id for champion in promised))
-        causes = (niches[0],) if last is None else (niches[0], last.id)
-        yield MonitorChampions(niches=niches, reason=why, caused_by=causes)
+        # Not from the last one as well: after a week the story of a champion would be one of 168 monitorings.
+        yield MonitorChampions(niches=niches, reason=why, caused_by=niches[:1])
 
 
 def _why_now(view: View, promised: list[Champion], last: Monitoring | None, now: Millis) -> str:
@@ -130,7 +130,8 @@ def _opened(view: View, champion: Champion, incident: str, now: Millis) -> OpenI
         incident=incident,
         signature=Signature.CHAMPION_DAMAGED,
         subject=champion.id,
-        remedy=f"put a whole one in force: `swarmd champion rollback {where} --reason WHY`; until then nobody is",
+        remedy=f"`swarmd champion rollback {where} --reason WHY`, or `champion set` where there is no backup; "
+        "until then the loader gives the baseline",
         expected=f"{champion.id} is in force, its checksum as its content",
         due=now + view.policy.champions_every,
         evidence=(champion.path,),

@@ -99,6 +99,5 @@ def test_a_champion_changed_by_hand_is_an_incident_until_another_is_in_force(
     assert swarm.closed("champion_damaged")["is_verified"]
     assert champion_of(swarm)["status"] == "in_force"
 
-    # Killed while it is asked: what the daemon left finishes by itself, and the next one reads its answer.
     (swarm.orders / HELD).unlink()
     assert swarm.finish() == 0
