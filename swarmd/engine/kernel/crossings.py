@@ -44,9 +44,10 @@ def crossing_events(fast: SampledLine, slow: SampledLine, n_bars: int) -> Events
     if fast.values.size < fast.lookback or slow.values.size < slow.lookback:
         return no_events()
     first = max(int(fast.known_at[fast.lookback - 1]), int(slow.known_at[slow.lookback - 1]))
-    bar = np.union1d(fast.known_at, slow.known_at)
-    # Between these bars neither line changes.
-    bar = np.concatenate(([first], bar[bar > first])).astype(np.int64)
+    # Between these bars neither line changes. Two rising runs: a stable sort only merges them.
+    bar = np.sort(np.concatenate((fast.known_at, slow.known_at)), kind="stable")
+    after = bar[np.concatenate(([True], bar[1:] != bar[:-1])) & (bar > first)]
+    bar = np.concatenate(([first], after)).astype(np.int64)
     above = _value_at(fast, bar) > _value_at(slow, bar)
     changed = np.flatnonzero(above[1:] != above[:-1]) + 1
     fill = bar[changed] + 1

@@ -55,21 +55,21 @@ def summarize(
     day_ends : last bar of each UTC day
     trade_pnl, trade_return, entry_bar, exit_bar, left_at_open : shape (n_trades,), in the order of the trades
     """
-    returns = daily.daily_returns(equity, day_ends)
+    days = daily.daily_statistics(daily.daily_returns(equity, day_ends))
     total = growth.total_return(equity)
     annual = growth.annual_return(total, n_bars=equity.size, interval_minutes=interval_minutes)
     drawdown = max_drawdown(equity)
     return Metrics(
         total_trades=int(trade_pnl.size),
         total_return=total,
-        annual_sharpe=daily.annual_sharpe(returns),
+        annual_sharpe=days.annual_sharpe,
         max_drawdown=drawdown,
         win_rate=trade_statistics.win_rate(trade_return),
         profit_factor=trade_statistics.profit_factor(trade_pnl, trade_return),
         exposure=trade_statistics.exposure(entry_bar, exit_bar, left_at_open, equity.size),
         annual_return=annual,
-        annual_volatility=daily.annual_volatility(returns),
-        annual_sortino=daily.annual_sortino(returns),
+        annual_volatility=days.annual_volatility,
+        annual_sortino=days.annual_sortino,
         calmar=growth.calmar(annual, drawdown),
         avg_trade_return=trade_statistics.avg_trade_return(trade_return),
         avg_bars_held=trade_statistics.avg_bars_held(entry_bar, exit_bar),
