@@ -97,6 +97,10 @@ def discoveries(as_json: bool) -> None:
         _print_discoveries(document)
 
 
+# What may go on in the next line where a row is too long.
+_LONG = ("Phases", "Run")
+
+
 def _told(path: Path, asked: Vintage | None) -> dict[str, Any]:
     entries = read_ledger(path)
     meant = [entry for entry in entries if asked is None or entry.batch.vintage.overlaps(asked)]
@@ -151,7 +155,7 @@ def _print(document: dict[str, Any]) -> None:
         [
             (
                 each["symbol"], each["family"], row["vintage"], f"{row['tried']:,}", str(row["batches"]),
-                ", ".join(f"{phase} {count:,}" for phase, count in row["phases"].items()), row["last"],
+                ", ".join(f"{phase} {count:,}" for phase, count in row["phases"].items()), _minute(row["last"]),
             )
             for each in document["ledgers"]
             for row in each["vintages"]
@@ -159,7 +163,15 @@ def _print(document: dict[str, Any]) -> None:
         right=("Tried", "Batches"),
     )  # fmt: skip
     looks = [
-        (each["symbol"], each["family"], look["vintage"], look["finalist"][:12], look["phase"], look["run"], look["at"])
+        (
+            each["symbol"],
+            each["family"],
+            look["vintage"],
+            look["finalist"][:12],
+            look["phase"],
+            look["run"],
+            _minute(look["at"]),
+        )  # fmt: skip
         for each in document["ledgers"]
         for look in each["looks"]
     ]
@@ -176,8 +188,8 @@ def _print_discoveries(document: dict[str, Any]) -> None:
             ("Test", "At", "Asset", "Family", "Mode", "p", "Level", "Discovery"),
             [
                 (
-                    str(row["number"]), row["at"], row["symbol"], row["family"], row["mode"], f"{row['p']:.3g}",
-                    f"{row['level']:.3g}", "yes" if row["rejected"] else "no",
+                    str(row["number"]), _minute(row["at"]), row["symbol"], row["family"], row["mode"],
+                    f"{row['p']:.3g}", f"{row['level']:.3g}", "yes" if row["rejected"] else "no",
                 )
                 for row in rows
             ],
@@ -190,13 +202,20 @@ def _print_discoveries(document: dict[str, Any]) -> None:
     )
 
 
+def _minute(instant: str) -> str:
+    """`2026-11-21T21:37Z`: the seconds stand in the JSON."""
+    return f"{instant[:16]}Z"
+
+
 def _print_table(columns: tuple[str, ...], rows: Iterable[tuple[str, ...]], right: tuple[str, ...] = ()) -> None:
     from rich.console import Console
     from rich.table import Table
 
     table = Table(box=None, pad_edge=False)
     for column in columns:
-        table.add_column(column, justify="right" if column in right else "left", no_wrap=True)
+        table.add_column(
+            column, justify="right" if column in right else "left", no_wrap=column not in _LONG, overflow="fold"
+        )
     for row in rows:
         table.add_row(*row)
     Console(width=max(120, Console().width)).print(table)
