@@ -9,6 +9,8 @@ from simulation import daemon
 from simulation.laws import LawBroken
 from simulation.play import Day, play
 from swarmd.state.branches import CONSERVATIVE, DISPLACEMENT, GRID
+from swarmd.state.records.champion import ChampionStatus
+from swarmd.state.records.monitoring import CHAMPIONS
 
 # What each found, in a word: the day stays even where the mistake was the simulation's own.
 ONCE_FAILED = {
@@ -40,6 +42,16 @@ def test_a_day_on_which_the_guards_refuse_plays_every_branch_and_breaks_no_law()
     begun = {job.branch for job in it.ledger.opened().view().jobs.values() if job.attempt}
     assert begun >= {*GRID, DISPLACEMENT, CONSERVATIVE}
     assert report.jobs["queued"] == 0
+    assert it.replayed()[1] == 0
+
+
+def test_a_day_on_which_champions_are_held_to_their_promises_and_fall_is_decided_the_same_again() -> None:
+    report, it = play(Day(24, lanes=6, hours=12, rate=3.0, keeps_history=True))
+    view = it.ledger.opened().view()
+    assert len(it.champions.ends) > 10
+    assert ChampionStatus.DETHRONED in {champion.status for champion in view.champions.values()}
+    assert report.opened["champion_damaged"] == 1
+    assert view.monitorings[CHAMPIONS].outcome
     assert it.replayed()[1] == 0
 
 
