@@ -171,7 +171,7 @@ def _print(document: dict[str, Any]) -> None:
             look["phase"],
             look["run"],
             _minute(look["at"]),
-        )  # fmt: skip
+        )
         for each in document["ledgers"]
         for look in each["looks"]
     ]
