@@ -160,8 +160,9 @@ class WalkSettings(Shape):
 
 
 class ReoptimizeSettings(Shape):
-    """``trials`` on all development bars are the second search, of ``crown_on: source_strict``. ``window_trials`` are made
-    in each window when a judgement walks the procedure forward, that of evidence as well.
+    """``trials`` on all development bars are the second search, of ``crown_on: source_strict``.
+
+    ``window_trials`` are made in each window when a judgement walks the procedure forward, that of evidence as well.
     """
 
     trials: Annotated[int, Field(ge=1, le=1_000_000)] = 300
