@@ -1,7 +1,8 @@
 """Champions and their monitoring in the simulated world: forecasts, edges that die, files that somebody edits.
 
 Stands in for ``sensors/champions`` and for the process of a monitoring; how an answer becomes records is the product's
-own code. What happens follows from the seed and the monitoring's order, never from how often it is looked at.
+own code. What happens follows from the seed and the instant at which a monitoring began, never from how often it is
+looked at (cycles are numbered by looks).
 """
 
 import json
@@ -34,7 +35,7 @@ class Champions:
         living = [other for other, (ends, _) in self.ends.items() if ends > now]
         if living:
             raise broken(now, f"monitoring {order} starts beside {living}")
-        chance = self.world.chance(f"monitoring/{order}")
+        chance = self.world.chance(f"monitoring/{now}")
         fate = chance.choices(("answers", "fails", "hangs"), (18, 1, 1))[0]
         ends = NEVER if fate == "hangs" else now + int(chance.uniform(2 * SECOND, 5 * MINUTE))
         self.ends[order] = (ends, fate == "answers")
@@ -59,7 +60,7 @@ class Champions:
             if now - running.began_at > view.policy.champions_within:
                 self.killed()
             return found
-        rows = self._rows(view, running.order) if answers else None
+        rows = self._rows(view, running.began_at) if answers else None
         fallen = {row["niche"] for row in rows or () if row["action"] == "dethroned"}
         changed = {"status": ChampionStatus.DETHRONED, "note": "the monitor: it fell", "at": now, "since": now}
         found += [view.champions[niche].model_copy(update=changed) for niche in sorted(fallen)]
@@ -68,13 +69,14 @@ class Champions:
 
     def _ended(self, view: View, running: Monitoring, printed: bytes, fallen: set[str], now: Millis) -> list[Record]:
         told = monitoring_ended(view, running, Answer(printed, "", None), now=now)
-        edited = self.world.chance(f"edited/{running.order}")
+        edited = self.world.chance(f"edited/{running.began_at}")
         whole = [
             champion.id for champion in view.champions.values() if champion.is_in_force and champion.id not in fallen
         ]
         if whole and now < self.world.faults_until and edited.random() < 0.1:
             niche = edited.choice(whole)
             self.damaged.add(niche)
+            self.world.at(now + 1, lambda: None)
             self.world.at(now + _MENDED_AFTER, lambda: self.damaged.discard(niche))
         return [record for record in told if record.id not in fallen]
 
@@ -91,11 +93,11 @@ class Champions:
             update={"at": now, "status": status, "since": since, "promise": 1.5 if has_promise else 0.0}
         )
 
-    def _rows(self, view: View, order: str) -> list[dict[str, Any]]:
-        return [self._row(champion, order) for champion in view.champions.values() if champion.is_in_force]
+    def _rows(self, view: View, began_at: Millis) -> list[dict[str, Any]]:
+        return [self._row(champion, began_at) for champion in view.champions.values() if champion.is_in_force]
 
-    def _row(self, champion: Champion, order: str) -> dict[str, Any]:
-        chance = self.world.chance(f"weighed/{order}/{champion.id}")
+    def _row(self, champion: Champion, began_at: Millis) -> dict[str, Any]:
+        chance = self.world.chance(f"weighed/{began_at}/{champion.id}")
         row: dict[str, Any] = {"niche": champion.id, "checksum": champion.checksum}
         if chance.random() < 0.05:
             return row | {"action": "unseen", "error": "its bars are not there"}

@@ -46,7 +46,7 @@ def test_a_day_on_which_the_guards_refuse_plays_every_branch_and_breaks_no_law()
 
 
 def test_a_day_on_which_champions_are_held_to_their_promises_and_fall_is_decided_the_same_again() -> None:
-    report, it = play(Day(24, lanes=6, hours=12, rate=3.0, keeps_history=True))
+    report, it = play(Day(68, lanes=6, hours=12, rate=3.0, keeps_history=True))
     view = it.ledger.opened().view()
     assert len(it.champions.ends) > 10
     assert ChampionStatus.DETHRONED in {champion.status for champion in view.champions.values()}
