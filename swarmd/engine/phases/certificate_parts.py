@@ -12,8 +12,9 @@ from swarmd.engine.backtest import Simulation
 from swarmd.engine.guards.regimes import N_REGIMES, REGIME_NAMES, RegimeBounds, fitted_regimes, regime_labels
 from swarmd.engine.kernel.prices import day_end_bars
 from swarmd.engine.market.bars import Bars
-from swarmd.engine.phases.question import Question
+from swarmd.engine.phases.question import Question, bars_path
 from swarmd.engine.phases.strict_figures import in_market
+from swarmd.state.records.campaign import ScoreSettings, SearchSettings
 from swarmd.state.units import iso
 from swarmd.state.work_order import WorkOrder
 
@@ -73,10 +74,35 @@ def regime_table(
 
 
 def reproduced_by(order: WorkOrder) -> list[str]:
-    """Commands that make this certificate again, from the same data."""
-    settings = order.campaign
-    data = settings.data
-    return [
-        f"swarmd start {shlex.quote(settings.name)}.yaml --until-done   # the whole campaign",
-        f"swarmd champion verify {order.symbol} {data.interval}",
-    ]
+    """Commands that make this certificate again from the same data: checked in place, and anew in a home of its own.
+
+    A question with a space or a score of its own has no flags; its settings lie beside the results.
+    """
+    asked = order.campaign
+    verify = f"swarmd champion verify {order.symbol} {asked.data.interval}"
+    search, usual = asked.search, SearchSettings()
+    is_plain = (
+        not asked.space
+        and asked.score.weights == ScoreSettings().weights
+        and search.method == usual.method
+        and search.prescreen.seed == search.refine.seed
+        and (search.refine.warm_start, search.refine.pick) == (usual.refine.warm_start, usual.refine.pick)
+        and search.reoptimize == usual.reoptimize
+        and len(asked.strategy.modes) == 1
+    )
+    if not is_plain:
+        return [verify, f"swarmd start CAMPAIGN.yaml   # the settings are in results/{asked.name}/run_meta.json"]
+    data, costs, least, judged = asked.data, asked.costs, asked.constraints, asked.validation
+    flags: list[tuple[str, object]] = [
+        ("--data", bars_path(data, order.symbol)), ("--symbol", order.symbol), ("--interval", data.interval),
+        *((("--start", data.start),) if data.start else ()), *((("--end", data.end),) if data.end else ()),
+        *(("--known-gap", day) for day in data.known_gaps), ("--allow-gaps", data.allow_gaps),
+        ("--strategy", asked.strategy.name), ("--mode", order.mode), ("--prescreen", search.prescreen.combos),
+        ("--trials", search.refine.trials), ("--seed", search.refine.seed), ("--prune", search.refine.prune),
+        ("--fee-bps", costs.fee_bps), ("--slippage-bps", costs.slippage_bps), ("--min-trades", least.min_trades),
+        ("--max-drawdown", least.max_drawdown), ("--primary", asked.score.primary), ("--oos-share", data.oos_share),
+        ("--crown-on", judged.crown_on), ("--surrogates", judged.surrogates), ("--paths", judged.paths),
+    ]  # fmt: skip
+    words = " ".join(f"{flag} {shlex.quote(str(value))}" for flag, value in flags)
+    any_order = "" if least.enforce_tp_progression else " --any-tp-progression"
+    return [verify, f"SWARMD_HOME=$(mktemp -d) swarmd optimize {words}{any_order}"]

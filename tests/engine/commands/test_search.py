@@ -1,6 +1,8 @@
 """prescreen, refine, optimize, summarize, champion: what a person types, what comes back, with which exit code."""
 
 import json
+import shlex
+from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -184,6 +186,25 @@ def test_optimize_prices_the_search_until_the_answer_is_settled_and_writes_a_cer
     assert [row["regime"] for row in done["regimes"]] == [row["regime"] for row in certificate["regimes"]["table"]]
     out, _ = told(capsys, "optimize", *asked, "--paths", 3000, "--by-regime")
     assert "rising, wild" in out
+
+
+def test_the_command_on_a_certificate_makes_it_again(data, home, capsys, tmp_path, monkeypatch):
+    told(
+        capsys, "optimize", "--data", data, "--mode", "aggressive", "--prescreen", 80, "--trials", 6, "--surrogates", 19
+    )
+    path = Path("results") / "optimize" / "NOISE" / "aggressive" / "certificate.json"
+    first = json.loads((home / path).read_text())
+    verify, again = first["reproduce"]
+    assert verify == "swarmd champion verify NOISE 15m"
+    place, program, *words = shlex.split(again)
+    assert (place, program) == ("SWARMD_HOME=$(mktemp", "-d)")
+    monkeypatch.setenv("SWARMD_HOME", str(tmp_path / "elsewhere"))
+    assert words[0] == "swarmd"
+    told(capsys, *words[1:], "--json")
+    second = json.loads((tmp_path / "elsewhere" / path).read_text())
+    for certificate in (first, second):
+        certificate.pop("ledger")
+    assert second == first
 
 
 def test_optimize_refuses_workers_whose_trials_nobody_can_repeat(data, home, capsys):
