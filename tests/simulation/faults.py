@@ -44,7 +44,8 @@ def _power_lost(world: World, stage: Stage, chance: Random) -> None:
 
 
 def _daemon_sleeps(world: World, stage: Stage, chance: Random) -> None:
-    stage.blocked_until = world.now + int(chance.uniform(5 * SECOND, 15 * MINUTE))
+    # A machine that is suspended wakes nobody earlier.
+    stage.blocked_until = max(stage.blocked_until, world.now + int(chance.uniform(5 * SECOND, 15 * MINUTE)))
 
 
 def _machine_suspended(world: World, stage: Stage, chance: Random) -> None:
@@ -52,8 +53,8 @@ def _machine_suspended(world: World, stage: Stage, chance: Random) -> None:
     asleep = [*world.live()]
     for process in asleep:
         world.freeze(process, starving=False)
-    stage.blocked_until = until
-    world.held_up_until = until
+    stage.blocked_until = max(stage.blocked_until, until)
+    world.held_up_until = max(world.held_up_until, until)
     world.at(until, lambda: [world.thaw(process) for process in asleep] and None)
 
 

@@ -279,7 +279,7 @@ def _looks(it: Play, daemon: Daemon, now: Millis, beats_every: Millis) -> bool:
         if stage.kill_in >= 0 and daemon.kill_in < 0:
             daemon.kill_in, stage.kill_in = stage.kill_in, -1
         late = 0
-        if stage.blocked_until > now:
+        while stage.blocked_until > now:  # what befalls a sleeper may send him to sleep for longer
             now = stage.blocked_until
             it.world.advance(now)
             if stage.is_killed:

@@ -22,6 +22,8 @@ ONCE_FAILED = {
     "starved_before_ready": Day(2, lanes=12, hours=6, climbs=False, judges=False, prices=False),
     # a machine that slept before the first look at a run wakes up and lets it live
     "slept_before_the_first_look": Day(162, lanes=41, hours=10, climbs=False, judges=False, prices=False),
+    # the daemon of a suspended machine sleeps as long as the machine, whatever else befalls it
+    "suspended_and_asleep": Day(27, lanes=6, hours=12, rate=3.0),
     # a loss that no daemon saw is not counted
     "loss_unseen": Day(37, lanes=6, hours=4, climbs=False, judges=False, prices=False),
 }
