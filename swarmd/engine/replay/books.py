@@ -25,9 +25,10 @@ from swarmd.engine.kernel.costs import Costs
 from swarmd.engine.kernel.trades import END_OF_DATA, EXIT_REASONS, RUIN, SIGNAL
 from swarmd.engine.market.tick_stream import TickBatch
 
-# Where each number stands in the two state vectors.
-_EQUITY, _BASE, _SLOPE, _ENTRY, _PEAK, _WORST, _MARK, _BUY, _SELL = range(9)
-_POSITION, _ENTRY_ROW, _ENTRY_TS, _RUINED, _LAST_ROW, _LAST_TS = range(6)
+# Where each number stands in the two state vectors. The peak before the last one, and the row of that one, are kept
+# for the end of the data, which puts another mark in the last row's place.
+_EQUITY, _BASE, _SLOPE, _ENTRY, _PEAK, _WORST, _MARK, _BUY, _SELL, _PEAK_BEFORE = range(10)
+_POSITION, _ENTRY_ROW, _ENTRY_TS, _RUINED, _LAST_ROW, _LAST_TS, _PEAK_ROW = range(7)
 # The columns of a closed trade.
 _WHOLE = ("entry_row", "exit_row", "entry_ts", "exit_ts", "side", "reason")
 _REAL = ("entry_price", "exit_price", "qty", "equity_before", "equity_after")
@@ -73,9 +74,10 @@ class Account:
         self._factors = np.array([*costs.factors(), costs.short_in])
         self._units = 0.0 if units is None else units
         self._keeps_equity = keeps_equity
-        self._real = np.zeros(9)
-        self._real[[_EQUITY, _PEAK, _MARK]] = 1.0
-        self._whole = np.zeros(6, np.int64)
+        self._real = np.zeros(10)
+        self._real[[_EQUITY, _PEAK, _PEAK_BEFORE, _MARK]] = 1.0
+        self._whole = np.zeros(7, np.int64)
+        self._whole[_PEAK_ROW] = -1
         self._closed: list[tuple[IntArray, FloatArray]] = []
         self._marks: list[FloatArray] = []
         self.day_marks: dict[int, float] = {}
@@ -223,6 +225,7 @@ def settle(
             for at in range(row, ends):
                 mark = base + slope * marks[at]
                 if mark > peak:
+                    real[_PEAK_BEFORE], whole[_PEAK_ROW] = peak, first_row + at
                     peak = mark
                     floor = peak * (1.0 - worst) * _NEAR
                 elif mark < floor:
@@ -265,4 +268,6 @@ def close_at_the_end(
     price = real[_SELL] if whole[_POSITION] > 0 else real[_BUY]
     _book(factors, real, whole, whole[_LAST_ROW], whole[_LAST_TS], price, END_OF_DATA, out_whole[0], out_real[0])
     real[_MARK] = real[_EQUITY]
-    real[_WORST] = max(real[_WORST], 1.0 - real[_EQUITY] / real[_PEAK])
+    # What the last row was marked at before is nobody's mark any more, and no peak to have fallen from.
+    peak = real[_PEAK_BEFORE] if whole[_PEAK_ROW] == whole[_LAST_ROW] else real[_PEAK]
+    real[_WORST] = max(real[_WORST], 1.0 - real[_EQUITY] / peak)

@@ -109,6 +109,14 @@ def test_each_utc_day_has_the_mark_of_its_last_row_whatever_the_batches():
     assert parts.day_marks == whole.day_marks
 
 
+def test_a_peak_that_only_the_last_row_had_before_it_was_closed_is_none() -> None:
+    account = advanced(kept(Costs(0.0, 3.0)), batch_of([50.0, 51.0], [50.0, 51.0]), (0, 1))
+    account.close()
+    first, last = account.equity_by_row().tolist()
+    assert last > first
+    assert account.max_drawdown == pytest.approx(1.0 - first, abs=1e-15), "of the marks: down by the entry, then up"
+
+
 @settings(max_examples=80, deadline=None)
 @given(data=st.data())
 def test_any_wishes_on_any_prices_are_booked_as_the_obvious_account_does(data: st.DataObject):
