@@ -25,6 +25,7 @@ from swarmd.engine.phases.looks import LOOK, note_look
 from swarmd.engine.phases.question import Question, mode_folder, question_of
 from swarmd.engine.phases.refine import ALL_TRIALS_FILE
 from swarmd.engine.phases.report import screen_report
+from swarmd.engine.phases.strict_judgement import stretch_document
 from swarmd.engine.phases.trade_table import trades_csv
 from swarmd.engine.phases.vault import SCREEN_STRETCH_FILE, VAULT_FILE, WarmedUp, open_vault
 from swarmd.engine.search.prescreen import TOP_FILE
@@ -194,8 +195,8 @@ def _document(
         "score": finalist["score"],
         **question.origin.document(seed=seed, tried=tried),
         "costs": {"fee_bps": question.costs.fee_bps, "slippage_bps": question.costs.slippage_bps},
-        "development": _stretch(question.development, inside),
-        "vault": _stretch(vault, outside),
+        "development": stretch_document(question.development, inside),
+        "vault": stretch_document(vault, outside),
         "stress": {"cost_factor": STRESS_FACTOR, "metrics": stressed.metrics.as_json()},
         "wfe": wfe,
         "psr": psr,
@@ -208,13 +209,4 @@ def _document(
             "is_defined": evidence.is_defined and math.isfinite(evidence.sr),
         },
         "gates": [gate.document() for gate in gates],
-    }
-
-
-def _stretch(bars: Bars, simulation: Simulation) -> dict[str, Any]:
-    return {
-        "first_open_ms": int(bars.open_time[0]),
-        "last_open_ms": int(bars.open_time[-1]),
-        "bars": bars.n_bars,
-        "metrics": simulation.metrics.as_json(),
     }
