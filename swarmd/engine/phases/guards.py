@@ -26,7 +26,7 @@ from swarmd.engine.phases.strict_judgement import (
     stretch_document,
 )
 from swarmd.engine.phases.trade_table import trades_csv
-from swarmd.engine.phases.vault import VAULT_FILE, open_vault
+from swarmd.engine.phases.vault import VAULT_FILE, open_vault, opened_for
 from swarmd.engine.search.prescreen import TOP_FILE
 from swarmd.engine.strategies.contract import StrategyCard
 from swarmd.state.branches import CONSERVATIVE, DISPLACEMENT, DISPLACEMENTS, GRID, displacement_of
@@ -58,7 +58,7 @@ def guards(order: WorkOrder, desk: Desk) -> ResultSummary:
     desk.expect(plan.units)
     inside = judged_inside(question, plan, folder, order, desk)
     note_look(question, finalist, desk.home, run=order.run, at=desk.now(), most=None, folder=folder)
-    marker = open_vault(folder, _opened_for(question, finalist, order))
+    marker = open_vault(folder, {**opened_for(question, finalist), "branch": order.branch})
     outside = judged_outside(question, plan, inside, desk)
     tried = _tried_before(mode, folder) + inside.tried
     looks = len([*mode.glob(VAULT_FILE), *mode.glob(f"*/{VAULT_FILE}")])
@@ -149,20 +149,6 @@ def _finalist(order: WorkOrder, mode: Path) -> _Found:
     if not found:
         raise OperatorError(f"{paths[0][1]} has no valid trial to judge; widen the search and reoptimize again")
     return max(found, key=lambda each: each.search["trials"][each.search["finalist"]]["score"])
-
-
-def _opened_for(question: Question, finalist: dict[str, Any], order: WorkOrder) -> dict[str, Any]:
-    return {
-        "symbol": question.symbol,
-        "mode": question.mode,
-        "branch": order.branch,
-        "strategy": question.strategy_name,
-        "trial": finalist["number"],
-        "params": finalist["params"],
-        "score": finalist["score"],
-        "vault_bar": question.vault_bar,
-        "data_sha256": question.origin.data_sha256,
-    }
 
 
 def _tried_before(mode: Path, mine: Path) -> int:

@@ -27,7 +27,7 @@ from swarmd.engine.phases.refine import ALL_TRIALS_FILE
 from swarmd.engine.phases.report import screen_report
 from swarmd.engine.phases.strict_judgement import stretch_document
 from swarmd.engine.phases.trade_table import trades_csv
-from swarmd.engine.phases.vault import SCREEN_STRETCH_FILE, VAULT_FILE, WarmedUp, open_vault
+from swarmd.engine.phases.vault import SCREEN_STRETCH_FILE, VAULT_FILE, WarmedUp, open_vault, opened_for
 from swarmd.engine.search.prescreen import TOP_FILE
 from swarmd.state.errors import OperatorError
 from swarmd.state.records.result import ResultSummary
@@ -57,16 +57,7 @@ def screen(order: WorkOrder, desk: Desk) -> ResultSummary:
     desk.safe_point()
     marker = open_vault(
         folder,
-        {
-            "symbol": question.symbol,
-            "mode": question.mode,
-            "strategy": question.strategy_name,
-            "trial": finalist["number"],
-            "params": params,
-            "score": finalist["score"],
-            "vault_bar": question.vault_bar,
-            "data_sha256": question.origin.data_sha256,
-        },
+        opened_for(question, finalist),
         SCREEN_STRETCH_FILE if order.campaign.is_strict else VAULT_FILE,
     )
     # Told and not refused: one campaign has one finalist here, and this chain asks nothing of the others.

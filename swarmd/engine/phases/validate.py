@@ -31,7 +31,7 @@ from swarmd.engine.phases.strict_judgement import (
 from swarmd.engine.phases.surrogate_share import heard_scores, real_score, refined
 from swarmd.engine.phases.trade_table import trades_csv
 from swarmd.engine.phases.tried import heads_in, ledger_of, note_tried, require_told, tried_so_far
-from swarmd.engine.phases.vault import WarmedUp, open_vault
+from swarmd.engine.phases.vault import WarmedUp, open_vault, opened_for
 from swarmd.engine.second_opinion.opinion import second_opinion
 from swarmd.engine.validation.whole_search import WholeSearch
 from swarmd.state.records.result import Figure, ResultSummary
@@ -65,7 +65,7 @@ def validate(order: WorkOrder, desk: Desk) -> ResultSummary:
     sample = sampled_search(question, inside.run, desk, seed=order.campaign.search.prescreen.seed)
     ground = neighbourhood_map(question, params, desk)
     look = note_look(question, finalist, desk.home, run=order.run, at=desk.now(), folder=folder)
-    marker = open_vault(folder, _opened_for(question, finalist))
+    marker = open_vault(folder, opened_for(question, finalist))
     outside = judged_outside(question, plan, inside, desk)
     claim = claim_of(order, desk, question, look, whole, outside)
     tried = tried_so_far(question, desk.home)
@@ -146,19 +146,6 @@ def _second_opinion(question: Question, params: Mapping[str, Any], outside: Outs
     """The vault once more, by an engine nobody here wrote."""
     warmed = WarmedUp(question.strategy, question.bars, question.vault_bar)
     return second_opinion(outside.vault, warmed, params, mode=question.mode, costs=question.costs)
-
-
-def _opened_for(question: Question, finalist: Mapping[str, Any]) -> dict[str, Any]:
-    return {
-        "symbol": question.symbol,
-        "mode": question.mode,
-        "strategy": question.strategy_name,
-        "trial": finalist["number"],
-        "params": finalist["params"],
-        "score": finalist["score"],
-        "vault_bar": question.vault_bar,
-        "data_sha256": question.origin.data_sha256,
-    }
 
 
 def _figures(certificate: dict[str, Any], outside: Outside) -> dict[str, Figure]:

@@ -7,6 +7,7 @@ run is repeated and sees what it saw); another one is refused, or selection woul
 
 import json
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from swarmd.engine.kernel.events import Events
 from swarmd.engine.kernel.plan import ExitPlan
 from swarmd.engine.market.bars import Bars
 from swarmd.engine.phases.desk import json_bytes
+from swarmd.engine.phases.question import Question
 from swarmd.engine.strategies.contract import BarStrategy, Columns, Params, StrategyCard, in_mode
 from swarmd.state.errors import OperatorError, OutsideError
 from swarmd.state.store.files import atomic_write
@@ -52,6 +54,20 @@ def open_vault(folder: Path, finalist: dict[str, Any], note: str = VAULT_FILE) -
             "take data that nobody has looked at, in a new campaign"
         )
     return path
+
+
+def opened_for(question: Question, finalist: Mapping[str, Any]) -> dict[str, Any]:
+    """Who looks at the vault, and at which: what the note says."""
+    return {
+        "symbol": question.symbol,
+        "mode": question.mode,
+        "strategy": question.strategy_name,
+        "trial": finalist["number"],
+        "params": finalist["params"],
+        "score": finalist["score"],
+        "vault_bar": question.vault_bar,
+        "data_sha256": question.origin.data_sha256,
+    }
 
 
 class WarmedUp:
