@@ -7,12 +7,9 @@ from typing import Any
 
 import click
 
-from swarmd.state.store.discovery_ledger import discoveries_of, read_discoveries
+from swarmd.state.store.discovery_ledger import FDR, FDR_METHOD, discoveries_of, read_discoveries
 from swarmd.state.store.files import home_from
 from swarmd.state.store.trial_ledger import Entry, Vintage, head_of, ledgers, read_ledger, tried
-
-# What discoveries are decided by: the share of false ones among them that is borne, and how levels are paid.
-_ALPHA, _METHOD = 0.10, "lord++"
 
 
 @click.group()
@@ -65,7 +62,7 @@ def discoveries(as_json: bool) -> None:
 
     home = home_from()
     tests = read_discoveries(home)
-    stream = online_fdr([each.tested.p for each in tests], alpha=_ALPHA, method=_METHOD)
+    stream = online_fdr([each.tested.p for each in tests], alpha=FDR, method=FDR_METHOD)
     rows = [
         {
             "number": each.number,
@@ -85,8 +82,8 @@ def discoveries(as_json: bool) -> None:
     document = {
         "schema": "swarmd.discoveries/1",
         "path": str(discoveries_of(home).path),
-        "method": _METHOD,
-        "alpha": _ALPHA,
+        "method": FDR_METHOD,
+        "alpha": FDR,
         "tests": rows,
         "discoveries": sum(row["rejected"] for row in rows),
         "next_level": stream.next_level,

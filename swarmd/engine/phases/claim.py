@@ -6,7 +6,7 @@ anybody knows what follows from it; a repeated run finds it there and asks no se
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 from swarmd.engine.guards.adjusted_p import adjusted_p_values
 from swarmd.engine.guards.combined_p import combined_p_value
@@ -17,12 +17,8 @@ from swarmd.engine.phases.question import Question
 from swarmd.engine.phases.strict_judgement import Outside
 from swarmd.engine.phases.vault_evidence import vault_evidence
 from swarmd.engine.validation.whole_search import SearchPValue, WholeSearch
-from swarmd.state.store.discovery_ledger import Tested, note_p_value
+from swarmd.state.store.discovery_ledger import FDR, FDR_METHOD, Tested, note_p_value
 from swarmd.state.work_order import WorkOrder
-
-# Of all tests that the home's daemons ever make: at most so large a share of the discoveries is to be false.
-FDR = 0.10
-FDR_METHOD: Literal["lord++"] = "lord++"
 
 
 @dataclass(frozen=True, slots=True)

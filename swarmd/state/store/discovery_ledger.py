@@ -8,7 +8,7 @@ discovery is the engine's to say; here is only what was asked, and that nothing 
 import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, Literal
 
 from swarmd.state.store.chain import Chain, Link
 from swarmd.state.store.files import Home
@@ -16,6 +16,10 @@ from swarmd.state.store.trial_ledger import FOLDER
 from swarmd.state.units import Millis, iso
 
 DISCOVERIES_FILE = "discoveries.jsonl"
+# Of all tests that the home's daemons ever make at most so large a share of the discoveries is to be false, by this
+# online test.
+FDR = 0.10
+FDR_METHOD: Literal["lord++"] = "lord++"
 _KEY = ("symbol", "family", "mode", "finalist", "data")
 
 
