@@ -1,0 +1,67 @@
+"""What every knowledge base can do, whatever it is kept in: the one contract of SQLite and Postgres.
+
+Callers get one from ``opening.open_knowledge`` and close it (it is a context manager). Several processes may hold the
+same one open: readers never wait for a writer, and a writer holds its lock for one batch, some tenths of a second.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from types import TracebackType
+from typing import Any, Protocol, Self
+
+from swarmd.state.knowledge.entry import Changed, Entry, Hit, Kind, Link
+
+
+class KnowledgeBase(Protocol):
+    """Raises OutsideError where the store cannot be reached or is damaged, never the database's own errors."""
+
+    def put(self, entries: Iterable[Entry], *, links: Iterable[Link] = ()) -> Changed:
+        """Write what is new or changed. An entry's links from an earlier ``put`` of it give way to those given now."""
+        ...
+
+    def forget(self, ids: Iterable[str]) -> int:
+        """Remove the entries and what links from them; gives back how many there were."""
+        ...
+
+    def search(
+        self,
+        question: str,
+        *,
+        domain: str | None = None,
+        kind: Kind | None = None,
+        limit: int = 10,
+        graph: bool = False,
+        only: bool = False,
+    ) -> list[Hit]:
+        """The best entries for a few words, any text at all; never raises for the question's sake.
+
+        ``domain`` prefers, and with ``only`` excludes; ``kind`` excludes. ``graph`` adds neighbours of the hits.
+        """
+        ...
+
+    def suggestion(self, question: str) -> str | None:
+        """The question with words nobody wrote replaced by the nearest that somebody did; None where there is none."""
+        ...
+
+    def entry(self, id: str) -> Entry | None: ...
+
+    def entries(
+        self, *, domain: str | None = None, kind: Kind | None = None, limit: int = 100, after: str = ""
+    ) -> list[Entry]:
+        """In the order of their ids, those behind ``after``: a page at a time, everything can be walked."""
+        ...
+
+    def neighbours(self, ids: Sequence[str]) -> Mapping[str, Sequence[tuple[str, str]]]:
+        """For each id its neighbours in the graph: how, and the neighbour's id."""
+        ...
+
+    def health(self) -> dict[str, Any]:
+        """What is kept, how much of it, and whether the store itself is sound. Never raises."""
+        ...
+
+    def close(self) -> None: ...
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None: ...

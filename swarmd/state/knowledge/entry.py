@@ -1,0 +1,125 @@
+"""What the knowledge base holds and gives back: entries, the links between them, and the hits of a search.
+
+Values only, the same for every backend; whoever writes an entry makes its id from what the entry is about, so that
+writing it twice changes nothing. What cannot be kept by every backend (a NUL, half a surrogate pair) goes here, once.
+"""
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass, replace
+from typing import Any, Literal, get_args
+
+from swarmd.state.units import Millis
+
+Kind = Literal["document", "lesson", "failure", "hypothesis", "note"]
+KINDS: tuple[Kind, ...] = get_args(Kind)
+Relation = Literal["contains", "links-to", "mentions-symbol", "imports", "defines"]
+GENERAL = "general"
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One thing known.
+
+    ``id`` is stable and says what it is about (``failure:gpu-oom``, ``lesson:majors.BTCUSDT``); ``domain`` is one of
+    ``domains.py`` or a word of one's own. ``text`` is plain or Markdown, never rendered. ``source`` is where it came
+    from (a path, a command), ``evidence`` the ids of the records behind it, ``at`` when it was last true, and
+    ``strength`` how sure it is, 0 to 1. ``under`` is the headings a section stands under.
+    """
+
+    id: str
+    domain: str
+    kind: Kind
+    title: str
+    text: str
+    source: str = ""
+    evidence: tuple[str, ...] = ()
+    at: Millis = 0
+    strength: float = 0.5
+    under: str = ""
+
+    def __post_init__(self) -> None:
+        """Refuse what would be found by nobody. Raises ValueError with the entry and what is wrong with it."""
+        if not self.id.strip() or len(self.id) > 1_000:
+            raise ValueError(f"an entry's id has 1 to 1000 characters, this one {len(self.id)}: {self.id[:60]!r}")
+        if not self.domain.strip():
+            raise ValueError(f"entry {self.id!r} has no domain; {GENERAL!r} is for what belongs nowhere")
+        if self.kind not in KINDS:
+            raise ValueError(f"entry {self.id!r} is of the kind {self.kind!r}; known are {', '.join(KINDS)}")
+        if not 0.0 <= self.strength <= 1.0:  # NaN as well
+            raise ValueError(f"entry {self.id!r} has the strength {self.strength}; it lies between 0 and 1")
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """``source`` is an entry's id; ``target`` another's, or a name such as ``symbol:evaluate_many``.
+
+    Who *defines* a name is reached by all who mention or import it, whichever of the two was written first.
+    """
+
+    source: str
+    relation: Relation
+    target: str
+
+
+@dataclass(frozen=True, slots=True)
+class Changed:
+    """What ``put`` came to, counted; ``same`` were there already, word for word."""
+
+    added: int = 0
+    changed: int = 0
+    same: int = 0
+
+    def __add__(self, other: "Changed") -> "Changed":
+        return Changed(self.added + other.added, self.changed + other.changed, self.same + other.same)
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """A stretch of a snippet; ``is_match`` where it is a word that was asked for."""
+
+    text: str
+    is_match: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """An entry found, its score (higher is better), the words around the match, and how the graph led to it.
+
+    ``path`` is empty for what the words themselves found, else the steps from such a hit to this entry.
+    """
+
+    entry: Entry
+    score: float
+    snippet: tuple[Piece, ...] = ()
+    path: tuple[str, ...] = ()
+
+
+def storable(entry: Entry) -> Entry:
+    """The entry as every backend can keep it: no NUL, no lone surrogate, an id and a domain without blanks around."""
+    words = {name: _kept(getattr(entry, name)) for name in ("title", "text", "source", "under")}
+    return replace(
+        entry, id=_kept(entry.id).strip(), domain=_kept(entry.domain).strip().lower(),
+        evidence=tuple(map(_kept, entry.evidence)), at=int(entry.at), strength=float(entry.strength), **words,
+    )  # fmt: skip
+
+
+def _kept(text: str) -> str:
+    if "\0" in text:
+        text = text.replace("\0", "\N{REPLACEMENT CHARACTER}")
+    # Nearly every text passes the first line; encoding alone finds a lone surrogate at the speed of memory.
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return text.encode(errors="replace").decode()
+    return text
+
+
+def digest_of(entry: Entry) -> str:
+    """Of everything an entry says: equal digests mean that nothing has to be written."""
+    return hashlib.blake2b(json.dumps(asdict(entry), sort_keys=True).encode(), digest_size=16).hexdigest()
+
+
+def as_fields(entry: Entry) -> dict[str, Any]:
+    """For JSON: the fields by name, the evidence as a list."""
+    return {**asdict(entry), "evidence": list(entry.evidence)}
