@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
-from bench_truth_markets import DAYS, Kind, seed_of, true_sharpe
+from bench_truth_markets import YEARS, Kind, clairvoyant_returns, parted, seed_of, true_sharpe
 from bench_truth_search import STRATEGY, search_of
 from bench_truth_strict import VAULT_SHARE, figures_of, question_of, searched_everywhere, vault_sharpe
 from numpy.typing import NDArray
@@ -24,6 +24,7 @@ from swarmd.engine.guards.effective_trials import effective_rank_of_returns
 from swarmd.engine.guards.probabilistic_sharpe import sharpe_evidence
 from swarmd.engine.kernel.prices import day_end_bars
 from swarmd.engine.market.bars import Bars
+from swarmd.engine.market.shocks import DAYS_A_YEAR
 from swarmd.engine.market.surrogates import sample_drift, surrogate_market
 from swarmd.engine.metrics.daily import daily_returns
 from swarmd.engine.search.combos import row_params
@@ -48,6 +49,7 @@ class Counts:
     surrogates: int
     window_trials: int
     sampled: int
+    years: int = YEARS
 
     def document(self) -> dict[str, Any]:
         """With what is searched: a record of one such answers no question of another."""
@@ -65,11 +67,13 @@ def judged(kind: Kind, number: int, counts: Counts) -> Record:
     """The market of that number, and everything that any rule asks of it."""
     seed = seed_of(kind, number)
     began = time.process_time()
-    bars = kind.market(DAYS, seed)
+    bars = kind.market(counts.years * DAYS_A_YEAR, seed)
     search, columns = _search(kind.mode, counts.combos, counts.trials)
     development = development_bars(bars, VAULT_SHARE)
     real = searched_market(development, search, columns)
-    record: Record = {"kind": kind.name, "sharpe": kind.sharpe, "number": number, "seed": seed}
+    record: Record = {"kind": kind.name, "sharpe": kind.sharpe, "number": number, "seed": seed, "years": counts.years}
+    if kind.has_edge:
+        record["p_clairvoyant"] = _p_clairvoyant(kind, number, counts.years)
     if real.pick is None:
         return {**record, "found": False, "cpu_s": {"all": time.process_time() - began}}
     searched = time.process_time()
@@ -105,6 +109,14 @@ def judged(kind: Kind, number: int, counts: Counts) -> Record:
     }
     # Rounded, so that a record stays readable; no threshold lies so near that it matters.
     return {name: _rounded(value) for name, value in record.items()}
+
+
+def _p_clairvoyant(kind: Kind, number: int, years: int) -> float:
+    """The p-value, drawn up like a finalist's, of who has always known the rule and searched nothing: no search of this
+    market can be expected to show more."""
+    days = clairvoyant_returns(kind, number, years)
+    cut = round(parted(years)[0] * DAYS_A_YEAR)
+    return combined_p_value([sharpe_evidence(part).p_value() for part in (days[:cut], days[cut:])])
 
 
 def _priced(

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """The markets of `bench_truth`: what is in each of them, and what any rule is truly worth there.
 
-A market is six years of 4-hour bars of one kind: noise, a drift without timing, or the drift of one planted rule. All
+A market is some years of 4-hour bars of one kind: noise, a drift without timing, or the drift of one planted rule. All
 share one volatility (`swarmd.engine.market.synth`). What a rule is truly worth is measured on 75 years of the same
 kind that nobody searches. Not a command; `bench_truth` calls it.
 """
@@ -18,7 +18,7 @@ from swarmd.engine.kernel.costs import Costs
 from swarmd.engine.kernel.prices import day_end_bars
 from swarmd.engine.kernel.trades import Trades
 from swarmd.engine.market.bars import Bars
-from swarmd.engine.market.planted import FEE_BPS, SLIPPAGE_BPS, PlantedRule
+from swarmd.engine.market.planted import FEE_BPS, SLIPPAGE_BPS, PlantedRule, oracle_returns, strength_for
 from swarmd.engine.market.shocks import DAYS_A_YEAR, draw_shocks
 from swarmd.engine.market.synth import drift_market, noise_market, planted_market
 from swarmd.engine.market.timeframes import DAY_MINUTES
@@ -26,8 +26,7 @@ from swarmd.engine.metrics.daily import daily_returns
 from swarmd.engine.strategies.contract import BarStrategy
 
 INTERVAL = 240
-DEVELOPMENT_YEARS, VAULT_YEARS = 4, 2
-DAYS = (DEVELOPMENT_YEARS + VAULT_YEARS) * DAYS_A_YEAR
+YEARS = 6
 COSTS = Costs(FEE_BPS, SLIPPAGE_BPS)
 # Its lengths are fractions: no vector of the search is this rule.
 RULE = PlantedRule(tf_fast=240, L_fast=7.4, tf_slow=480, L_slow=14.6)
@@ -73,6 +72,19 @@ KINDS = (NOISE, DRIFT, *PLANTED)
 def seed_of(kind: Kind, number: int) -> int:
     """The seed of the kind's market of that number; no two markets of a run share their shocks."""
     return 1_000_000 * (1 + KINDS.index(kind)) + number
+
+
+def parted(years: int) -> tuple[float, float]:
+    """Years of development and of the vault, which is the last third."""
+    return years * 2 / 3, years / 3
+
+
+def clairvoyant_returns(kind: Kind, number: int, years: int) -> np.ndarray[Any, Any]:
+    """Net daily returns, in the planted market of that number, of who has always known its rule."""
+    rng = np.random.default_rng(seed_of(kind, number))
+    shocks = draw_shocks(years * DAYS_A_YEAR * DAY_MINUTES // INTERVAL, rng, interval_minutes=INTERVAL)
+    strength = strength_for(kind.sharpe, rule=RULE, interval_minutes=INTERVAL)
+    return oracle_returns(shocks, strength.delta, RULE, interval_minutes=INTERVAL)[0]
 
 
 @functools.lru_cache(maxsize=len(KINDS))

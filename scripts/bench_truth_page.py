@@ -22,9 +22,11 @@ def page_of(report: Report) -> str:
     counts, markets = report["counts"], report["markets"]
     parts = [
         f"{sum(markets.values())} markets ({', '.join(f'{n} {kind}' for kind, n in markets.items())}); searched are "
-        f"{counts['combos']:,} vectors and {counts['trials']} trials each, at most {counts['surrogates']} surrogates.",
+        f"{counts['years']} years with {counts['combos']:,} vectors and {counts['trials']} trials each, at most "
+        f"{counts['surrogates']} surrogates.",
         "**Crowned**, percent of the markets of a kind (below noise and drift: the exact one-sided 95 % upper bound).",
         _rules(report),
+        _clairvoyant(report),
         "**Crowned by what the finalist is truly worth** (planted markets only): a search may miss the edge that is "
         "there and put forward another rule, which deserves no crown for it.",
         _by_truth(report),
@@ -62,6 +64,16 @@ def _rules(report: Report) -> str:
     rows = [[rule, *(_rate(rates[kind], is_null=index < 2) for index, kind in enumerate(kinds))]
             for rule, rates in report["rules"].items()]  # fmt: skip
     return _table(["rule", *kinds], rows)
+
+
+def _clairvoyant(report: Report) -> str:
+    told = [f"{100 * rate['rate']:.0f} % at {kind}" for kind, rate in report["clairvoyant"].items() if rate["of"]]
+    if not told:
+        return "No market has an edge."
+    return (
+        "The ceiling: who has always known the planted rule, searches nothing, and judges it on both stretches by the "
+        f"same Fisher's p at most 0.01, passes {', '.join(told)}. What is missing there no search can find."
+    )
 
 
 def _rate(rate: dict[str, Any], *, is_null: bool) -> str:

@@ -11,8 +11,9 @@ from typing import Any
 
 import numpy as np
 from bench_truth_fleet import fleets_of
-from bench_truth_markets import DEVELOPMENT_YEARS, KINDS, VAULT_YEARS, Kind
+from bench_truth_markets import KINDS, Kind, parted
 from bench_truth_rules import (
+    ALPHA,
     OTHER_GATES,
     RULES,
     Record,
@@ -47,6 +48,11 @@ def report_of(records: list[Record], counts: dict[str, int]) -> dict[str, Any]:
             for rule, verdict in RULES.items()
         },
         "by_truth": power_by_truth([record for record in records if record["kind"] == "planted"]),
+        "clairvoyant": {
+            kind.label: rate_of(record["p_clairvoyant"] <= ALPHA for record in found)
+            for kind, found in of_kind.items()
+            if kind.has_edge
+        },
         "gates": gates_of(of_kind),
         "calibration": calibration_of(worthless),
         "calibration_drift": calibration_of(of_kind[KINDS[1]]),
@@ -134,7 +140,7 @@ def calibration_of(records: list[Record]) -> dict[str, dict[str, float]]:
 def _p_at_truth(record: Record) -> float:
     """p of the vault against what the finalist is truly worth, which is uniform if the statistic is right."""
     sr, truth = record["vault_sharpe"] / math.sqrt(DAYS_A_YEAR), record["true_sharpe"] / math.sqrt(DAYS_A_YEAR)
-    days = VAULT_YEARS * DAYS_A_YEAR
+    days = round(parted(record["years"])[1] * DAYS_A_YEAR)
     if record["vault_kurtosis"] < 1.0 + record["vault_skew"] ** 2:
         return 1.0
     return probabilistic_sharpe_ratio(-sr, -truth, days, -record["vault_skew"], record["vault_kurtosis"])
@@ -164,13 +170,14 @@ def forecast_of(champions: list[Record]) -> dict[str, Any]:
 def _shrunken(record: Record) -> float:
     """The forecast. Surrogates tell what selection alone gives by their scores, which drawdown and neighbours put below
     the Sharpe ratios: by as much as the finalist's own."""
+    development_years, vault_years = parted(record["years"])
     by_scores = (record["surrogate_score_mean"] or 0.0) + record["development_sharpe"] - record["score"]
     return shrunken_sharpe(
         development_sharpe=record["development_sharpe"],
-        development_years=DEVELOPMENT_YEARS,
+        development_years=development_years,
         selection_bias=max(0.0, by_scores),
         vault_sharpe=record["vault_sharpe"],
-        vault_years=VAULT_YEARS,
+        vault_years=vault_years,
     ).shrunken
 
 

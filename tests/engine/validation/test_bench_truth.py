@@ -26,7 +26,7 @@ def bench() -> Iterator[SimpleNamespace]:
 def record(**changed: Any) -> dict[str, Any]:
     """A champion of a planted market."""
     return {
-        "kind": "planted", "sharpe": 2.0, "number": 0, "found": True,
+        "kind": "planted", "sharpe": 2.0, "number": 0, "years": 6, "found": True, "p_clairvoyant": 1e-4,
         "p_surrogates": 0.005, "p_vault": 0.01, "p_vault_over_holding": 0.01, "p_combined": 0.0006,
         "development_sharpe": 2.4, "vault_sharpe": 1.6, "vault_skew": -0.2, "vault_kurtosis": 6.0, "true_sharpe": 1.5,
         "surrogate_sharpe_mean": 1.2, "surrogate_score_mean": 1.1, "score": 2.3, "surrogates": 199, "n_effective": 15.0,
