@@ -37,18 +37,29 @@ _MARKS = {True: "holds", False: "FAILS", None: "-"}
     "--surrogates", default=0, show_default=True, type=click.IntRange(0), metavar="N",
     help="Search the first N surrogate markets again; each takes as long as the search did.",
 )  # fmt: skip
+@click.option(
+    "--judgement",
+    is_flag=True,
+    help="Search the bars again and make every figure of the certificate anew; takes as long as search and judgement.",
+)
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
 def verify(
-    symbol: str, timeframe: str | None, data: Path | None, data_root: Path | None, surrogates: int, as_json: bool
+    symbol: str,
+    timeframe: str | None,
+    data: Path | None,
+    data_root: Path | None,
+    surrogates: int,
+    judgement: bool,
+    as_json: bool,
 ) -> int:
-    """Make a champion's figures again: checksum, data, both runs, p-values, gates, ledger, and surrogates if asked.
+    """Make a champion's figures again: checksum, data, both runs, p-values, gates, ledger; if asked, the search too.
 
     Nothing is written and the vault is not opened anew: only the finalist it was opened for is run on it. Figures must
     be the same bits; other code may make others, and is told.
     """
     home = home_from()
     path = champion_named(home.champions, symbol, timeframe)
-    checks = list(_checks(path, home, data, data_root, surrogates))
+    checks = list(_checks(path, home, data, data_root, surrogates, judgement=judgement))
     failed = [name for name, holds, _ in checks if holds is False]
     if as_json:
         told = [{"name": name, "holds": holds, "told": text} for name, holds, text in checks]
@@ -64,7 +75,9 @@ def verify(
 _Row = tuple[str, bool | None, str]
 
 
-def _checks(path: Path, home: Home, data: Path | None, data_root: Path | None, surrogates: int) -> Iterator[_Row]:
+def _checks(
+    path: Path, home: Home, data: Path | None, data_root: Path | None, surrogates: int, *, judgement: bool
+) -> Iterator[_Row]:
     try:
         champion = read_champion(path)
     except OperatorError as refusal:
@@ -88,12 +101,19 @@ def _checks(path: Path, home: Home, data: Path | None, data_root: Path | None, s
         return
     yield ("certificate", True, f"{basis.path} is of this champion")
     with _told_by_whom():
-        for check in _remade(champion, basis, home, data, data_root, surrogates):
+        for check in _remade(champion, basis, home, data, data_root, surrogates, judgement=judgement):
             yield (check.name, check.holds, check.told)
 
 
 def _remade(
-    champion: ChampionFile, basis: "Basis", home: Home, data: Path | None, data_root: Path | None, surrogates: int
+    champion: ChampionFile,
+    basis: "Basis",
+    home: Home,
+    data: Path | None,
+    data_root: Path | None,
+    surrogates: int,
+    *,
+    judgement: bool,
 ) -> "Iterator[Check]":
     from swarmd.engine.commands.by_hand import progress_desk
     from swarmd.engine.phases.champion_checks import (
@@ -104,6 +124,7 @@ def _remade(
         of_runs,
         of_surrogates,
     )
+    from swarmd.engine.phases.remade_judgement import of_judgement
     from swarmd.engine.phases.replayed_champion import bars_file
 
     try:
@@ -115,8 +136,13 @@ def _remade(
         return
     file = bars_file(champion, home, data=data, data_root=data_root)
     yield from of_runs(champion, basis, file)
+    if not surrogates and not judgement:
+        return
+    order = _order_of(champion, home, file)
+    if judgement:
+        with progress_desk(home, f"{champion.niche}: judgement") as desk:
+            yield from of_judgement(basis, order, desk, advance=lambda: desk.advance(1))
     if surrogates:
-        order = _order_of(champion, home, file)
         with progress_desk(home, f"{champion.niche}: surrogates", window_seconds=600.0) as desk:
             desk.expect(surrogates)
             yield from of_surrogates(basis, order, desk, surrogates, advance=lambda: desk.advance(1))
@@ -133,8 +159,8 @@ def _order_of(champion: ChampionFile, home: Home, file: Path) -> "WorkOrder":
         settings = CampaignSettings.model_validate(json.loads(meta.read_bytes())["settings"])
     except (OSError, ValueError, KeyError, TypeError) as cause:
         raise OperatorError(
-            f"{meta}: without the campaign's settings no surrogate is searched again ({type(cause).__name__}); "
-            "put it back from a copy, or verify without --surrogates"
+            f"{meta}: without the campaign's settings nothing is searched again ({type(cause).__name__}); "
+            "put it back from a copy, or verify without --surrogates and --judgement"
         ) from cause
     moved = settings.data.model_copy(update={"root": str(file.absolute())})
     settings = settings.model_copy(update={"data": moved})

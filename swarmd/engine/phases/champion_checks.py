@@ -58,16 +58,16 @@ def of_certificate(champion: ChampionFile, basis: Basis) -> Iterator[Check]:
         told = f"{passed} of {len(table)} gates pass by their own figures"
         yield Check(f"{name} table", not wrong, told + (f"; told otherwise: {', '.join(wrong)}" if wrong else ""))
     copied = {told["name"]: told["figure"] for told in decisive}
-    yield _same("gates in the champion's file", champion.metrics.get("gates"), copied)
+    yield same_documents("gates in the champion's file", champion.metrics.get("gates"), copied)
     for name, stretch in (("development", basis.development), ("vault", basis.vault)):
-        yield _same(f"{name} metrics in the champion's file", champion.metrics.get(name), stretch.metrics)
+        yield same_documents(f"{name} metrics in the champion's file", champion.metrics.get(name), stretch.metrics)
     if evidence is None:
         yield Check("evidence", None, "the certificate is of a campaign that did not ask for evidence")
         return
     yield from _p_values(document, evidence)
     forecast = evidence["forecast"]
     wanted = {"annual_sharpe": forecast["shrunken_annual_sharpe"], "standard_error": forecast["se_annual"]}
-    yield _same("forecast in the champion's file", champion.metrics.get("forecast"), wanted)
+    yield same_documents("forecast in the champion's file", champion.metrics.get("forecast"), wanted)
     verdict = _verdict(document, evidence)
     yield Check("verdict", document["verdict"] == verdict, f"{document['verdict']}; its gates come to {verdict}")
 
@@ -89,9 +89,9 @@ def of_runs(champion: ChampionFile, basis: Basis, path: Path) -> Iterator[Check]
         return
     start = bars_after(bars, basis.development.last_ms)
     inside = replayed(champion, bars.between(0, start), 0, costs=basis.costs)
-    yield _same("development run", inside.metrics.as_json(), basis.development.metrics)
+    yield same_documents("development run", inside.metrics.as_json(), basis.development.metrics)
     outside = replayed(champion, bars, start, costs=basis.costs)
-    yield _same("vault run", outside.metrics.as_json(), basis.vault.metrics)
+    yield same_documents("vault run", outside.metrics.as_json(), basis.vault.metrics)
     if "evidence" in basis.document:
         direction = strategy_named(champion.strategy).card.mode(champion.mode).direction
         p = vault_evidence(bars.between(start, bars.n_bars), outside, direction).p_value()
@@ -172,7 +172,7 @@ def _p_values(document: Mapping[str, Any], evidence: Mapping[str, Any]) -> Itera
     adjusted = float(adjusted_p_values([combined, *[1.0] * (told["finalists"] - 1)], "holm")[0])
     yield _equal("p adjusted", adjusted, told["adjusted"])
     asked = [[gate["figure"], gate["threshold"]] for gate in evidence["gates"] if gate["name"] == "p"]
-    yield _same("p at its gate", asked, [[told["adjusted"], told["alpha"]]])
+    yield same_documents("p at its gate", asked, [[told["adjusted"], told["alpha"]]])
 
 
 def _verdict(document: Mapping[str, Any], evidence: Mapping[str, Any]) -> str:
@@ -187,7 +187,7 @@ def _gate(told: Mapping[str, Any]) -> Gate:
     return Gate(told["name"], told["meaning"], told["figure"], told["comparison"], told["threshold"])
 
 
-def _same(name: str, mine: Any, claimed: Any) -> Check:
+def same_documents(name: str, mine: Any, claimed: Any) -> Check:
     """Two documents, compared as the JSON they are; names the first fields that differ."""
     if isinstance(mine, Mapping) and isinstance(claimed, Mapping):
         here, there = json.loads(json.dumps(dict(mine))), json.loads(json.dumps(dict(claimed)))

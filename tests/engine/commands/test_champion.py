@@ -152,6 +152,31 @@ def test_a_crowned_champion_holds_down_to_its_surrogates(crowned, capsys):
     assert {path: after[path] for path in before} == before
 
 
+def test_the_whole_judgement_is_made_again_in_a_folder_nobody_keeps(crowned, capsys, tmp_path):
+    """And a certificate whose other figures were made prettier is told by each of them."""
+    before = {path: path.read_bytes() for path in crowned.root.rglob("*") if path.is_file()}
+    checks = told(capsys, "verify", SYMBOL, "--judgement", "--json")["checks"]
+    after = {path: path.read_bytes() for path in crowned.root.rglob("*") if path.is_file()}
+    assert {path: after[path] for path in before} == before
+    remade = {
+        "search finds the finalist", "walk forward", "sensitivity", "neighbourhood map", "overfitting (PBO)",
+        "superior ability (SPA)", "deflation (DSR)", "vault: stress", "vault: regimes", "strict figures",
+    }  # fmt: skip
+    assert {check["name"]: check["holds"] for check in checks if check["name"] in remade} == dict.fromkeys(remade, True)
+    assert not [check for check in checks if check["holds"] is False]
+
+    prettier = crowned.copied_to(tmp_path / "prettier")
+    document = json.loads(prettier.certificate.read_text())
+    document["evidence"]["pbo"]["probability_of_loss"] = 0.0
+    document["walk_forward"]["share_of_profitable_windows"] = 1.01
+    document["neighbourhood"]["annual_sharpe"][0][0] = 9.0
+    prettier.certificate.write_text(json.dumps(document))
+    capsys.readouterr()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SWARMD_HOME", str(prettier.root))
+        assert failed(capsys, "--judgement") == ["walk forward", "neighbourhood map", "overfitting (PBO)"]
+
+
 def test_one_crowned_on_the_screen_is_verified_as_far_as_it_claims_and_has_no_promise(tmp_path, monkeypatch, capsys):
     screened = crowned_home(tmp_path, "screen")
     monkeypatch.setenv("SWARMD_HOME", str(screened.root))
