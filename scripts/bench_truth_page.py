@@ -5,7 +5,6 @@ import sys
 from pathlib import Path
 from typing import Any
 
-BEGIN, END = "<!-- bench_truth -->", "<!-- /bench_truth -->"
 _P_NAMES = {
     "p_surrogates": "of the search (surrogates)",
     "p_vault": "of the vault",
@@ -19,14 +18,8 @@ Report = dict[str, Any]
 
 def page_of(report: Report) -> str:
     """All tables, and in front of them what was searched."""
-    counts, markets = report["counts"], report["markets"]
     parts = [
-        f"{sum(markets.values())} markets ({', '.join(f'{n} {kind}' for kind, n in markets.items())}); searched are "
-        f"{counts['years']} years with {counts['combos']:,} vectors and {counts['trials']} trials each, at most "
-        f"{counts['surrogates']} surrogates.",
-        "**Crowned**, percent of the markets of a kind (below noise and drift: the exact one-sided 95 % upper bound).",
-        _rules(report),
-        _clairvoyant(report),
+        brief_page_of(report),
         "**Crowned by what the finalist is truly worth** (planted markets only): a search may miss the edge that is "
         "there and put forward another rule, which deserves no crown for it.",
         _by_truth(report),
@@ -46,13 +39,28 @@ def page_of(report: Report) -> str:
     return "\n\n".join(parts)
 
 
-def write(page: Path, text: str) -> None:
-    """Replace what stands between the markers and nothing else."""
-    before, begin, rest = page.read_text().partition(BEGIN)
-    _, end, after = rest.partition(END)
+def brief_page_of(report: Report) -> str:
+    """What was searched, and who was crowned."""
+    counts, markets = report["counts"], {kind: n for kind, n in report["markets"].items() if n}
+    parts = [
+        f"{sum(markets.values())} markets ({', '.join(f'{n} {kind}' for kind, n in markets.items())}); searched are "
+        f"{counts['years']} years with {counts['combos']:,} vectors and {counts['trials']} trials each, at most "
+        f"{counts['surrogates']} surrogates.",
+        "**Crowned**, percent of the markets of a kind (below noise and drift: the exact one-sided 95 % upper bound).",
+        _rules(report),
+        _clairvoyant(report),
+    ]
+    return "\n\n".join(parts)
+
+
+def write(page: Path, text: str, *, name: str) -> None:
+    """Replace what stands between the markers of that name and nothing else."""
+    opening, closing = f"<!-- {name} -->", f"<!-- /{name} -->"
+    before, begin, rest = page.read_text().partition(opening)
+    _, end, after = rest.partition(closing)
     if not begin or not end:
-        sys.exit(f"{page}: no {BEGIN} ... {END}; nothing written")
-    page.write_text(f"{before}{BEGIN}\n\n{text}\n\n{END}{after}")
+        sys.exit(f"{page}: no {opening} ... {closing}; nothing written")
+    page.write_text(f"{before}{opening}\n\n{text}\n\n{closing}{after}")
 
 
 def _table(head: list[str], rows: list[list[str]]) -> str:
@@ -60,8 +68,8 @@ def _table(head: list[str], rows: list[list[str]]) -> str:
 
 
 def _rules(report: Report) -> str:
-    kinds = list(report["markets"])
-    rows = [[rule, *(_rate(rates[kind], is_null=index < 2) for index, kind in enumerate(kinds))]
+    kinds = [kind for kind, n in report["markets"].items() if n]
+    rows = [[rule, *(_rate(rates[kind], is_null=not kind.startswith("planted")) for kind in kinds)]
             for rule, rates in report["rules"].items()]  # fmt: skip
     return _table(["rule", *kinds], rows)
 

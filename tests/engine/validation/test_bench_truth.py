@@ -155,9 +155,9 @@ def test_the_page_has_every_table_and_replaces_nothing_but_its_own(bench: Simple
     for words in ("**evidence**", "plateau", "of the search (surrogates)", "LORD++ at 10 %", "forecast / truth"):
         assert words in told
     page = tmp_path / "page.md"
-    page.write_text(f"before\n{bench.page.BEGIN}\nold\n{bench.page.END}\nafter\n")
-    bench.page.write(page, told)
-    assert page.read_text() == f"before\n{bench.page.BEGIN}\n\n{told}\n\n{bench.page.END}\nafter\n"
+    page.write_text("before\n<!-- t -->\nold\n<!-- /t -->\nafter\n")
+    bench.page.write(page, told, name="t")
+    assert page.read_text() == f"before\n<!-- t -->\n\n{told}\n\n<!-- /t -->\nafter\n"
 
 
 def test_a_small_market_comes_out_the_same_twice_and_fits_a_line_of_json(bench: SimpleNamespace) -> None:
