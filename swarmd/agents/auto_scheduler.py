@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 from swarmd.agents.rules.losses import losses_since
 from swarmd.agents.rules.memory_need import room
-from swarmd.agents.rules.ranking import ranked
+from swarmd.agents.rules.ranking import ranked, urgency
 from swarmd.agents.rules.readiness import assets_in_flight, ready_jobs
 from swarmd.agents.rules.remedies import prescribed
 from swarmd.state.actions import Action, Say, StartRun
@@ -92,7 +92,7 @@ def _being_crowned(view: View) -> set[str]:
 
 def _start(view: View, job: Job, lane: Lane, rank: int, ready: int, now: Millis) -> StartRun:
     what = f"{job.phase.value} of {job.symbol}{f' {job.mode}' if job.mode else ''}"
-    place = f"number {rank} of {ready} ready (priority {job.priority}, attempt {job.attempt + 1})"
+    place = f"number {rank} of {ready} ready (priority {urgency(view, job)}, attempt {job.attempt + 1})"
     reason = f"{lane.id} is free; {what} is {place}"
     before = (run_id(job.id, job.attempt),) if job.attempt > 0 else ()
     gates = tuple(run_id(gate, view.jobs[gate].attempt) for gate in job.after if gate in view.jobs)

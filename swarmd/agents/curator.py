@@ -24,6 +24,8 @@ OF_SESSIONS = ("AGENT_REGISTRY.md", "BACKTEST_OPTIMIZE.md")
 OF_ASSETS = ("phase2_candidates.txt", "pipeline_tracker.csv")
 OF_PHASES = ("BACKTEST_OPTIMIZE.md", "KNOWLEDGE_BASE_BACKTEST.md", "WORKFLOW_EXPECTED_OUTCOMES_STATEFUL.md")
 
+_ENDED = (CampaignStatus.STOPPED, CampaignStatus.DONE, CampaignStatus.CANCELLED)
+
 
 def decide(view: View, now: Millis) -> list[Action]:
     session, campaign = view.session, view.campaign
@@ -48,7 +50,7 @@ def page_id(campaign: str, name: str) -> str:
 def _asset_moment(view: View, campaign: Campaign, now: Millis) -> Millis:
     """When an asset last had an answer, if the tracker is old enough to be written anew or the campaign has ended."""
     answered = view.last_answered.get(campaign.id, -1)
-    if campaign.status in (CampaignStatus.STOPPED, CampaignStatus.DONE):
+    if campaign.status in _ENDED:
         return max(answered, campaign.at)
     due = max(_written_at(view, campaign, name) for name in OF_ASSETS) + TRACKER_EVERY
     return answered if now >= due else -1
@@ -62,7 +64,7 @@ def _phase_moment(view: View, campaign: Campaign) -> tuple[Millis, str]:
         if (step := view.steps.get(f"{campaign.id}.{phase.value}")) is not None
         and step.status is not StepStatus.PENDING
     ]
-    if campaign.status in (CampaignStatus.STOPPED, CampaignStatus.DONE):
+    if campaign.status in _ENDED:
         ends.append((campaign.at, campaign.id))
     return max(ends, default=(-1, campaign.id))
 

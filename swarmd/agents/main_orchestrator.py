@@ -12,12 +12,12 @@ from itertools import islice
 from typing import assert_never
 
 from swarmd.agents.rules.branches import branches
-from swarmd.agents.rules.budget import is_still_out_of_budget
 from swarmd.agents.rules.page_state import PageState, page_state
 from swarmd.agents.rules.plan import PlannedJob, plan_size, planned_jobs
 from swarmd.agents.rules.pulse import is_unkillable
 from swarmd.agents.rules.readiness import ready_jobs
 from swarmd.agents.rules.rungs import rungs
+from swarmd.agents.rules.steering import VERBS, answer_to
 from swarmd.agents.rules.surrogates import missing_shares, surplus
 from swarmd.agents.rules.words import gate_word, is_stopped, several
 from swarmd.state.actions import (
@@ -25,6 +25,7 @@ from swarmd.state.actions import (
     AnswerRequest,
     EndSession,
     QueueJob,
+    RetryJob,
     SetCampaign,
     SettleJob,
     StopRun,
@@ -59,8 +60,18 @@ def decide(view: View, now: Millis) -> list[Action]:
         return [*settled, *overtaken, *leaving]
     if stops:
         return [*settled, *overtaken, *_stopping(view, pending, stops, now, is_settling=bool(settled))]
-    steered = _steered(view, pending[0]) if pending else []
-    return [*settled, *overtaken, *_queued(view, now), *steered, *_done(view, now, is_settling=bool(settled))]
+    oldest = next((request for request in pending if request.verb in VERBS), None)
+    steered = [] if oldest is None else _steered(view, oldest, now)
+    # What is asked for may take up again what seems to be over.
+    is_settling = bool(settled) or any(isinstance(wish, RetryJob) for wish in steered)
+    return [
+        *settled,
+        *overtaken,
+        *_killed(view),
+        *_queued(view, now),
+        *steered,
+        *_done(view, now, is_settling=is_settling),
+    ]
 
 
 # -- jobs -------------------------------------------------------------------------------------------------------------
@@ -222,9 +233,10 @@ def _stopping(
         why = f"asked by {stop.asked_by} to stop with {several(len(view.open_runs()), 'run')} open"
         wishes.append(SetCampaign(campaign=campaign.id, status=CampaignStatus.STOPPED, reason=why, caused_by=causes))
     for request in pending:
-        if request.verb not in _STOPS:
+        if request.verb in VERBS:
             text = f"not done: the swarm is stopping (request {stop.id}); `swarmd start` takes the campaign up again"
-            wishes.append(AnswerRequest(request=request.id, reason=text, caused_by=(request.id, stop.id)))
+            caused_by = (request.id, stop.id)
+            wishes.append(AnswerRequest(request=request.id, reason=text, is_refused=True, caused_by=caused_by))
     wishes += [wish for run in view.live_runs() if (wish := _stop_run(run, is_now, stop, causes)) is not None]
     if is_settling or any(_may_still_end(view, run, now) for run in view.open_runs()):
         return wishes
@@ -267,49 +279,29 @@ def _may_still_end(view: View, run: RunOrdered | RunAlive, now: Millis) -> bool:
     return not is_unkillable(run, policy=view.policy, now=now)
 
 
-def _steered(view: View, request: Request) -> list[Action]:
-    """Pause and resume, the oldest request only, one a cycle: each is answered from what the one before brought."""
-    status, text = _steer(view, request)
-    wishes: list[Action] = []
-    if status is not None and view.campaign is not None:
-        asked = f"asked by {request.asked_by}: {text}"
-        wishes.append(SetCampaign(campaign=view.campaign.id, status=status, reason=asked, caused_by=(request.id,)))
-    return [*wishes, AnswerRequest(request=request.id, reason=text, caused_by=(request.id,))]
+def _steered(view: View, request: Request, now: Millis) -> list[Action]:
+    """What is no stop, the oldest request only, one a cycle: each is answered from what the one before brought."""
+    answer = answer_to(view, request, now)
+    told = AnswerRequest(request=request.id, reason=answer.text, is_refused=answer.is_refused, caused_by=(request.id,))
+    return [*answer.wishes, told]
 
 
-def _steer(view: View, request: Request) -> tuple[CampaignStatus | None, str]:
+def _killed(view: View) -> list[Action]:
+    """Whatever lives of a campaign that was cancelled: asked of what is, so that no death in between matters."""
     campaign = view.campaign
-    verb = request.verb.value
-    if campaign is None:
-        return None, f"nothing to {verb}: 0 campaigns on record; `swarmd start CAMPAIGN.yaml` begins one"
-    queued, running = len(view.queued_jobs()), len(view.open_runs())
-    match request.verb, campaign.status:
-        case Verb.PAUSE, CampaignStatus.ACTIVE:
-            text = (
-                f"paused: {several(running, 'open run')} to finish, {several(queued - running, 'further job')} to wait"
-            )
-            return CampaignStatus.PAUSED, text
-        case Verb.RESUME, CampaignStatus.STOPPED if is_still_out_of_budget(view, campaign):
-            return None, (
-                f"not resumed: {campaign.reason}; raise limits.budget in {campaign.file} and give it to `swarmd start`"
-            )
-        case Verb.RESUME, CampaignStatus.PAUSED | CampaignStatus.STOPPED:
-            return CampaignStatus.ACTIVE, f"resumed: {several(queued, 'job')} to do, {several(running, 'run')} open"
-        case Verb.PAUSE, CampaignStatus.PAUSED:
-            return (
-                None,
-                f"{campaign.id} is paused already: {several(running, 'run')} open, {several(queued, 'job')} to do",
-            )
-        case Verb.RESUME, CampaignStatus.ACTIVE:
-            return (
-                None,
-                f"{campaign.id} is active already: {several(running, 'run')} open, {several(queued, 'job')} to do",
-            )
-        case _:
-            return (
-                None,
-                f"nothing to {verb}: {campaign.id} is {campaign.status.value} ({campaign.reason or 'no reason given'})",
-            )
+    if campaign is None or campaign.status is not CampaignStatus.CANCELLED:
+        return []
+    why = f"{campaign.id} is cancelled"
+    return [
+        StopRun(
+            run=run.id,
+            how="kill",
+            reason=f"{why} (attempt {run.attempt} in {run.lane})",
+            caused_by=(run.id, campaign.id),
+        )
+        for run in view.live_runs()
+        if run.killed_at == 0
+    ]
 
 
 # -- the end ----------------------------------------------------------------------------------------------------------
@@ -321,7 +313,7 @@ def _done(view: View, now: Millis, *, is_settling: bool) -> list[Action]:
         return []
     if campaign.status is CampaignStatus.ACTIVE:
         return _finished(view, campaign, now)
-    if campaign.status is CampaignStatus.DONE:
+    if campaign.status in (CampaignStatus.DONE, CampaignStatus.CANCELLED):
         return _handed_over(view, campaign, now)
     return []
 
@@ -350,9 +342,15 @@ def _counts(jobs: list[Job]) -> str:
 
 
 def _handed_over(view: View, campaign: Campaign, now: Millis) -> list[Action]:
-    """The page of a campaign's end, then the end of the session if it was opened for this."""
+    """The page of a campaign's end, then the end of the session if it was opened for this.
+
+    Of one that was cancelled when its runs are gone: the page tells of them.
+    """
+    is_cancelled = campaign.status is CampaignStatus.CANCELLED
+    if is_cancelled and any(_may_still_end(view, run, now) for run in view.open_runs()):
+        return []
     page = page_state(view, campaign.at, now)
-    told = f"{campaign.id} is done: {campaign.reason}"
+    told = f"{campaign.id} is {campaign.status.value}: {campaign.reason}"
     if page is PageState.DUE:
         return [WriteHandoff(reason=told, caused_by=(campaign.id,))]
     session = view.session

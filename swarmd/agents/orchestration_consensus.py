@@ -15,6 +15,8 @@ from swarmd.state.actions import (
     EndSession,
     HoldJob,
     MonitorChampions,
+    PlaceAsset,
+    RetryJob,
     SetCampaign,
     SetLane,
     SettleJob,
@@ -23,7 +25,7 @@ from swarmd.state.actions import (
 )
 from swarmd.state.records.campaign import CAMPAIGN_MOVES, CampaignStatus
 from swarmd.state.records.gauge import Scores
-from swarmd.state.records.job import JobStatus
+from swarmd.state.records.job import JOB_MOVES, JobStatus
 from swarmd.state.records.lane import LaneStatus
 from swarmd.state.records.run import RunOrdered
 from swarmd.state.units import Millis
@@ -145,6 +147,10 @@ def _against(view: View, agent: str, action: Action, standing: _Standing, restra
             return f"{by} settles {action.job} as {status.value} in this cycle: 0 runs will follow"
         case SettleJob():
             return _against_settle(view, action, standing)
+        case RetryJob():
+            return _against_retry(view, action)
+        case PlaceAsset() if action.campaign not in view.campaigns:
+            return f"{action.campaign} is not on record (0 campaigns of that id)"
         case SetLane() if action.lane in standing.lanes:
             by, lane_status = standing.lanes[action.lane]
             return f"{by} sets {action.lane} {lane_status.value} in this cycle: 1 status a cycle"
@@ -208,6 +214,15 @@ def _against_settle(view: View, action: SettleJob, standing: _Standing) -> str:
     if job is None:
         return f"{action.job} is not on record (0 jobs of that id)"
     if job.status is not JobStatus.QUEUED:
+        return f"{job.id} is {job.status.value} since attempt {job.attempt}: an end is an end"
+    return ""
+
+
+def _against_retry(view: View, action: RetryJob) -> str:
+    job = view.jobs.get(action.job)
+    if job is None:
+        return f"{action.job} is not on record (0 jobs of that id)"
+    if not JOB_MOVES.allows(job.status, JobStatus.QUEUED):
         return f"{job.id} is {job.status.value} since attempt {job.attempt}: an end is an end"
     return ""
 

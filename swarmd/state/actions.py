@@ -81,6 +81,22 @@ class SettleJob(Wish):
     run: str = ""
 
 
+class RetryJob(Wish):
+    """A fresh start for a job that ended badly: queued again, with nothing counted that was lost before."""
+
+    kind: Literal["retry_job"] = "retry_job"
+    job: str
+
+
+class PlaceAsset(Wish):
+    """Move an asset in the queue: ``place`` stands for its tier's position, less is sooner."""
+
+    kind: Literal["place_asset"] = "place_asset"
+    campaign: str
+    symbol: str
+    place: int
+
+
 class SetLane(Wish):
     kind: Literal["set_lane"] = "set_lane"
     lane: str
@@ -132,8 +148,11 @@ class RebuildSource(Wish):
 
 
 class AnswerRequest(Wish):
+    """``is_refused`` tells a no from a yes; what was so already is a yes."""
+
     kind: Literal["answer_request"] = "answer_request"
     request: str
+    is_refused: bool = False
 
 
 class Say(Wish):
@@ -195,6 +214,8 @@ Action = Annotated[
     | QueueJob
     | HoldJob
     | SettleJob
+    | RetryJob
+    | PlaceAsset
     | SetLane
     | SetCampaign
     | OpenIncident

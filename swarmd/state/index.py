@@ -45,7 +45,10 @@ _ANSWERS = frozenset({JobStatus.DONE, JobStatus.FAILED, JobStatus.QUARANTINED})
 
 def is_loose(result: Result, job: Job | None) -> bool:
     """Whether the job has not (yet) ended with this result: it is to be counted, or came too late."""
-    return job is None or result.attempt != job.attempt or job.status not in _ACCEPTS
+    if job is None:
+        return True
+    # What lies before a fresh start was judged already.
+    return result.attempt > job.fresh_from and (result.attempt != job.attempt or job.status not in _ACCEPTS)
 
 
 def answers(job: Job) -> bool:
@@ -196,9 +199,11 @@ class Index:
             for gate in job.after:
                 self._behind.setdefault(gate, []).append(job.id)
         self._gate(job, jobs)
-        if not is_queued:
-            for waiting in self._behind.pop(job.id, ()):
+        if before is None or before.status is not job.status:
+            for waiting in self._behind.get(job.id, ()):
                 self._gate(jobs[waiting], jobs)
+            if before is not None and is_queued:
+                self._reopened(job, jobs)
         self._asset(job, before, is_queued=is_queued)
         if before is None or before.status is not job.status:
             tally = self._own("tally")
@@ -216,6 +221,26 @@ class Index:
                 self._own("unheard")[topic] = asset
         if job.status in _ACCEPTS and job.attempt:
             self._own("_loose_by_id").pop(run_id(job.id, job.attempt), None)
+
+    def _reopened(self, job: Job, jobs: Mapping[str, Job]) -> None:
+        """It had ended, and a person asked for a fresh start: as rare as it is dear."""
+        places = self._held["_places"]
+        for name in ("_unsettled_by_id", "_begun_by_id"):
+            self._held[name] = dict(sorted(self._held[name].items(), key=lambda each: places[each[0]]))
+            self._lent.discard(name)
+        loose = self._own("_loose_by_id")
+        for id in [each.id for each in loose.values() if each.job == job.id and not is_loose(each, job)]:
+            del loose[id]
+        others = [other for other in jobs.values() if other.campaign == job.campaign]
+        answered, last = self._own("answered"), self._own("last_answered")
+        asset, topic = (job.campaign, job.symbol), f"{job.campaign}.{job.symbol}"
+        told = [(other.at if answers(other) else -1, other.symbol) for other in others]
+        answered[asset] = max(at for at, symbol in told if symbol == job.symbol)
+        last[job.campaign] = max(at for at, _ in told)
+        if last[job.campaign] < 0:
+            del last[job.campaign]
+        if not 0 <= answered[asset] >= self._told_at.get(topic, -1) and topic in self._held["unheard"]:
+            del self._own("unheard")[topic]
 
     def _asset(self, job: Job, before: Job | None, *, is_queued: bool) -> None:
         """Whether an asset was begun and has still something to do."""

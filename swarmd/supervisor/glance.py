@@ -18,6 +18,8 @@ class Glance:
     """``campaign`` is the last one started, or empty; ``open_runs`` are ids of runs not ended.
 
     ``stopped_by`` says who asked for the last stop: ``cli`` is a person's wish, a signal may be a machine going down.
+    ``refused`` are the requests whose answer is a no; ``lanes``, ``runs``, ``jobs`` (of the campaign) and ``symbols``
+    are the names that a verb may be given.
     """
 
     campaign: str
@@ -26,6 +28,11 @@ class Glance:
     answers: dict[str, str]
     stopped_by: str
     reason: str = ""
+    refused: frozenset[str] = frozenset()
+    lanes: tuple[str, ...] = ()
+    runs: tuple[str, ...] = ()
+    jobs: tuple[str, ...] = ()
+    symbols: tuple[str, ...] = ()
 
 
 def glance(home: Home) -> Glance:
@@ -52,7 +59,16 @@ def glance(home: Home) -> Glance:
             for request, said in _data(tables, "request").items()
             if said["status"] == "answered"
         },
+        lanes=tuple(tables.table("lane")),
+        runs=tuple(tables.table("run")),
+        jobs=tuple(job for job, said in _data(tables, "job").items() if said["campaign"] == last),
+        symbols=_symbols(campaigns[last]) if last else (),
+        refused=frozenset(request for request, said in _data(tables, "request").items() if said.get("is_refused")),
     )
+
+
+def _symbols(campaign: dict[str, Any]) -> tuple[str, ...]:
+    return tuple(symbol for tier in campaign["settings"]["assets"]["tiers"].values() for symbol in tier)
 
 
 def _data(tables: Tables[Any], kind: str) -> dict[str, dict[str, Any]]:

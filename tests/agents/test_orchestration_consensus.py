@@ -113,9 +113,9 @@ def test_an_end_is_an_end_and_one_end_a_job() -> None:
 
 
 def test_an_illegal_move_of_the_campaign_is_refused() -> None:
-    view = a_view(campaigns=[a_campaign(status="done")])
+    view = a_view(campaigns=[a_campaign(status="cancelled")])
     verdict = judged(view, ("orchestrator", wish("set_campaign", campaign="majors", status="active")))
-    assert verdict.refused[0][2] == "majors is done and may become nothing, not active"
+    assert verdict.refused[0][2] == "majors is cancelled and may become nothing, not active"
 
 
 def test_a_run_that_is_only_ordered_is_not_signalled() -> None:

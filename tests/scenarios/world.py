@@ -109,6 +109,10 @@ class World:
             case ["request", verb]:
                 self.asked += 1
                 self.record(a_request(verb, id=f"{self.asked:04d}-{verb}", at=now))
+            case ["request", verb, about, *place]:
+                self.asked += 1
+                said = {"subject": about, **({"place": place[0]} if place else {})}
+                self.record(a_request(verb, id=f"{self.asked:04d}-{verb}", at=now, **said))
             case ["gauge", name, value]:
                 self.record(a_gauge(name, float(value), at=now))
             case ["source", name, status]:

@@ -62,7 +62,7 @@ def test_every_table_and_single_of_the_view_is_filled() -> None:
         (a_job(status="done"), a_job(status="queued"), "done may not become queued"),
         (a_run(status="lost"), a_run(), "lost may not become running"),
         (an_incident(status="closed", outcome="x"), an_incident(), "closed may not become open"),
-        (a_campaign(status="done"), a_campaign(), "done may not become active"),
+        (a_campaign(status="cancelled"), a_campaign(), "cancelled may not become active"),
     ],
 )
 def test_a_status_never_moves_backwards_and_the_attempt_is_told(before: Record, after: Record, told: str) -> None:

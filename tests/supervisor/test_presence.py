@@ -29,13 +29,14 @@ def test_the_holder_of_the_lock_is_told(tmp_path: Path) -> None:
 
 def test_a_request_is_one_whole_file_that_only_its_owner_reads(tmp_path: Path) -> None:
     home = Home(tmp_path)
-    names = [ask(home, verb) for verb in ("pause", "stop_now")]
+    names = [ask(home, "pause"), ask(home, "stop_now", asked_by="mcp"), ask(home, "kill", subject="cpu0")]
     files = sorted(home.inbox.iterdir())
     assert sorted(f"{name}.json" for name in names) == [path.name for path in files]
     said = {path.stem: orjson.loads(path.read_bytes()) for path in files}
     assert [said[name] for name in names] == [
         {"verb": "pause", "asked_by": "cli"},
-        {"verb": "stop_now", "asked_by": "cli"},
+        {"verb": "stop_now", "asked_by": "mcp"},
+        {"verb": "kill", "asked_by": "cli", "subject": "cpu0", "place": "first"},
     ]
     assert {stat.S_IMODE(path.stat().st_mode) for path in files} == {0o600}
 

@@ -14,8 +14,10 @@ from swarmd.state.actions import (
     JudgeHypothesis,
     MonitorChampions,
     OpenIncident,
+    PlaceAsset,
     QueueJob,
     RebuildSource,
+    RetryJob,
     Say,
     SetCampaign,
     SetLane,
@@ -59,6 +61,12 @@ def changes_something(view: View, action: Action) -> bool:
         case SettleJob():
             settled = view.jobs.get(action.job)
             return settled is None or settled.status is not action.status
+        case RetryJob():
+            ended = view.jobs.get(action.job)
+            return ended is None or ended.status is not JobStatus.QUEUED
+        case PlaceAsset():
+            known = view.campaigns.get(action.campaign)
+            return known is None or known.places.get(action.symbol) != action.place
         case SetLane():
             lane = view.lanes.get(action.lane)
             return lane is not None and lane.status is not action.status

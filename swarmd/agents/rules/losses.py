@@ -81,7 +81,7 @@ def vanished_with_daemon(view: View, run: RunEnded) -> bool:
 
 def losses_of(view: View, job: Job, asked: frozenset[str], now: Millis) -> list[RunEnded]:
     """The job's counted losses, oldest first; ``asked`` as ``asked_to_stop`` gives it."""
-    runs = (view.runs.get(run_id(job.id, attempt)) for attempt in range(1, job.attempt + 1))
+    runs = (view.runs.get(run_id(job.id, attempt)) for attempt in range(job.fresh_from + 1, job.attempt + 1))
     return [run for run in runs if isinstance(run, RunEnded) and _counts(view, run, asked, now)]
 
 
@@ -123,7 +123,7 @@ def fleet_subject(signature: Signature) -> str:
 def tries_in_vain(view: View, job: Job, losses: list[RunEnded]) -> int:
     """What the job's next wait grows with: its counted losses, or the orders at its end that nothing came of."""
     n_unlaunched = 0
-    for attempt in range(job.attempt, 0, -1):
+    for attempt in range(job.attempt, job.fresh_from, -1):
         run = view.runs.get(run_id(job.id, attempt))
         if not isinstance(run, RunEnded) or run.was_launched:
             break

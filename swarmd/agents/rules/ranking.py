@@ -2,7 +2,7 @@
 
 Preflights first: they take seconds, and bad data should be known in the evening. Later phases then: an asset that is
 nearly done frees its place in the batch, and a champion tonight is worth more than ten half-done screens.
-``priority`` is the tier's position, 1 for the first.
+``priority`` is the tier's position, 1 for the first; a person may move an asset before or behind all others.
 """
 
 from collections.abc import Iterable
@@ -16,9 +16,18 @@ PHASES = tuple(Phase)
 
 
 def priority_of(campaign: Campaign, symbol: str) -> int:
-    """Position of the asset's tier, from 1; an asset of no tier comes last."""
+    """Position of the asset's tier, from 1; an asset of no tier comes last.
+
+    It is written into a job when that is queued; ``urgency`` is what counts when it is to start.
+    """
     tiers = campaign.settings.assets.tiers.values()
     return next((place for place, symbols in enumerate(tiers, start=1) if symbol in symbols), len(tiers) + 1)
+
+
+def urgency(view: View, job: Job) -> int:
+    """Its tier's position, or the place that a person gave its asset since."""
+    campaign = view.campaigns.get(job.campaign)
+    return job.priority if campaign is None else campaign.places.get(job.symbol, job.priority)
 
 
 def prescreen_score(view: View, job: Job) -> float:
@@ -39,7 +48,7 @@ def ranked(view: View, jobs: Iterable[Job]) -> list[Job]:
         jobs,
         key=lambda job: (
             job.phase is not Phase.PREFLIGHT,
-            job.priority,
+            urgency(view, job),
             -PHASES.index(job.phase),
             float("-inf") if job.trials is None else -job.trials,
             -prescreen_score(view, job),

@@ -5,6 +5,7 @@ A replaced run is verified by work, not by being alive: the newer run must have 
 
 from dataclasses import dataclass
 
+from swarmd.state.records.campaign import CampaignStatus
 from swarmd.state.records.incident import Incident
 from swarmd.state.records.job import JobStatus
 from swarmd.state.records.run import RunAlive, RunEnded, RunOrdered, RunStatus, run_id
@@ -35,6 +36,10 @@ def outcome_about_run(view: View, incident: Incident, now: Millis) -> Outcome | 
         took = f"after {now - incident.opened_at} ms and attempt {job.attempt}"
         is_verified = run_id(job.id, job.attempt) in view.results and not _lost_between(view, run, job.attempt)
         return Outcome(f"{job.id} is {job.status.value} {took}: {job.reason}", is_verified)
+    campaign = view.campaigns.get(job.campaign)
+    if campaign is not None and campaign.status is CampaignStatus.CANCELLED and view.open_run_of(job.id) is None:
+        text = f"{campaign.id} was cancelled, no attempt follows ({now - incident.opened_at} ms after the incident)"
+        return Outcome(text, is_verified=False)
     for attempt in range(job.attempt, run.attempt, -1):
         newer = view.runs.get(run_id(job.id, attempt))
         if newer is not None and (what := _has_worked(view, newer)):

@@ -328,14 +328,18 @@ class CampaignStatus(StrEnum):
     PAUSED = "paused"
     STOPPED = "stopped"
     DONE = "done"
+    CANCELLED = "cancelled"
 
 
 CAMPAIGN_MOVES = Lifecycle(
     {
-        CampaignStatus.ACTIVE: frozenset({CampaignStatus.PAUSED, CampaignStatus.STOPPED, CampaignStatus.DONE}),
-        CampaignStatus.PAUSED: frozenset({CampaignStatus.ACTIVE, CampaignStatus.STOPPED}),
-        CampaignStatus.STOPPED: frozenset({CampaignStatus.ACTIVE}),
-        CampaignStatus.DONE: frozenset(),
+        CampaignStatus.ACTIVE: frozenset(
+            {CampaignStatus.PAUSED, CampaignStatus.STOPPED, CampaignStatus.DONE, CampaignStatus.CANCELLED}
+        ),
+        CampaignStatus.PAUSED: frozenset({CampaignStatus.ACTIVE, CampaignStatus.STOPPED, CampaignStatus.CANCELLED}),
+        CampaignStatus.STOPPED: frozenset({CampaignStatus.ACTIVE, CampaignStatus.CANCELLED}),
+        CampaignStatus.DONE: frozenset({CampaignStatus.ACTIVE}),  # a job of it is tried again
+        CampaignStatus.CANCELLED: frozenset(),
     }
 )
 
@@ -351,7 +355,8 @@ class Campaign(Record):
     """``id`` is the campaign's name; ``digest`` that of its resolved settings; ``data.root`` is absolute by now.
 
     ``started_at`` is when the present session took it up, ``spent`` what the sessions before it used up.
-    Version 2 has rungs; a campaign of version 1 was planned without.
+    Version 2 has rungs; a campaign of version 1 was planned without. ``places`` are the assets that a person moved
+    in the queue, each with what stands for its tier's position.
     """
 
     KIND: ClassVar[str] = "campaign"
@@ -364,3 +369,4 @@ class Campaign(Record):
     started_at: Millis
     reason: str = ""
     spent: Spent = Spent()
+    places: dict[str, int] = Field(default_factory=dict)

@@ -34,9 +34,10 @@ JOB_MOVES = Lifecycle(
     {
         JobStatus.QUEUED: frozenset({JobStatus.DONE, JobStatus.FAILED, JobStatus.QUARANTINED, JobStatus.SKIPPED}),
         JobStatus.DONE: frozenset(),
-        JobStatus.FAILED: frozenset(),
-        JobStatus.QUARANTINED: frozenset(),
-        JobStatus.SKIPPED: frozenset(),
+        # Back only where a person asks for a fresh start.
+        JobStatus.FAILED: frozenset({JobStatus.QUEUED}),
+        JobStatus.QUARANTINED: frozenset({JobStatus.QUEUED}),
+        JobStatus.SKIPPED: frozenset({JobStatus.QUEUED}),
     }
 )
 
@@ -50,6 +51,8 @@ class Job(Record):
     ``trials`` is set on a rung, a refine job that ends after so many trials of its search; the last has all of them.
     ``branch`` is set on what is tried once more after the guards said no; the chain keeps its mode's name there.
     ``surrogates`` is set on a share of the surrogate markets: the number of its first, and how many there are.
+    ``fresh_from`` is the token that a fresh start took for itself, asked for by a person: of attempts up to it neither
+    losses nor results count any more.
     """
 
     KIND: ClassVar[str] = "job"
@@ -67,6 +70,7 @@ class Job(Record):
     trials: Annotated[int, Field(ge=1)] | None = None
     branch: str | None = None
     surrogates: tuple[Annotated[int, Field(ge=0)], Annotated[int, Field(ge=1)]] | None = None
+    fresh_from: int = 0
 
 
 def job_id(

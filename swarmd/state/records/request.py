@@ -1,7 +1,9 @@
 """What a person or a tool asks of the daemon, through the inbox."""
 
 from enum import StrEnum
-from typing import ClassVar
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import Field
 
 from swarmd.state.lifecycle import Lifecycle
 from swarmd.state.records.record import Record
@@ -12,6 +14,10 @@ class Verb(StrEnum):
     STOP_NOW = "stop_now"
     PAUSE = "pause"
     RESUME = "resume"
+    CANCEL = "cancel"
+    KILL = "kill"
+    RETRY = "retry"
+    PRIORITISE = "prioritise"
 
 
 class RequestStatus(StrEnum):
@@ -25,7 +31,11 @@ REQUEST_MOVES = Lifecycle(
 
 
 class Request(Record):
-    """``id`` is the inbox file's name, which sorts by time; ``asked_by`` says who (``cli``, a signal)."""
+    """``id`` is the inbox file's name, which sorts by time; ``asked_by`` says who (``cli``, a signal).
+
+    ``subject`` is what it is about: the campaign to cancel, the lane or run to kill, the job to retry, the asset to
+    prioritise; ``place`` where in the queue that asset goes. ``is_refused`` tells that the answer is a no.
+    """
 
     KIND: ClassVar[str] = "request"
 
@@ -33,3 +43,6 @@ class Request(Record):
     asked_by: str
     status: RequestStatus
     answer: str = ""
+    subject: Annotated[str, Field(max_length=256)] = ""
+    place: Literal["first", "last"] = "first"
+    is_refused: bool = False

@@ -20,10 +20,11 @@ _NONE: frozenset[str] = frozenset()
 # The lifecycles of ``state/records`` in plain text: those modules cost 100 ms of imports. A test holds both equal.
 MOVES: Mapping[str, Mapping[str, frozenset[str]]] = {
     "campaign": {
-        "active": frozenset({"paused", "stopped", "done"}),
-        "paused": frozenset({"active", "stopped"}),
-        "stopped": frozenset({"active"}),
-        "done": _NONE,
+        "active": frozenset({"paused", "stopped", "done", "cancelled"}),
+        "paused": frozenset({"active", "stopped", "cancelled"}),
+        "stopped": frozenset({"active", "cancelled"}),
+        "done": frozenset({"active"}),
+        "cancelled": _NONE,
     },
     "champion": {status: _CHAMPION - {status} for status in _CHAMPION},
     "hypothesis": {
@@ -37,7 +38,7 @@ MOVES: Mapping[str, Mapping[str, frozenset[str]]] = {
         "acknowledged": frozenset({"closed"}),
         "closed": _NONE,
     },
-    "job": {"queued": _JOB_ENDS, **dict.fromkeys(_JOB_ENDS, _NONE)},
+    "job": {"queued": _JOB_ENDS, **dict.fromkeys(_JOB_ENDS - {"done"}, frozenset({"queued"})), "done": _NONE},
     "lane": {"open": frozenset({"held"}), "held": frozenset({"open"})},
     "monitoring": {
         "running": frozenset({"done", "failed"}),

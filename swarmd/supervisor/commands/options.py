@@ -1,12 +1,17 @@
-"""The options every control-plane command shares, and the one way they print a JSON document."""
+"""The options every control-plane command shares, and the one way they ask, answer and print a JSON document."""
 
+import sys
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 import orjson
 
+from swarmd.state.errors import OperatorError
 from swarmd.state.store.files import Home, home_from
+
+if TYPE_CHECKING:
+    from swarmd.supervisor.asking import Answered
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -23,6 +28,29 @@ def home_option(command: Command) -> Command:
 
 def json_option(command: Command) -> Command:
     return click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")(command)
+
+
+def yes_option(command: Command) -> Command:
+    return click.option("--yes", is_flag=True, help="Do not ask whether it is meant.")(command)
+
+
+def confirmed(question: str, *, yes: bool, is_asked: bool) -> None:
+    """Ask on a terminal. Where nobody can be asked ``--yes`` must say it. Raises OperatorError, or click's Abort."""
+    if yes:
+        return
+    if not is_asked or not sys.stdin.isatty():
+        raise OperatorError(f"{question} Nobody is here to answer: say it with --yes")
+    click.confirm(question, abort=True)
+
+
+def told_answer(verb: str, answer: "Answered", *, as_json: bool) -> None:
+    """The daemon's answer, and exit code 1 where it is a no."""
+    if as_json:
+        print_document(verb, answer.document())
+    else:
+        click.echo(answer.text)
+    if answer.is_refused:
+        raise click.exceptions.Exit(1)
 
 
 def print_document(name: str, fields: dict[str, Any]) -> None:

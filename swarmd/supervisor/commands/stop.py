@@ -8,14 +8,14 @@ import time
 
 import click
 
-from swarmd.state.errors import OperatorError, OutsideError
+from swarmd.state.errors import OutsideError
 from swarmd.state.store.files import Home, is_locked
+from swarmd.supervisor.asking import answered
 from swarmd.supervisor.commands.options import home_option, json_option, print_document
 from swarmd.supervisor.detached import start_detached
 from swarmd.supervisor.glance import glance, newest_handoff
 from swarmd.supervisor.presence import Presence, ask, daemon_of, looks
 
-_ANSWER_WITHIN_S = 15.0
 _TOLD_EVERY_S = 1.0
 
 
@@ -97,20 +97,10 @@ def resume(home: Home, as_json: bool) -> None:
 
 
 def _ask_and_tell(home: Home, verb: str, wanted: str, as_json: bool) -> None:
-    if daemon_of(home) is None:
-        raise OperatorError(f"no daemon runs on {home.root}: there is nothing to {verb}; start it with `swarmd start`")
-    request = ask(home, verb)
-    for _ in looks(_ANSWER_WITHIN_S):
-        seen = glance(home)
-        if request in seen.answers:
-            if as_json:
-                answer = {"request": request, "answer": seen.answers[request]}
-                print_document(verb, {**answer, "campaign": seen.campaign, "status": seen.status})
-            else:
-                click.echo(f"campaign {seen.campaign}: {seen.status} ({seen.answers[request]})")
-            if seen.status != wanted:
-                raise click.exceptions.Exit(1)
-            return
-    raise OutsideError(
-        f"the daemon has not answered within {_ANSWER_WITHIN_S:g} s; the request {request} stands: see `swarmd status`"
-    )
+    answer = answered(home, verb)
+    if as_json:
+        print_document(verb, answer.document())
+    else:
+        click.echo(f"campaign {answer.campaign}: {answer.status} ({answer.text})")
+    if answer.status != wanted:
+        raise click.exceptions.Exit(1)

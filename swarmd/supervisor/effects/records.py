@@ -16,8 +16,10 @@ from swarmd.state.actions import (
     JudgeHypothesis,
     MonitorChampions,
     OpenIncident,
+    PlaceAsset,
     QueueJob,
     RebuildSource,
+    RetryJob,
     Say,
     SetCampaign,
     SetLane,
@@ -89,6 +91,11 @@ def consequences(view: View, taken: ActionTaken, at: Millis) -> list[Record]:
             return [_renewed(_known(view.jobs, action.job, action), at, cause, held)]
         case SettleJob():
             return _settle(view, action, at, cause)
+        case RetryJob():
+            return [_fresh_start(_known(view.jobs, action.job, action), action, at, cause)]
+        case PlaceAsset():
+            campaign = _known(view.campaigns, action.campaign, action)
+            return [_renewed(campaign, at, cause, {"places": {**campaign.places, action.symbol: action.place}})]
         case SetLane():
             lane = _known(view.lanes, action.lane, action)
             return [_renewed(lane, at, cause, {"status": action.status, "reason": action.reason})]
@@ -111,7 +118,8 @@ def consequences(view: View, taken: ActionTaken, at: Millis) -> list[Record]:
             return [_step(action, agent, at, cause)]
         case AnswerRequest():
             request = _known(view.requests, action.request, action)
-            return [_renewed(request, at, cause, {"status": RequestStatus.ANSWERED, "answer": action.reason})]
+            answer = {"status": RequestStatus.ANSWERED, "answer": action.reason, "is_refused": action.is_refused}
+            return [_renewed(request, at, cause, answer)]
         case Say():
             return [Finding(id=f"{agent}/{action.topic}", at=at, caused_by=cause, agent=agent, text=action.reason)]
         case StateHypothesis() | JudgeHypothesis():
@@ -171,6 +179,19 @@ def _settle(view: View, action: SettleJob, at: Millis, cause: tuple[str, ...]) -
     if job.phase is Phase.CROWN and action.status is JobStatus.DONE and result is not None:
         settled.append(_champion(view, job, result, at, cause))
     return settled
+
+
+def _fresh_start(job: Job, action: RetryJob, at: Millis, cause: tuple[str, ...]) -> Job:
+    """Under a token of its own: no word of a run before it can count."""
+    token = job.attempt + 1 if job.attempt else 0
+    fresh = {
+        "status": JobStatus.QUEUED,
+        "attempt": token,
+        "fresh_from": token,
+        "not_before": 0,
+        "reason": action.reason,
+    }
+    return _renewed(job, at, cause, fresh)
 
 
 def _champion(view: View, job: Job, result: Result, at: Millis, cause: tuple[str, ...]) -> Champion:

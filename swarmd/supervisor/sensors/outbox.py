@@ -136,13 +136,20 @@ def observe_inbox(view: View, home: Home, *, now: Millis) -> tuple[list[Record],
             continue
         try:
             asked = orjson.loads(path.read_bytes())
-            verb, asked_by = Verb(asked["verb"]), str(asked["asked_by"])
             is_for_another = _is_for_another(asked.get("to"), holder, path, home.daemon_lock)
-        except (OSError, ValueError, KeyError, TypeError) as flaw:
+            request = Request(
+                id=path.stem,
+                at=session.at - 1 if is_for_another and session is not None else now,
+                verb=Verb(asked["verb"]),
+                asked_by=str(asked["asked_by"]),
+                status=RequestStatus.PENDING,
+                subject=asked.get("subject", ""),
+                place=asked.get("place", "first"),
+            )
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as flaw:
             log.warning("the request %s cannot be read, and is put away: %s", path.name, flaw)
             continue
-        at = session.at - 1 if is_for_another and session is not None else now
-        seen.append(Request(id=path.stem, at=at, verb=verb, asked_by=asked_by, status=RequestStatus.PENDING))
+        seen.append(request)
     return seen, done_with
 
 
