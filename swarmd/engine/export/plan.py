@@ -1,0 +1,69 @@
+"""The plan of what goes to production: who of a campaign passed every guard, and what was exported of him.
+
+Pure: rows in, the text of `pine_plan_fullguards.csv` out. A champion that a screen crowned has been before no guard,
+and is not in it.
+"""
+
+import csv
+import io
+import json
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from swarmd.engine.champions.champion import ChampionFile
+from swarmd.engine.export.parity import in_short
+
+PLAN_FILE = "pine_plan_fullguards.csv"
+COLUMNS = (
+    "Asset", "Timeframe", "Strategy", "Mode", "Guards", "Score", "OOS Sharpe", "Script", "Alerts", "Parity",
+    "Parameters", "Fee bps", "Slippage bps", "Checksum",
+)  # fmt: skip
+
+
+def guards_of(certificate: Mapping[str, Any]) -> str | None:
+    """`7/7` and the like, of a document of the guards or of the phase validate; None where no guard was asked."""
+    told = certificate.get("guards", certificate.get("strict", {}).get("guards"))
+    return told if isinstance(told, str) else None
+
+
+def passed_all(guards: str | None) -> bool:
+    passed, _, asked = (guards or "").partition("/")
+    return passed != "" and passed == asked
+
+
+def plan_row(
+    champion: ChampionFile,
+    certificate: Mapping[str, Any],
+    *,
+    script: str | None,
+    alerts: str | None,
+    parity: Mapping[str, Any] | None,
+) -> dict[str, str]:
+    """Names of files as the home's records have them; `-` for what is not there."""
+    sharpe = champion.metrics.get("vault", {}).get("annual_sharpe")
+    costs = certificate["costs"]
+    return {
+        "Asset": champion.symbol,
+        "Timeframe": champion.timeframe,
+        "Strategy": champion.strategy,
+        "Mode": champion.mode,
+        "Guards": guards_of(certificate) or "-",
+        "Score": f"{champion.score:.4g}",
+        "OOS Sharpe": "-" if sharpe is None else f"{sharpe:.4g}",
+        "Script": script or "-",
+        "Alerts": alerts or "-",
+        "Parity": "-" if script is None else in_short(parity),
+        "Parameters": json.dumps(champion.parameters, sort_keys=True),
+        "Fee bps": f"{costs['fee_bps']:g}",
+        "Slippage bps": f"{costs['slippage_bps']:g}",
+        "Checksum": champion.checksum,
+    }
+
+
+def plan_csv(rows: Iterable[Mapping[str, str]]) -> str:
+    """The table by asset and timeframe."""
+    page = io.StringIO(newline="")
+    table = csv.DictWriter(page, COLUMNS, lineterminator="\n")
+    table.writeheader()
+    table.writerows(sorted(rows, key=lambda row: (row["Asset"], row["Timeframe"])))
+    return page.getvalue()
