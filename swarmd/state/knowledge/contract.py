@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from types import TracebackType
 from typing import Any, Protocol, Self
 
-from swarmd.state.knowledge.entry import Changed, Entry, Hit, Kind, Link
+from swarmd.state.knowledge.entry import Changed, Entry, FileMark, FileRead, Hit, Kind, Link, Totals
 
 
 class KnowledgeBase(Protocol):
@@ -53,6 +53,36 @@ class KnowledgeBase(Protocol):
     def neighbours(self, ids: Sequence[str]) -> Mapping[str, Sequence[tuple[str, str]]]:
         """For each id its neighbours in the graph: how, and the neighbour's id."""
         ...
+
+    # -- documents ------------------------------------------------------------------------------------------------
+
+    def known_files(self, root: str | None = None) -> dict[str, FileMark]:
+        """Every file whose entries are kept, by its path; with a root, those read under it."""
+        ...
+
+    def keep_files(self, files: Sequence[FileRead]) -> Changed:
+        """Everything these files say, in one transaction; what a file said before and says no more is forgotten."""
+        ...
+
+    def mark_files(self, marks: Sequence[FileMark]) -> None:
+        """These files say what they said, and carry another date."""
+        ...
+
+    def forget_files(self, paths: Sequence[str]) -> int:
+        """Remove all that these files said; gives back how many entries there were."""
+        ...
+
+    # -- the store ------------------------------------------------------------------------------------------------
+
+    def contents(self, paths: Sequence[str]) -> list[FileRead]:
+        """These files as they were kept, entries and links."""
+        ...
+
+    def loose(self, *, after: str = "", limit: int = 500) -> list[tuple[Entry, tuple[Link, ...]]]:
+        """Entries that no file said, with what links from them, in the order of their ids, those behind ``after``."""
+        ...
+
+    def totals(self) -> Totals: ...
 
     def health(self) -> dict[str, Any]:
         """What is kept, how much of it, and whether the store itself is sound. Never raises."""

@@ -6,7 +6,8 @@ writing it twice changes nothing. What cannot be kept by every backend (a NUL, h
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
 from typing import Any, Literal, get_args
 
 from swarmd.state.units import Millis
@@ -50,6 +51,9 @@ class Entry:
             raise ValueError(f"entry {self.id!r} has the strength {self.strength}; it lies between 0 and 1")
 
 
+NAMES = tuple(field.name for field in fields(Entry))
+
+
 @dataclass(frozen=True, slots=True)
 class Link:
     """``source`` is an entry's id; ``target`` another's, or a name such as ``symbol:evaluate_many``.
@@ -64,14 +68,16 @@ class Link:
 
 @dataclass(frozen=True, slots=True)
 class Changed:
-    """What ``put`` came to, counted; ``same`` were there already, word for word."""
+    """What writing came to, counted; ``same`` were there already, word for word, ``gone`` their file has no more."""
 
     added: int = 0
     changed: int = 0
     same: int = 0
+    gone: int = 0
 
     def __add__(self, other: "Changed") -> "Changed":
-        return Changed(self.added + other.added, self.changed + other.changed, self.same + other.same)
+        added, changed = self.added + other.added, self.changed + other.changed
+        return Changed(added, changed, self.same + other.same, self.gone + other.gone)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,12 +101,45 @@ class Hit:
     path: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class FileMark:
+    """A file as it was when it was read: where, under which root, and how to see without reading that it is the same.
+
+    ``how`` names whatever else decides what becomes of it: the readers' version and the domain that was asked for.
+    """
+
+    path: str
+    root: str
+    size: int
+    mtime_ns: int
+    digest: str
+    how: str
+
+
+@dataclass(frozen=True, slots=True)
+class FileRead:
+    """A file and everything it says."""
+
+    mark: FileMark
+    entries: tuple[Entry, ...]
+    links: tuple[Link, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Totals:
+    """How much is kept: what a move must find on the other side."""
+
+    entries: int
+    links: int
+    files: int
+
+
 def storable(entry: Entry) -> Entry:
     """The entry as every backend can keep it: no NUL, no lone surrogate, an id and a domain without blanks around."""
-    words = {name: _kept(getattr(entry, name)) for name in ("title", "text", "source", "under")}
-    return replace(
-        entry, id=_kept(entry.id).strip(), domain=_kept(entry.domain).strip().lower(),
-        evidence=tuple(map(_kept, entry.evidence)), at=int(entry.at), strength=float(entry.strength), **words,
+    return Entry(
+        _kept(entry.id).strip(), _kept(entry.domain).strip().lower(), entry.kind, _kept(entry.title), _kept(entry.text),
+        _kept(entry.source), tuple(map(_kept, entry.evidence)), int(entry.at), float(entry.strength),
+        _kept(entry.under),
     )  # fmt: skip
 
 
@@ -115,11 +154,12 @@ def _kept(text: str) -> str:
     return text
 
 
-def digest_of(entry: Entry) -> str:
-    """Of everything an entry says: equal digests mean that nothing has to be written."""
-    return hashlib.blake2b(json.dumps(asdict(entry), sort_keys=True).encode(), digest_size=16).hexdigest()
+def digest_of(entry: Entry, links: Sequence[Link] = ()) -> str:
+    """Of everything an entry says and leads to: equal digests mean that nothing has to be written."""
+    said = [getattr(entry, name) for name in NAMES] + [[link.relation, link.target] for link in links]
+    return hashlib.blake2b(json.dumps(said).encode(), digest_size=16).hexdigest()
 
 
 def as_fields(entry: Entry) -> dict[str, Any]:
     """For JSON: the fields by name, the evidence as a list."""
-    return {**asdict(entry), "evidence": list(entry.evidence)}
+    return {**{name: getattr(entry, name) for name in NAMES}, "evidence": list(entry.evidence)}

@@ -1,0 +1,144 @@
+"""A search from question to hits, over whatever answers ``Index``: SQLite's tables or those of Postgres.
+
+The backends only look up and rank by words; what is asked of them, how hits are weighed, marked and followed through
+the graph is decided here, once.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple, Protocol
+
+from swarmd.state.knowledge.domains import resolved
+from swarmd.state.knowledge.entry import Entry, Hit, Kind
+from swarmd.state.knowledge.question import Group, Match, domain_tag, groups_of, kind_tag, looks
+from swarmd.state.knowledge.ranking import score
+from swarmd.state.knowledge.snippet import snippet
+from swarmd.state.knowledge.words import nearest, tokens
+from swarmd.state.units import Millis
+
+MOST_HITS = 1_000
+# Neighbours are followed from the first few hits, and stand behind them at this share of their score.
+FOLLOWED, STEPS, FADING = 5, 2, 0.5
+_MOST_NEIGHBOURS = 12
+
+
+class Kept(NamedTuple):
+    """An entry as it lies in the store, with the domains its words point at."""
+
+    entry: Entry
+    hints: tuple[str, ...]
+
+
+class Index(Protocol):
+    """What a backend answers; every question within one picture of the store.
+
+    ``many`` is how many entries it ranks in some ten milliseconds: of what more match, the last and the titles count.
+    """
+
+    many: int
+
+    def size(self) -> int: ...
+
+    def counts(self, terms: Sequence[str]) -> Mapping[str, int]:
+        """In how many entries each term stands; those in none may be absent."""
+        ...
+
+    def ranked(self, match: Match, counts: Mapping[str, int], n_entries: int) -> Mapping[int, float]:
+        """Rows that match with their figure for the words, the best ``ranking.WEIGHED`` of them."""
+        ...
+
+    def kept(self, rows: Sequence[int]) -> Mapping[int, Kept]: ...
+
+    def kept_by_id(self, ids: Sequence[str]) -> Mapping[str, Kept]: ...
+
+    def neighbours(self, ids: Sequence[str]) -> Mapping[str, Sequence[tuple[str, str]]]: ...
+
+    def like(self, term: str) -> Mapping[str, int]:
+        """Known terms that could be this one mistyped, with their counts: the same first letter, about as long."""
+        ...
+
+
+def search(
+    index: Index, question: str, *, domain: str | None, kind: Kind | None, limit: int, graph: bool, only: bool,
+    now: Millis,
+) -> list[Hit]:  # fmt: skip
+    """The hits in falling order of their score, equal ones by id."""
+    limit = min(max(limit, 0), MOST_HITS)
+    hint = resolved(domain) if domain else None
+    groups = groups_of(question, hint)
+    if not groups or not limit:
+        return []
+    words = _by_words(index, groups, hint, kind, only=only)
+    found = [
+        (score(words[row], kept.entry, hints=kept.hints, domain=hint, now=now), kept)
+        for row, kept in index.kept(sorted(words)).items()
+        if not (only and hint is not None and kept.entry.domain != hint)
+    ]
+    found.sort(key=lambda one: (-one[0], one[1].entry.id))
+    wanted = frozenset(term for group in groups for way in group for term in way)
+    hits = [Hit(kept.entry, points, snippet(kept.entry.text, wanted)) for points, kept in found[:limit]]
+    if graph:
+        hits = _with_neighbours(index, hits, kind, wanted)
+    return hits
+
+
+def _by_words(
+    index: Index, groups: tuple[Group, ...], hint: str | None, kind: Kind | None, *, only: bool
+) -> dict[int, float]:
+    """Each row with its best figure. With a hint one looks among its own first: else the many could hide the near."""
+    n_entries = index.size()
+    counts = index.counts(sorted({term for group in groups for way in group for term in way}))
+    tags = (kind_tag(kind),) if kind else ()
+    asked = looks(groups, counts, n_entries, (*tags, domain_tag(hint)), many=index.many) if hint else []
+    if not only or not hint:
+        asked += looks(groups, counts, n_entries, tags, many=index.many)
+    words: dict[int, float] = {}
+    for match in asked:
+        for row, figure in index.ranked(match, counts, n_entries).items():
+            words[row] = max(figure, words.get(row, 0.0))
+    return words
+
+
+# -- the graph ----------------------------------------------------------------------------------------------------
+
+
+def _with_neighbours(index: Index, hits: list[Hit], kind: Kind | None, wanted: frozenset[str]) -> list[Hit]:
+    """The hits, and behind each of the first few what it leads to, with the way told."""
+    known = {hit.entry.id for hit in hits}
+    led: dict[str, tuple[float, tuple[str, ...]]] = {}
+    edge: list[tuple[str, float, tuple[str, ...]]] = [
+        (hit.entry.id, hit.score, (hit.entry.id,)) for hit in hits[:FOLLOWED]
+    ]
+    for _ in range(STEPS):
+        around = index.neighbours([id for id, _, _ in edge])
+        further: list[tuple[str, float, tuple[str, ...]]] = []
+        for id, points, path in edge:
+            for how, other in list(around.get(id, ()))[:_MOST_NEIGHBOURS]:
+                if other in known or other in led:
+                    continue
+                led[other] = (points * FADING, (*path, how, other))
+                further.append((other, *led[other]))
+        edge = further
+    kept = index.kept_by_id(sorted(led))
+    beside = [
+        Hit(kept[id].entry, points, snippet(kept[id].entry.text, wanted), path)
+        for id, (points, path) in led.items()
+        if id in kept and (kind is None or kept[id].entry.kind == kind)
+    ]
+    beside.sort(key=lambda hit: (-hit.score, len(hit.path), hit.entry.id))
+    return [*hits, *beside[: max(len(hits), FOLLOWED)]]
+
+
+# -- did you mean -------------------------------------------------------------------------------------------------
+
+
+def suggestion(index: Index, question: str, domain: str | None = None) -> str | None:
+    """The question with each unknown word replaced by the nearest known; None where nothing is to be replaced."""
+    words = list(tokens(question[:2_000]))
+    groups = {word: groups_of(word) for word in words}
+    counts = index.counts(sorted({term for found in groups.values() for group in found for w in group for term in w}))
+    better = []
+    for word in words:
+        is_known = any(all(counts.get(term) for term in way) for group in groups[word] for way in group)
+        near = None if is_known or len(word) < 4 else nearest(groups[word][0][0][0], dict(index.like(word.lower())))
+        better.append(near or word)
+    return " ".join(better) if better != words else None
