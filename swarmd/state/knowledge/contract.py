@@ -56,8 +56,8 @@ class KnowledgeBase(Protocol):
 
     # -- documents ------------------------------------------------------------------------------------------------
 
-    def known_files(self, root: str | None = None) -> dict[str, FileMark]:
-        """Every file whose entries are kept, by its path; with a root, those read under it."""
+    def known_files(self, below: str | None = None) -> dict[str, FileMark]:
+        """Every file whose entries are kept, by its path; or those at this place and below it."""
         ...
 
     def keep_files(self, files: Sequence[FileRead]) -> Changed:

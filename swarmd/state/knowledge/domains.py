@@ -106,9 +106,10 @@ _POINTERS: dict[str, tuple[str, ...]] = {}
 for _domain, _it in DOMAINS.items():
     for _term in dict.fromkeys([*terms(_it.words), _domain]):
         _POINTERS[_term] = (*_POINTERS.get(_term, ()), _domain)
-_SAME = {
-    (domain, terms(word)[0]): tuple(terms(other)[0] for other in group if other != word)
-    for domain, it in DOMAINS.items()
-    for group in it.same
-    for word in group
-}
+_SAME: dict[tuple[str, str], tuple[str, ...]] = {}
+for _domain, _it in DOMAINS.items():
+    for _group in _it.same:
+        _terms = [terms(word)[0] for word in _group]
+        for _term in _terms:
+            _others = (*_SAME.get((_domain, _term), ()), *(other for other in _terms if other != _term))
+            _SAME[_domain, _term] = tuple(dict.fromkeys(_others))

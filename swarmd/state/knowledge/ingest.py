@@ -78,7 +78,8 @@ def asked(place: Path, *, root: Path | None, domain: str | None, most_bytes: int
 
 def ingest(base: KnowledgeBase, it: Asked, told: Callable[[Outcome], None] = lambda _: None) -> Outcome:
     """Everything at the place. What was kept of it and is no more is forgotten, unless its folder could not be read."""
-    known = base.known_files(shown(it.root))
+    below = shown(it.place)
+    known = base.known_files(below)
     outcome, seen, closed = Outcome(), set[str](), list[str]()
     batch = _Batch(base, outcome, told)
     for found in files_below(it.place, it.most_bytes):
@@ -91,8 +92,7 @@ def ingest(base: KnowledgeBase, it: Asked, told: Callable[[Outcome], None] = lam
         if _take(batch, it, found, path, known.get(path)) in ("kept", "unreadable"):
             seen.add(path)
     batch.write()
-    below = shown(it.place)
-    vanished = [path for path in known if path not in seen and _is_below(path, below) and not _any_below(path, closed)]
+    vanished = [path for path in known if path not in seen and not _any_below(path, closed)]
     outcome.forgotten += base.forget_files(vanished)
     outcome.forgotten_files += len(vanished)
     told(outcome)
@@ -101,7 +101,7 @@ def ingest(base: KnowledgeBase, it: Asked, told: Callable[[Outcome], None] = lam
 
 def update(base: KnowledgeBase, it: Asked, paths: Iterable[Path]) -> Outcome:
     """These files only, as they are now: for a watcher that was told which ones changed."""
-    known = base.known_files(shown(it.root))
+    known = base.known_files(shown(it.place))
     outcome = Outcome()
     batch = _Batch(base, outcome, lambda _: None)
     vanished = []
@@ -132,7 +132,7 @@ def _take(batch: "_Batch", it: Asked, found: Found, path: str, known: FileMark |
         return data.why
     digest = hashlib.blake2b(data, digest_size=16).hexdigest()
     mark = FileMark(path, mark.root, found.size, found.mtime_ns, digest, it.how)
-    if known is not None and known.digest == digest and known.how == it.how:
+    if known is not None and (known.digest, known.how, known.root) == (digest, it.how, mark.root):
         batch.redated(mark)
         return "kept"
     name = os.path.relpath(path, mark.root)
@@ -178,12 +178,12 @@ class _Batch:
         self.told(self.outcome)
 
 
-def _is_below(path: str, folder: str) -> bool:
+def is_below(path: str, folder: str) -> bool:
     return path == folder or path.startswith(folder.rstrip("/") + "/")
 
 
 def _any_below(path: str, folders: list[str]) -> bool:
-    return any(_is_below(path, folder) for folder in folders)
+    return any(is_below(path, folder) for folder in folders)
 
 
 def _is_hidden(path: Path, root: Path) -> bool:

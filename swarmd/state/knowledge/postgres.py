@@ -98,8 +98,10 @@ class PostgresKnowledge:
 
     # -- documents ------------------------------------------------------------------------------------------------
 
-    def known_files(self, root: str | None = None) -> dict[str, FileMark]:
-        where, values = ("WHERE root = %s", (root,)) if root is not None else ("", ())
+    def known_files(self, below: str | None = None) -> dict[str, FileMark]:
+        where, values = "", {"path": below, "folder": f"{(below or '').rstrip('/')}/"}
+        if below is not None:
+            where = "WHERE path = %(path)s OR starts_with(path, %(folder)s)"
         with self._reading() as connection:
             found = connection.execute(f"SELECT {_FILE} FROM file {where} ORDER BY path", values)
             return {said[0]: FileMark(*said) for said in found}

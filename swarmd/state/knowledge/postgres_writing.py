@@ -27,8 +27,9 @@ def write(connection: Connection, ready: Sequence[Prepared], files: Mapping[str,
     """Bring these entries in; ``files`` says by id which file said it, where one did."""
     there = standing(connection, "id", [one.entry.id for one in ready])
     todo = difference(ready, there)
-    remove(connection, [row for row, _ in todo.changed])
+    # Before any row goes: the last one may be among those that are written again.
     said = connection.execute("SELECT coalesce(max(row), 0) FROM entry").fetchone()
+    remove(connection, [row for row, _ in todo.changed])
     written = [*todo.changed, *enumerate(todo.new, (said[0] if said else 0) + 1)]
     _copy(
         connection, f"entry (row, file, hints, digest, {ENTRY})",

@@ -1,0 +1,37 @@
+"""``swarmd knowledge health``: what is ready, stale or out of reach, and what to do about each."""
+
+import click
+
+from swarmd.state.knowledge.snippet import plain
+from swarmd.state.store.files import Home
+from swarmd.supervisor.commands.options import home_option, json_option, print_document
+
+
+@click.command(
+    epilog="Example: swarmd knowledge health     swarmd knowledge health --json | jq .findings     "
+    "Exit codes: 0 it can be searched, stale documents included, 1 it cannot, 2 a wrong address."
+)
+@home_option
+@json_option
+def health(home: Home, as_json: bool) -> None:
+    """How the knowledge base stands."""
+    from swarmd.state.knowledge.health import health as look
+    from swarmd.supervisor.standing import size
+
+    found = look(home)
+    if as_json:
+        print_document("knowledge_health", found.document())
+    else:
+        store = found.store
+        state = "ready" if found.is_ready else "not ready"
+        click.echo(f"{state}: {store['backend']}, {plain(str(store['place']))}")
+        if found.is_ready:
+            counts = (f"{store[name]:,} {name}" for name in ("entries", "files", "links"))
+            click.echo(f"{', '.join(counts)}, {size(store['bytes'])}")
+            for domain, kinds in store["domains"].items():
+                told = ", ".join(f"{count:,} {kind}" for kind, count in kinds.items())
+                click.echo(f"  {plain(domain)}: {told}")
+        for one in found.findings:
+            click.echo(f"{one.kind}: {plain(one.what)}; {plain(one.do)}")
+    if not found.is_ready:
+        raise click.exceptions.Exit(1)
