@@ -64,6 +64,7 @@ VERBS: dict[str, Verb] = {
     "summarize": Verb(f"{_ENGINE}.summarize:summarize", RESEARCH, "Totals, best and percentiles of a run's results."),
     "champion": Verb(f"{_ENGINE}.champion:champion", RESEARCH, "Champions: show, verify, set, roll back, monitor."),
     "ledger": Verb(f"{_ENGINE}.ledger:ledger", RESEARCH, "How many vectors were ever tried on an asset."),
+    "knowledge": Verb(f"{_CONTROL}.knowledge:knowledge", RESEARCH, "What is known: search, add, ingest, health."),
     "config": Verb(f"{_CONTROL}.config:config", MACHINE, "Check a campaign file; print its JSON Schema."),
     "warm": Verb(f"{_ENGINE}.warm:warm", MACHINE, "Compile the kernels into the cache, before anything needs them."),
     "clean": Verb(f"{_CONTROL}.clean:clean", MACHINE, "Remove what is old and needed by nobody."),
