@@ -78,7 +78,7 @@ def daemon_cost(home: Home) -> tuple[Cost, float]:
     began = time.perf_counter()
     with (home.root / "bench.out").open("wb") as out:
         child = subprocess.Popen(
-            [*SWARMD, "start", "--no-screen", "--no-monitors"],
+            [*SWARMD, "start", "--no-screen", "--no-monitors", "--no-dashboard"],
             env=environment(home), stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT,
         )  # fmt: skip
     try:

@@ -51,7 +51,7 @@ class Swarm:
 
     def start(self, campaign: Path | None = None) -> None:
         asked = [] if campaign is None else [str(campaign), "--checked"]
-        extra = [] if self.monitors else ["--no-monitors"]
+        extra = ["--no-dashboard"] if self.monitors else ["--no-monitors", "--no-dashboard"]
         with self.out.open("ab") as out:
             self.daemon = subprocess.Popen(
                 [*SWARMD, "--home", str(self.home.root), "start", *asked, "--until-done", "--no-screen", *extra],

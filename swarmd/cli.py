@@ -53,6 +53,7 @@ VERBS: dict[str, Verb] = {
     "replay": Verb(f"{_CONTROL}.replay:replay", LOOKING, "Decide the journal again; tell each decision that differs."),
     "attach": Verb(f"{_CONTROL}.attach:attach", LOOKING, "Attach to the tmux session with the monitors."),
     "monitor": Verb(f"{_CONTROL}.monitor:monitor", LOOKING, "One monitor: gpu, cpu, progress or log-index."),
+    "serve": Verb(f"{_CONTROL}.serve:serve", LOOKING, "The dashboard in a browser; the daemon starts one by itself."),
     "data": Verb(f"{_ENGINE}.data:data", RESEARCH, "Download, import, validate, list and synthesise bars."),
     "strategies": Verb(f"{_ENGINE}.strategies:strategies", RESEARCH, "The strategies that can be named."),
     "backtest": Verb(f"{_ENGINE}.backtest:backtest", RESEARCH, "One run of one strategy with given parameters."),

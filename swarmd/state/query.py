@@ -55,7 +55,16 @@ class Picture:
     """The newest of everything, as rows: ``{"id", "at", "caused_by", **data}``."""
 
     def __init__(self, tables: Tables[Line]) -> None:
-        self._tables = {kind: {id: _row(line) for id, line in table.items()} for kind, table in tables.by_kind.items()}
+        self._tables = {
+            kind: {id: row_of(line) for id, line in table.items()} for kind, table in tables.by_kind.items()
+        }
+
+    @classmethod
+    def of_rows(cls, tables: Tables[Row]) -> "Picture":
+        """Of rows folded as they came, by who looks often: they stay the fold's own, and go on changing with it."""
+        picture = cls(Tables())
+        picture._tables = tables.by_kind
+        return picture
 
     def rows(self, kind: str) -> list[Row]:
         return list(self._tables.get(kind, {}).values())
@@ -81,7 +90,7 @@ class Picture:
         return [row for row in self.rows("run") if row["status"] in _OPEN_RUN]
 
 
-def _row(line: Line) -> Row:
+def row_of(line: Line) -> Row:
     said = line.said
     return {"id": said["id"], "at": said["at"], "caused_by": said.get("caused_by", []), **said["data"]}
 

@@ -30,6 +30,7 @@ from swarmd.supervisor.backends.local import ENGINE_LANE, LocalBackend
 from swarmd.supervisor.chronicle import Chronicle
 from swarmd.supervisor.clock import anchored, wall_millis
 from swarmd.supervisor.cycle import Turn, turn
+from swarmd.supervisor.dashboard.keeper import DashboardKeeper
 from swarmd.supervisor.effects.documents import write_run_meta
 from swarmd.supervisor.failure_memory import remembered, write_failure_memory
 from swarmd.supervisor.glances import Glances
@@ -66,10 +67,12 @@ def run_daemon(
     monitors: bool = True,
     on_cycle: OnCycle | None = None,
     program: tuple[str, ...] = ENGINE_LANE,
+    dashboard: DashboardKeeper | None = None,
 ) -> int:
     """Run the control loop in this process until the session ends. Gives back the exit code.
 
-    ``program`` is the command line of a lane, to which the path of its order is added.
+    ``program`` is the command line of a lane, to which the path of its order is added; ``dashboard`` keeps a server of
+    pages beside the loop, where one is wanted.
 
     Raises OperatorError when another daemon holds the home, when there is nothing to resume, or when a campaign of the
     same name was started with other settings.
@@ -90,7 +93,7 @@ def run_daemon(
     try:
         open_log(home)
         return asyncio.run(
-            _session(home, campaign, campaign_file, until_done, monitors, on_cycle, program, systemd, held)
+            _session(home, campaign, campaign_file, until_done, monitors, on_cycle, program, systemd, held, dashboard)
         )
     except asyncio.CancelledError:
         return _LEFT_IN_HASTE
@@ -108,6 +111,7 @@ async def _session(
     program: tuple[str, ...],
     systemd: Systemd,
     held: HomeLock,
+    dashboard: DashboardKeeper | None,
 ) -> int:
     journal, damages = Journal.open(home.journal)
     try:
@@ -155,6 +159,8 @@ async def _session(
             _ask_on_signals(swarm, wake)
             swarm.monitors.begin()
             swarm.gpus.begin()
+            if dashboard is not None:
+                dashboard.begin()
             try:
                 ending = await _loop(swarm, wakers, wake, on_cycle, systemd)
                 systemd.leaving(ending)
@@ -164,6 +170,8 @@ async def _session(
                 swarm.monitoring.end()
                 swarm.gpus.end()
                 await swarm.monitors.end()
+                if dashboard is not None:
+                    await dashboard.end()
                 backend.close()
         return code
     finally:

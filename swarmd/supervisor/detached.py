@@ -7,14 +7,19 @@ from pathlib import Path
 
 from swarmd.state.errors import OperatorError, OutsideError
 from swarmd.state.store.files import Home
+from swarmd.supervisor.dashboard.keeper import DashboardKeeper
 from swarmd.supervisor.presence import daemon_of, looks
 
 _WORKS_WITHIN_S = 60.0
 _ERROR_MAX = 64 * 1024
 
 
-def start_detached(home: Home, campaign: Path | None, *, until_done: bool, monitors: bool) -> int:
+def start_detached(
+    home: Home, campaign: Path | None, *, until_done: bool, monitors: bool, dashboard: DashboardKeeper | None = None
+) -> int:
     """Gives back the daemon's pid once it holds the home and has published its first view.
+
+    Where nothing is said of a dashboard, it has one as any daemon has.
 
     Raises OperatorError or OutsideError with the reason the child itself gave when it ends before that.
     """
@@ -23,6 +28,7 @@ def start_detached(home: Home, campaign: Path | None, *, until_done: bool, monit
     command += [str(campaign.resolve())] if campaign is not None else []
     command += ["--until-done"] if until_done else []
     command += [] if monitors else ["--no-monitors"]
+    command += [] if dashboard is None else dashboard.options()
     # Its output has a file of its own: the daemon's log rotates, and a descriptor would follow the file moved away.
     log = home.logs / "start.log"
     published = home.state / "session_latest.json"

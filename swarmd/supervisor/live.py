@@ -16,6 +16,7 @@ from rich.text import Text
 from swarmd.state.store.files import Home
 from swarmd.state.units import Millis
 from swarmd.state.view import View
+from swarmd.supervisor.dashboard.address import served_at
 from swarmd.supervisor.screen import screen
 
 OnCycle = Callable[[View, Millis], None]
@@ -32,7 +33,9 @@ def live_view(home: Home) -> Iterator[OnCycle]:
         if not latest:
             return Text("opening the journal…")
         view, now = latest[-1]
-        return screen(view, now, daemon=f"pid {os.getpid()} (Ctrl-C drains and leaves)", home=str(home.root))
+        there = served_at(home)
+        pages = "" if there is None else f"  {there.with_token}"
+        return screen(view, now, daemon=f"pid {os.getpid()} (Ctrl-C drains and leaves)", home=f"{home.root}{pages}")
 
     def on_cycle(view: View, now: Millis) -> None:
         latest[:] = [(view, now)]

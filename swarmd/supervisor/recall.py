@@ -44,6 +44,11 @@ def present(home: Home, *, with_lines: bool) -> Recalled:
         tables, damages = reading.folded(), reading.damages
     picture = Picture(tables)
     last = max((line.at for line in tables), default="1970-01-01T00:00:00.000Z")
+    return Recalled(picture, facts_now(home, picture, last), lines, damages)
+
+
+def facts_now(home: Home, picture: Picture, last: str) -> Facts:
+    """Who runs, what it published, and the steady time: that of the ``last`` line where nobody runs any more."""
     is_alive = is_locked(home.daemon_lock)
     published = {name: document for name in _files() if (document := _document(home.state / name))}
     session = picture.session
@@ -51,7 +56,7 @@ def present(home: Home, *, with_lines: bool) -> Recalled:
     if is_alive and session is not None and session["boot_id"] == _boot_id():
         now = _steady(session)
     pid = lock_holder(home.daemon_lock).get("pid") if is_alive else None
-    return Recalled(picture, Facts(now=now, is_alive=is_alive, pid=pid, published=published), lines, damages)
+    return Facts(now=now, is_alive=is_alive, pid=pid, published=published)
 
 
 def past(home: Home, at: Millis, *, with_lines: bool) -> Recalled:

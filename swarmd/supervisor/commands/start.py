@@ -11,6 +11,8 @@ import click
 from swarmd.state.errors import OperatorError
 from swarmd.state.store.files import Home
 from swarmd.supervisor.commands.options import home_option, json_option, print_document
+from swarmd.supervisor.dashboard.address import awaited, is_wanted, told_on_terminal
+from swarmd.supervisor.dashboard.keeper import DashboardKeeper
 from swarmd.supervisor.glance import newest_handoff, require_campaign
 from swarmd.supervisor.presence import daemon_of
 
@@ -26,6 +28,8 @@ if TYPE_CHECKING:
 @click.option("--until-done", is_flag=True, help="Leave when the campaign is done (otherwise stay and keep watch).")
 @click.option("--detach", is_flag=True, help="Leave it in the background and come back as soon as it works.")
 @click.option("--no-monitors", is_flag=True, help="Without the tmux monitors.")
+@click.option("--no-dashboard", is_flag=True, help="Without the dashboard in the browser.")
+@click.option("--port", type=click.IntRange(0, 65535), help="Port of the dashboard. (default: the last one, else 8787)")
 @click.option("--no-screen", is_flag=True, help="One line for each change instead of the live view.")
 @click.option("--demo", is_flag=True, help="A small campaign on two made-up markets, to see it work in minutes.")
 @click.option(
@@ -49,6 +53,8 @@ def start(
     until_done: bool,
     detach: bool,
     no_monitors: bool,
+    no_dashboard: bool,
+    port: int | None,
     no_screen: bool,
     demo: bool,
     data: Path | None,
@@ -79,13 +85,17 @@ def start(
         campaign = demo_campaign(home) if data is None else campaign_over(home, data, known_gaps)
     elif campaign is None:
         require_campaign(home)
+    keeper = DashboardKeeper(home, is_on=not no_dashboard and is_wanted(), port=port)
     if detach:
-        _start_detached(home, campaign, until_done, no_monitors, as_json)
+        _start_detached(home, campaign, until_done, no_monitors, keeper, as_json)
         return
-    _start_here(home, campaign, until_done, no_monitors, checked, is_live=sys.stdout.isatty() and not no_screen)
+    is_live = sys.stdout.isatty() and not no_screen
+    _start_here(home, campaign, until_done, no_monitors, checked, keeper, is_live=is_live)
 
 
-def _start_detached(home: Home, campaign: Path | None, until_done: bool, no_monitors: bool, as_json: bool) -> None:
+def _start_detached(
+    home: Home, campaign: Path | None, until_done: bool, no_monitors: bool, keeper: DashboardKeeper, as_json: bool
+) -> None:
     from swarmd.supervisor.detached import start_detached
 
     if campaign is not None:
@@ -93,16 +103,27 @@ def _start_detached(home: Home, campaign: Path | None, until_done: bool, no_moni
         from swarmd.supervisor.campaign_file import read_campaign
 
         check_campaign(read_campaign(campaign))
-    pid = start_detached(home, campaign, until_done=until_done, monitors=not no_monitors)
+    pid = start_detached(home, campaign, until_done=until_done, monitors=not no_monitors, dashboard=keeper)
+    there = awaited(home) if keeper.is_on else None
     if as_json:
-        print_document("start", {"pid": pid, "home": str(home.root), "log": str(home.logs / "swarmd.log")})
+        told = {"pid": pid, "home": str(home.root), "log": str(home.logs / "swarmd.log")}
+        print_document("start", told | {"dashboard": None if there is None else there.url})
         return
     click.echo(f"swarmd runs in the background: pid {pid}, home {home.root}")
     click.echo(f"look: swarmd status · swarmd attach · tail -f {home.logs / 'swarmd.log'}     end: swarmd stop")
+    if there is not None:
+        click.echo(told_on_terminal(there, sys.stdout.isatty()))
 
 
 def _start_here(
-    home: Home, campaign: Path | None, until_done: bool, no_monitors: bool, checked: bool, *, is_live: bool
+    home: Home,
+    campaign: Path | None,
+    until_done: bool,
+    no_monitors: bool,
+    checked: bool,
+    keeper: DashboardKeeper,
+    *,
+    is_live: bool,
 ) -> None:
     from swarmd.supervisor.daemon import run_daemon
 
@@ -125,6 +146,7 @@ def _start_here(
             until_done=until_done,
             monitors=not no_monitors,
             on_cycle=on_cycle,
+            dashboard=keeper,
         )
     page = newest_handoff(home, began)
     if page is not None:

@@ -8,6 +8,7 @@ from rich.live import Live
 
 from swarmd.state.store.files import Home
 from swarmd.supervisor.commands.options import home_option, json_option, print_document
+from swarmd.supervisor.dashboard.address import served_at, token_path, told_on_terminal
 
 _WATCH_EVERY_S = 1.0
 
@@ -21,11 +22,15 @@ def status(watch: bool, home: Home, as_json: bool) -> None:
     from swarmd.supervisor.picture import picture, standing_document
 
     if as_json:
-        print_document("status", standing_document(picture(home)))
+        there = served_at(home)
+        dashboard = None if there is None else {"url": there.url, "token_file": str(token_path(home))}
+        print_document("status", standing_document(picture(home)) | {"dashboard": dashboard})
         return
     console = Console()
     if not watch:
         console.print(picture(home).drawn())
+        if (there := served_at(home)) is not None:
+            click.echo(told_on_terminal(there, console.is_terminal))
         return
 
     def drawn() -> RenderableType:

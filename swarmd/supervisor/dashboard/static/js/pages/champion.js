@@ -1,0 +1,122 @@
+/* Champion: what it promises and why one may believe it, its equity, its fills on the candles, its parameters, its export. */
+
+import { card, facts, fill, h, pill } from "../dom.js";
+import { clock, compact, figure, fixed, percent, tone, whole, words } from "../format.js";
+import { get, live, on } from "../live.js";
+import { candles, colour, onScheme, uplot } from "../plots.js";
+import { go } from "../route.js";
+
+export function show(page) {
+  const head = h("div.page-head", {}, h("h1", {}, "Champion")), choice = h("div.tools", { role: "group", "aria-label": "Champions" }), place = h("div.stack");
+  let ends = [], seen = -1, shown = null;
+  fill(page, head, choice, place);
+
+  async function renew(state) {
+    const at = state.changed.champion ?? 0;
+    if (at === seen) return;
+    seen = at;
+    const told = await get("/api/table/champions", { limit: 200 }).catch(() => ({ rows: [] }));
+    const asked = new URLSearchParams(location.search).get("niche");
+    const niche = told.rows.find((row) => row.id === asked)?.id ?? told.rows[0]?.id;
+    fill(choice, told.rows.length > 1 ? told.rows.map((row) => h("button", { type: "button", "aria-pressed": String(row.id === niche), class: row.id === niche ? "primary" : "", onclick: () => go(`/champion?niche=${encodeURIComponent(row.id)}`) }, row.id, row.status === "in_force" ? "" : " ·  fallen")) : null);
+    if (!niche) { fill(place, h("div.card.empty", {}, "No champion yet. One is crowned when a finalist passes every gate; most searches end with an honest no, which the Assets page tells.")); return; }
+    try {
+      shown = await get(`/api/champions/${encodeURIComponent(niche)}`);
+      ends.forEach((end) => end());
+      ends = draw(place, shown);
+    } catch (error) {
+      fill(place, h("div.banner", {}, error.message));
+    }
+  }
+  const off = [on("state", renew), onScheme(() => { if (shown) { ends.forEach((end) => end()); ends = draw(place, shown); } })];
+  if (live.state) renew(live.state);
+  return () => { off.forEach((end) => end()); ends.forEach((end) => end()); seen = Infinity; };
+}
+
+function draw(place, told) {
+  const { champion, certificate, metrics } = told, evidence = certificate.evidence, ends = [];
+  const forecast = evidence?.forecast ?? {}, expected = forecast.shrunken_annual_sharpe ?? champion.promise;
+  const equity = h("div.chart"), fall = h("div.chart"), chart = h("div.chart.tall"), chartNote = h("span.muted");
+  const stands = champion.status.replaceAll("_", " ");
+  fill(place,
+    told.missing.length ? h("div.banner", {}, `Not everything is there: ${told.missing.join("; ")}`) : null,
+    h("section.card", { "aria-label": "Verdict" },
+      h("header", {}, h("h2", {}, champion.id.replace("_", " ")), pill(stands, tone(champion.status)), certificate.verdict === "gold" ? pill("gold", "warn") : null,
+        h("span.muted", {}, `${champion.strategy} ${champion.mode} · crowned ${clock(champion.since ?? champion.at, { day: true })} by ${champion.campaign}`),
+        h("div.right", {}, certificate.verdict ? h("a.button", { href: `/certificate/${encodeURIComponent(champion.id)}`, target: "_blank", rel: "noopener" }, "Certificate ↗") : null)),
+      champion.note ? h("p.muted", {}, champion.note) : null,
+      h("div.figs", {},
+        h("div", {}, h("span.name", {}, "Sharpe to expect, a year"), h("span.big", {}, fixed(expected), forecast.se_annual ? h("small.muted", {}, ` ± ${fixed(forecast.se_annual)}`) : null)),
+        fig("found, development", fixed(champion.annual_sharpe)), fig("vault", fixed(champion.oos_annual_sharpe)),
+        fig("p, search and vault", figure(evidence?.p?.combined ?? metrics.gates?.p)), fig("largest drawdown, vault", percent(metrics.vault?.max_drawdown, 1)),
+        fig("trades, vault", whole(metrics.vault?.total_trades)), fig("tried", whole(champion.tried)),
+        champion.e_value === null ? null : fig(`e-value after ${champion.days} days`, fixed(champion.e_value)))),
+    h("div.halves", {}, card("Equity", { note: "dim: development, which the search has seen · from 1 at its begin" }, equity), card("Drawdown", { note: "end of each day" }, fall)),
+    card("Candles and fills", { right: chartNote }, chart, h("p.credit", {}, "Charts by ", h("a", { href: "https://www.tradingview.com/", target: "_blank", rel: "noopener" }, "TradingView"), " Lightweight Charts™, © TradingView, Inc.")),
+    h("div.halves", {}, gates("Evidence", evidence?.gates, `${certificate.surrogates ? `${certificate.surrogates.as_good} of ${certificate.surrogates.searched} surrogate markets as good` : ""}`), gates("Strict table", certificate.strict?.gates, certificate.strict?.guards ?? "")),
+    h("div.halves", {},
+      h("div.stack", {}, card("Figures", {}, compare(metrics.development, metrics.vault))),
+      h("div.stack", {},
+      card("Parameters", {}, facts(Object.entries(told.parameters).map(([name, value]) => [h("code", {}, name), figure(value)]))),
+      card("Pine", {}, pine(told.pine)),
+      card("Where it comes from", {}, facts([["data", certificate.data_snapshot_id], ["code", certificate.code_version], ["costs", certificate.costs ? `${certificate.costs.fee_bps} bps fee, ${certificate.costs.slippage_bps} bps slippage` : null], ["crowned on", certificate.crown_on], ["looks at the vault", whole(certificate.looks_at_the_vault)], ["trial", whole(told.file.trial_id)], ["run", told.file.run_id], ["second opinion", certificate.second_opinion?.engine ? `${certificate.second_opinion.engine} ${certificate.second_opinion.agrees ? "agrees" : "disagrees"} on ${certificate.second_opinion.trades} trades` : null], ["checksum", told.file.checksum?.slice(0, 16)]])))));
+  curves(certificate.curves, equity, fall, ends);
+  fillsOn(chart, chartNote, champion.id, told.has_fills, ends);
+  return ends;
+}
+
+const fig = (name, value) => h("div", {}, h("span.name", {}, name), h("span.value", {}, value));
+
+function gates(title, list, note) {
+  return card(title, { note }, list?.length ? h("ul.gates", {}, list.map((gate) => h("li", {}, h(`b.${gate.pass ? "good" : "bad"}`, { title: gate.pass ? "passed" : "not passed", "aria-label": gate.pass ? "passed" : "not passed" }, gate.pass ? "✓" : "✗"), h("span", {}, gate.meaning ?? gate.name), h("span.num", {}, `${figure(gate.figure)} ${gate.comparison ?? ""} ${figure(gate.threshold)}`)))) : h("p.muted", {}, "This champion has none on record."));
+}
+
+function pine(told) {
+  if (!told) return h("p.muted", {}, "Not exported yet: ", h("code", {}, "swarmd export pine"), ".");
+  const parity = told.parity ? Object.entries(told.parity).filter(([, value]) => typeof value !== "object") : [];
+  return [h("p", {}, h("code", {}, told.script)), parity.length ? facts(parity.map(([name, value]) => [words(name), figure(value)])) : h("p.muted", {}, "No parity run is on record for it.")];
+}
+
+const FIGURES = [["annual_sharpe", "Annual Sharpe", fixed], ["annual_return", "Annual return", (value) => percent(value, 1)], ["max_drawdown", "Largest drawdown", (value) => percent(value, 1)], ["total_trades", "Trades", whole], ["win_rate", "Win rate", (value) => percent(value, 1)], ["profit_factor", "Profit factor", fixed], ["annual_sortino", "Annual Sortino", fixed], ["calmar", "Calmar", fixed], ["exposure", "Exposure", percent], ["avg_bars_held", "Bars held", (value) => fixed(value, 0)]];
+
+function compare(development, vault) {
+  if (!development && !vault) return h("p.muted", {}, "None on record.");
+  return h("table.plain", {}, h("thead", {}, h("tr", {}, h("th", {}, ""), h("th.end", {}, "Development"), h("th.end", {}, "Vault"))),
+    h("tbody", {}, FIGURES.map(([name, label, say]) => h("tr", {}, h("td", {}, label), h("td.end.muted", {}, say(development?.[name])), h("td.end", {}, say(vault?.[name]))))));
+}
+
+/** The two stretches as one line that goes on; each begins at 1, so the vault is put onto the end of development. */
+function curves(told, equity, fall, ends) {
+  if (!told?.vault && !told?.development) { fill(equity, h("p.muted", {}, "Its certificate holds no curves.")); fill(fall, h("p.muted", {}, "–")); return; }
+  const stretch = (part) => (part ? part.days.map((day, at) => [Date.parse(day) / 1000, part.equity[at]]) : []);
+  const seen = stretch(told.development), kept = stretch(told.vault), scale = seen.length ? seen.at(-1)[1] : 1;
+  const times = [...seen, ...kept].map(([time]) => time);
+  const before = [...seen.map(([, value]) => value), ...kept.map(() => null)], after = [...seen.map(() => null), ...kept.map(([, value]) => value * scale)];
+  const fallen = (values) => { let peak = 0; return values.map((value) => { peak = Math.max(peak, value); return -(1 - value / peak); }); };
+  const down = [...fallen(seen.map(([, value]) => value)), ...fallen(kept.map(([, value]) => value))];
+  const keep = (made) => made.then((plot) => ends.push(plot.end)).catch((error) => fill(equity, h("p.muted", {}, error.message)));
+  const ratio = (self, value) => (value === null || value === undefined ? "–" : `× ${value.toPrecision(4)}`);
+  const log = { scales: { y: { distr: 3 } }, axes: [{}, { size: 56, values: (self, ticks) => ticks.map((tick) => (tick === null ? null : `× ${compact(tick)}`)) }] };
+  keep(uplot(equity, { height: 230, ...log, series: [{}, { label: "development", stroke: colour("dim-line"), width: 1.5, value: ratio }, { label: "vault", stroke: colour("accent"), width: 2, value: ratio }] }, [times, before, after]));
+  keep(uplot(fall, { height: 230, axes: [{}, { size: 52, values: (self, ticks) => ticks.map((tick) => percent(tick)) }], series: [{}, { label: "drawdown", stroke: colour("bad"), fill: `${colour("bad")}22`, width: 1.2, value: (self, value) => percent(value, 1) }] }, [times, down]));
+}
+
+async function fillsOn(place, note, niche, hasFills, ends) {
+  const path = `/api/champions/${encodeURIComponent(niche)}/candles`;
+  fill(place, h("p.muted", {}, "Reading the bars…"));
+  try {
+    const whole = await get(path, { limit: 400 });
+    if (!whole.candles.length) { fill(place, h("p.muted", {}, "The file of bars is empty.")); return; }
+    // Begin with the last trades there are: a whole history of candles tells nothing of a fill.
+    const last = whole.fills.length ? Date.parse(whole.fills.at(-1).exit_time) : whole.last;
+    const first = whole.fills.length ? Date.parse(whole.fills.at(-Math.min(12, whole.fills.length)).entry_time) : whole.first;
+    const pad = Math.max(3600e3, (last - first) * 0.06);
+    const told = await get(path, { from: Math.round(first - pad), to: Math.round(last + pad), limit: 500 });
+    const drawn = await candles(place, told.candles, told.fills);
+    ends.push(drawn.end);
+    const step = told.candles.length > 1 ? (told.candles[1][0] - told.candles[0][0]) / 60 : 0;
+    fill(note, h("span.muted", {}, hasFills ? `the last ${Math.min(12, told.fills.length)} of ${told.fills.length} trades on development data · ${step} min candles` : `its trades were not kept · ${step} min candles`));
+  } catch (error) {
+    fill(place, h("p.muted", {}, error.message));
+  }
+}
