@@ -63,6 +63,8 @@ VERBS: dict[str, Verb] = {
     "optimize": Verb(f"{_ENGINE}.optimize:optimize", RESEARCH, "All phases for one asset in this process."),
     "run": Verb(f"{_ENGINE}.run:run", RESEARCH, "An experiment file: grid, random, TPE, walk forward."),
     "summarize": Verb(f"{_ENGINE}.summarize:summarize", RESEARCH, "Totals, best and percentiles of a run's results."),
+    "report": Verb(f"{_ENGINE}.report:report", RESEARCH, "The pages of a campaign or an asset, made again."),
+    "tearsheet": Verb(f"{_ENGINE}.tearsheet:tearsheet", RESEARCH, "A page of any table of trades."),
     "champion": Verb(f"{_ENGINE}.champion:champion", RESEARCH, "Champions: show, verify, set, roll back, monitor."),
     "ledger": Verb(f"{_ENGINE}.ledger:ledger", RESEARCH, "How many vectors were ever tried on an asset."),
     "knowledge": Verb(f"{_CONTROL}.knowledge:knowledge", RESEARCH, "What is known: search, add, ingest, health."),

@@ -98,6 +98,18 @@ def path_of(points: Sequence[tuple[float, float]], kind: str) -> str:
     return f'<polyline points="{" ".join(f"{place(x)},{place(y)}" for x, y in points)}" class="{kind}"/>'
 
 
+def thinned(points: Sequence[tuple[float, float]], most: int = 480) -> Sequence[tuple[float, float]]:
+    """The points of a line, at most so many: of a longer one the lowest and highest of each piece."""
+    if len(points) <= most:
+        return points
+    every = -(-2 * len(points) // most)
+    kept: list[tuple[float, float]] = []
+    for start in range(0, len(points), every):
+        bucket = points[start : start + every]
+        kept += sorted({min(bucket, key=lambda point: point[1]), max(bucket, key=lambda point: point[1])})
+    return kept
+
+
 def label_at(x: float, y: float, words: str, kind: str) -> str:
     """Words beside a mark, on the side where there is room for them."""
     is_left = x < (LEFT + WIDTH - RIGHT) / 2.0

@@ -26,11 +26,10 @@ from swarmd.engine.certificates.axes import (
     path_of,
     place,
     text_at,
+    thinned,
 )
 from swarmd.engine.certificates.figures import asked, percent, plain
 
-# A line is drawn through so many points at most; of a longer one the lowest and highest of each stretch.
-_POINTS = 480
 _FLOOR = HEIGHT - BOTTOM
 Curve = Sequence[tuple[str, float]]
 Place = Sequence[tuple[float, float]]
@@ -250,9 +249,9 @@ def _two_stretches(
     n_before, n_after = len(before), len(after)
     lying = Axis(0.0, max(1.0, n_before + n_after - 1.0), LEFT, WIDTH - RIGHT)
     split = lying.at(max(0.0, n_before - 0.5)) if n_before else LEFT
-    body = path_of(_thinned([(lying.at(day), upright.at(value)) for day, value in enumerate(before)]), "dim-line")
+    body = path_of(thinned([(lying.at(day), upright.at(value)) for day, value in enumerate(before)]), "dim-line")
     body += path_of(
-        _thinned([(lying.at(n_before + day), upright.at(value)) for day, value in enumerate(after)]), "line"
+        thinned([(lying.at(n_before + day), upright.at(value)) for day, value in enumerate(after)]), "line"
     )
     if n_before and n_after:
         body += line_at(split, TOP - 8, split, _FLOOR, "split")
@@ -271,17 +270,6 @@ def _two_stretches(
 def _falls(equity: Sequence[float]) -> list[float]:
     peaks = accumulate(equity, max)
     return [value / peak - 1.0 if peak > 0.0 else 0.0 for value, peak in zip(equity, peaks, strict=True)]
-
-
-def _thinned(points: Place) -> Place:
-    if len(points) <= _POINTS:
-        return points
-    every = -(-2 * len(points) // _POINTS)
-    kept: list[tuple[float, float]] = []
-    for start in range(0, len(points), every):
-        bucket = points[start : start + every]
-        kept += sorted({min(bucket, key=lambda point: point[1]), max(bucket, key=lambda point: point[1])})
-    return kept
 
 
 def _ends(n: int) -> list[int]:

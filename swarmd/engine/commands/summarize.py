@@ -23,7 +23,7 @@ def summarize(run: str, top: int, as_json: bool) -> None:
     """Totals, best trials and percentiles of RUN: a campaign's name, an experiment's, or a folder of results."""
     from swarmd.engine.experiments.summary import is_experiment
 
-    folder = _folder(run)
+    folder = results_folder(run)
     document = _experiment(folder, top=top) if is_experiment(folder) else summary_of(folder, top=top)
     if as_json:
         click.echo(json.dumps(document, indent=2, allow_nan=False))
@@ -117,7 +117,7 @@ def _experiment(folder: Path, *, top: int) -> dict[str, Any]:
     }
 
 
-def _folder(run: str) -> Path:
+def results_folder(run: str) -> Path:
     named = home_from().results_of(run)
     # A bare name is a campaign's first: a folder of the same name may lie here by chance, and is ./NAME.
     is_bare = Path(run).name == run != ".."

@@ -13,6 +13,7 @@ from swarmd.engine.champions.niche import alone_with
 from swarmd.engine.phases.desk import Desk, read_document
 from swarmd.engine.phases.guards import GUARDS_FILE
 from swarmd.engine.phases.question import question_of, work_folder
+from swarmd.engine.phases.report import tell_report
 from swarmd.engine.phases.screen import SCREEN_FILE
 from swarmd.engine.phases.validate import CERTIFICATE_FILE
 from swarmd.state.errors import OperatorError
@@ -87,6 +88,8 @@ def crown(order: WorkOrder, desk: Desk) -> ResultSummary:
             return _summary(challenger, desk, path, "fail", told)
         crowned = write_champion(path, challenger)
     desk.advance(1)
+    # Who was not crowned has its report from the judgement.
+    tell_report(order, desk)
     before = "the niche was empty" if incumbent is None else f"the champion before had {incumbent.score:.4f}"
     return _summary(crowned, desk, path, "pass", f"crowned with score {crowned.score:.4f}; {before}")
 

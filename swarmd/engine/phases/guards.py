@@ -17,6 +17,7 @@ from swarmd.engine.phases.looks import note_look
 from swarmd.engine.phases.question import Question, mode_folder, question_of, work_folder
 from swarmd.engine.phases.refine import ALL_TRIALS_FILE
 from swarmd.engine.phases.reoptimize import search_folder
+from swarmd.engine.phases.report import tell_report
 from swarmd.engine.phases.strict_judgement import (
     Inside,
     Outside,
@@ -77,6 +78,7 @@ def guards(order: WorkOrder, desk: Desk) -> ResultSummary:
         desk.write(folder / "vault_trades.csv", trades_csv(outside.run.trades, outside.vault)),
         inside.walk_file,
         desk.home.relative(marker),
+        *tell_report(order, desk),
     )
     figures = _figures(document, outside)
     figures |= _may_branch(question.strategy.card, order.campaign, question.mode, params)

@@ -1,81 +1,170 @@
-"""The screen's page for people: every gate with figure and threshold, both stretches side by side, the stress.
+"""The pages that a person finds in the morning: those of the asset that was judged, and its campaign's, side by side.
 
-A pure page: the screen's document in, Markdown out. It computes nothing.
+Called at the end of every phase that may be the last of an asset, and by `swarmd report`. All of it is made from the
+files of the phases, so that the command comes to the same pages. A report that cannot be made is said and costs nobody
+a result.
 """
 
-from typing import Any
+import csv
+import io
+import json
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 
-from swarmd.state.units import iso
+from swarmd.engine.phases.desk import PREFLIGHT_FILE, Desk
+from swarmd.engine.phases.question import mode_folder, work_folder
+from swarmd.engine.phases.report_material import Ran, documents_of, is_branch, material_of
+from swarmd.engine.phases.trade_table import trades_csv
+from swarmd.engine.reports.asset_page import asset_page
+from swarmd.engine.reports.asset_text import asset_text
+from swarmd.engine.reports.campaign import Row, campaign_page, campaign_text
+from swarmd.engine.reports.material import DEVELOPMENT, VAULT, Material, Stretch
+from swarmd.state.errors import OperatorError, OutsideError
+from swarmd.state.store.files import Home, atomic_write, lock_file
+from swarmd.state.work_order import WorkOrder
 
-_ROWS = (
-    "total_trades", "total_return", "annual_return", "annual_sharpe", "annual_sortino", "max_drawdown", "calmar",
-    "win_rate", "profit_factor", "exposure", "avg_trade_return", "avg_bars_held", "top10_share",
-)  # fmt: skip
-
-
-def screen_report(document: dict[str, Any]) -> str:
-    """Markdown of `screen.json`."""
-    development, vault, stress = document["development"], document["vault"], document["stress"]
-    lines = [
-        f"# {document['symbol']} {document['mode']}: {document['strategy']} "
-        f"{'passes' if document['verdict'] == 'pass' else 'does not pass'} the screen",
-        "",
-        f"Trial {document['trial']}, score {document['score']:.4f} on development data, chosen among "
-        f"{document['tried']} tried. {_opened(document)}",
-        "",
-        "## Gates",
-        "",
-        "| gate | figure | threshold | |",
-        "|---|---|---|---|",
-        *(
-            f"| {gate['meaning']} | {_number(gate['figure'])} | {gate['comparison']} {gate['threshold']:g} "
-            f"| {'pass' if gate['pass'] else '**fail**'} |"
-            for gate in document["gates"]
-        ),
-        "",
-        f"Daily returns on the vault: {document['daily']['days']} days, Sharpe ratio {document['daily']['sharpe']:.4f} "
-        f"per day, skew {document['daily']['skew']:.2f}, kurtosis {document['daily']['kurtosis']:.2f} (Normal 3).",
-        "",
-        "## Figures",
-        "",
-        f"Development {_stretch(development)}; vault {_stretch(vault)}. "
-        f"Stress: the vault with fee and slippage times {stress['cost_factor']:g}.",
-        "",
-        "| | development | vault | stress |",
-        "|---|---|---|---|",
-        *(
-            f"| {name} | {_number(development['metrics'][name])} | {_number(vault['metrics'][name])} "
-            f"| {_number(stress['metrics'][name])} |"
-            for name in _ROWS
-        ),
-        "",
-        "## Where it comes from",
-        "",
-        "| | |",
-        "|---|---|",
-        *(f"| {name} | `{value}` |" for name, value in document["params"].items()),
-        f"| costs | {document['costs']['fee_bps']:g} bps fee, "
-        f"{document['costs']['slippage_bps']:g} bps slippage per side |",
-        f"| data | `{document['data_snapshot_id']}` (sha256 `{document['data_sha256']}`) |",
-        f"| code | `{document['code_version']}`, commit `{document['git_sha']}` |",
-        f"| seed | {document['seed']} |",
-        "",
-    ]
-    return "\n".join(lines)
+PAGE_FILE, TEXT_FILE = "report.html", "report.md"
+EQUITY_FILE, TRADES_FILE = "equity.csv", "development_trades.csv"
+_LOCK = ".report.lock"
+_PATIENCE_SECONDS = 20.0
 
 
-def _opened(document: dict[str, Any]) -> str:
-    if (stand_in := document.get("stands_for_the_vault")) is None:
-        return "The vault was opened once, for this one."
-    return f"The vault stays shut until the guards: what is called the vault below is {stand_in}, opened once."
+def tell_report(order: WorkOrder, desk: Desk) -> tuple[str, ...]:
+    """The pages of the order's asset, if it has a mode, and of its campaign, by the names that records use; what fails
+    is said and nothing else."""
+    told: list[str] = []
+    try:
+        if order.mode:
+            folder = work_folder(order, desk.home)
+            folder = folder if is_branch(folder) else mode_folder(order, desk)
+            for name, content in asset_files(folder, desk.home).items():
+                told.append(desk.write(folder / name, content))
+        write_campaign(order.campaign.name, desk.home)
+    # The verdict is on the disk already; a page must not lose an hour's work, whatever is wrong with it.
+    except Exception as fault:
+        desk.say(f"{order.job}: no report ({type(fault).__name__}: {fault}); `swarmd report` makes it again")
+    return tuple(told)
 
 
-def _stretch(stretch: dict[str, Any]) -> str:
-    first, last = (iso(stretch[name])[:10] for name in ("first_open_ms", "last_open_ms"))
-    return f"{first} to {last} ({stretch['bars']} bars)"
+def asset_files(folder: Path, home: Home) -> dict[str, bytes]:
+    """The files of one asset's report, by name: page, text, and the equity and trades that they link.
+
+    Raises
+    ------
+    OperatorError
+        If a file of the phases is there and cannot be read.
+    """
+    material, ran = material_of(folder, home)
+    files = _tables(material, ran)
+    there = frozenset(path.name for path in folder.iterdir()) | files.keys() | {TEXT_FILE}
+    return {
+        TEXT_FILE: asset_text(material).encode(),
+        PAGE_FILE: asset_page(material, there).encode(),
+        **files,
+    }
 
 
-def _number(value: float | int | None) -> str:
-    if value is None:
-        return "undefined"
-    return f"{value:.0f}" if value == int(value) and abs(value) >= 1 else f"{value:.4f}"
+def mode_folders(campaign: Path) -> list[Path]:
+    """The folders of a campaign in which assets were searched, one a mode; of an asset without any, its own."""
+    found = []
+    for asset in sorted(path for path in campaign.iterdir() if path.is_dir() and not path.name.startswith(".")):
+        modes = sorted(path for path in asset.iterdir() if path.is_dir() and not path.name.startswith("."))
+        found += modes or ([asset] if (asset / PREFLIGHT_FILE).is_file() else [])
+    return found
+
+
+def write_campaign(campaign: str, home: Home, out: Path | None = None) -> Path:
+    """The page and the text of the campaign, one writer after the other: the last one sees what all have left."""
+    results = home.results_of(campaign)
+    where = out or results
+    with _alone(where):
+        rows = [row_of(folder, where / folder.relative_to(results), home) for folder in mode_folders(results)]
+        command = f"swarmd report {campaign}"
+        atomic_write(where / TEXT_FILE, campaign_text(campaign, rows, command).encode())
+        atomic_write(where / PAGE_FILE, campaign_page(campaign, rows, command).encode())
+    return where / PAGE_FILE
+
+
+def row_of(folder: Path, pages: Path, home: Home) -> Row:
+    """The results of one asset and mode; `pages` is where its report lies, which is the same place but for `--out`."""
+    material = documents_of(folder, home)
+    return Row(
+        material,
+        stretches=_curves(pages / EQUITY_FILE) or _curves(folder / EQUITY_FILE),
+        href=f"{material.symbol}/{pages.name}/{PAGE_FILE}" if (pages / PAGE_FILE).is_file() else "",
+        lane_seconds=_lane_seconds(material, home),
+    )
+
+
+def _tables(material: Material, ran: Ran) -> dict[str, bytes]:
+    """Equity by day, and the development trades, whose file no phase writes for the finalist."""
+    if not material.stretches:
+        return {}
+    page = io.StringIO(newline="")
+    table = csv.writer(page, lineterminator="\n")
+    table.writerow(("stretch", "day", "equity"))
+    for stretch in material.stretches:
+        table.writerows(
+            (stretch.name, day, repr(level)) for day, level in zip(stretch.days, stretch.equity, strict=True)
+        )
+    files = {EQUITY_FILE: page.getvalue().encode()}
+    if ran.development is not None:
+        bars, run = ran.development
+        files[TRADES_FILE] = trades_csv(run.trades, bars)
+    return files
+
+
+def _curves(path: Path) -> tuple[Stretch, ...]:
+    """Equity as an asset's report has left it; nothing where there is none, or none that can be read."""
+    found: dict[str, list[tuple[str, float]]] = {DEVELOPMENT: [], VAULT: []}
+    try:
+        with path.open(newline="") as file:
+            for row in csv.DictReader(file):
+                found[row["stretch"]].append((row["day"], float(row["equity"])))
+    except (OSError, ValueError, KeyError, TypeError):
+        return ()
+    return tuple(
+        Stretch(name, tuple(day for day, _ in curve), tuple(level for _, level in curve), ())
+        for name, curve in found.items()
+        if curve
+    )
+
+
+def _lane_seconds(material: Material, home: Home) -> float | None:
+    """What the asset's runs took from ready to result, by the clock; None where no outbox tells."""
+    job = ".".join(filter(None, (material.campaign, material.symbol, material.mode)))
+    total, is_told = 0.0, False
+    for events in sorted(home.outbox.glob(f"{job}.*/events.jsonl")):
+        walls: dict[str, int] = {}
+        for line in events.read_text(errors="replace").splitlines():
+            try:
+                told = json.loads(line)
+                walls[told["event"]] = int(told["wall"])
+            except (ValueError, KeyError, TypeError):
+                continue
+        if "ready" in walls and "result" in walls:
+            total, is_told = total + (walls["result"] - walls["ready"]) / 1000.0, True
+    return total if is_told else None
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """Hold the campaign's page; OutsideError after a while in which another did not let go."""
+    end = time.monotonic() + _PATIENCE_SECONDS
+    while (descriptor := lock_file(folder / _LOCK, {"pid": os.getpid()})) is None:
+        if time.monotonic() > end:
+            raise OutsideError(f"{folder / _LOCK} is held by another for {_PATIENCE_SECONDS:.0f} s; try again")
+        time.sleep(0.05)
+    try:
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def require_results(folder: Path) -> None:
+    """OperatorError where nothing of a campaign lies in the folder."""
+    if not folder.is_dir() or not mode_folders(folder):
+        raise OperatorError(f"{folder}: no asset with results in it; name a campaign, or a folder of one")

@@ -2,7 +2,7 @@
 
 Out-of-sample Sharpe, trades, walk-forward efficiency and the probabilistic Sharpe ratio of out-of-sample days decide;
 the stress with doubled costs is shown beside them. Writes `vault_opened.json` first, then `screen.json` and
-`report.md`. Where the vault is kept for the guards, all of this happens on the last third of the development bars.
+the report. Where the vault is kept for the guards, all of this happens on the last third of the development bars.
 """
 
 import math
@@ -24,7 +24,7 @@ from swarmd.engine.phases.desk import Desk, read_document
 from swarmd.engine.phases.looks import LOOK, note_look
 from swarmd.engine.phases.question import Question, mode_folder, question_of
 from swarmd.engine.phases.refine import ALL_TRIALS_FILE
-from swarmd.engine.phases.report import screen_report
+from swarmd.engine.phases.report import tell_report
 from swarmd.engine.phases.strict_judgement import stretch_document
 from swarmd.engine.phases.trade_table import trades_csv
 from swarmd.engine.phases.vault import SCREEN_STRETCH_FILE, VAULT_FILE, WarmedUp, open_vault, opened_for
@@ -34,7 +34,6 @@ from swarmd.state.records.result import ResultSummary
 from swarmd.state.work_order import WorkOrder
 
 SCREEN_FILE = "screen.json"
-REPORT_FILE = "report.md"
 SCHEMA = "swarmd.screen/1"
 STRESS_FACTOR = 2.0
 _LAST_THIRD = "the last third of the development bars"
@@ -95,9 +94,9 @@ def screen(order: WorkOrder, desk: Desk) -> ResultSummary:
     trades_file = "screen_trades.csv" if order.campaign.is_strict else "vault_trades.csv"
     artifacts = (
         desk.write_json(folder / SCREEN_FILE, document, sync=True),
-        desk.write(folder / REPORT_FILE, screen_report(document).encode()),
         desk.write(folder / trades_file, trades_csv(outside.trades, vault)),
         desk.home.relative(marker),
+        *tell_report(order, desk),
     )
     passed = all(gate.passes for gate in gates)
     return ResultSummary(

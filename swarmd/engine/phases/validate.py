@@ -20,6 +20,7 @@ from swarmd.engine.phases.evidence import Evidence, Found, evidence_of
 from swarmd.engine.phases.looks import note_look
 from swarmd.engine.phases.neighbourhood import MAP_UNITS, neighbourhood_map
 from swarmd.engine.phases.question import Question, mode_folder, question_of
+from swarmd.engine.phases.report import tell_report
 from swarmd.engine.phases.sampled_search import SAMPLED, sampled_search
 from swarmd.engine.phases.strict_judgement import (
     Outside,
@@ -116,7 +117,7 @@ def validate(order: WorkOrder, desk: Desk) -> ResultSummary:
         headline=_headline(question, verdict, evidence, outside.gates),
         tried=inside.tried + sample.n_sampled,
         figures=_figures(certificate, outside),
-        artifacts=artifacts,
+        artifacts=(*artifacts, *tell_report(order, desk)),
     )
 
 

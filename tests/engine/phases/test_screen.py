@@ -9,6 +9,7 @@ import pytest
 from search_builders import MODE, a_desk, an_order, run_phase
 
 from swarmd.engine.backtest import run_backtest
+from swarmd.engine.certificates.figures import shown
 from swarmd.engine.kernel.costs import Costs
 from swarmd.engine.market.bars import load_bars
 from swarmd.engine.market.formats import write_bars
@@ -142,9 +143,12 @@ def test_the_report_tells_every_gate_with_figure_and_threshold(planted):
     root, _ = planted
     report = (results(root / "home") / "report.md").read_text()
     document = read(results(root / "home") / "screen.json")
+    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in report.splitlines() if line[:2] == "| "]
     for gate in document["gates"]:
-        assert f"{gate['meaning']} | " in report
-        assert f"{gate['comparison']} {gate['threshold']:g} | pass |" in report
+        (row,) = [row for row in rows if row[0] == gate["meaning"]]
+        assert row[1] == shown(gate["figure"], gate["name"])
+        assert row[2].endswith(shown(gate["threshold"], gate["name"]))
+        assert row[3] == "pass"
     assert "fee and slippage times 2" in report
     assert document["data_sha256"] in report
 
