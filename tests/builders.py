@@ -12,13 +12,16 @@ from swarmd.state.actions import ACTION_SHAPES, Action, ActionTaken, Refusal
 from swarmd.state.records.beat import Beat
 from swarmd.state.records.campaign import Campaign, CampaignSettings
 from swarmd.state.records.champion import Champion
+from swarmd.state.records.claim import StatedClaim
 from swarmd.state.records.device import Device
+from swarmd.state.records.errand import Errand
 from swarmd.state.records.failure import Failure, Tally
 from swarmd.state.records.gauge import Cycle, Document, Finding, Gauge, Scores
 from swarmd.state.records.hypothesis import Hypothesis
 from swarmd.state.records.incident import Incident
 from swarmd.state.records.job import Job, Phase, job_id
 from swarmd.state.records.lane import Lane
+from swarmd.state.records.lesson import Lesson
 from swarmd.state.records.monitoring import Monitoring
 from swarmd.state.records.policy import Policy
 from swarmd.state.records.record import Record
@@ -260,6 +263,38 @@ def a_hypothesis(id: str = JOB.removesuffix(".prescreen"), **fields: Any) -> Hyp
             "claim": f"mtf_ema {mode} on {symbol} has an edge after costs", "threshold": 0.8, "stated_at": 0, **fields,
         }
     )  # fmt: skip
+
+
+def a_claim(**fields: Any) -> StatedClaim:
+    return StatedClaim.model_validate({"claim": "the edge is there", "threshold": 0.5, **fields})
+
+
+def an_authored_hypothesis(id: str = "majors/0123456789", **fields: Any) -> Hypothesis:
+    """One of the campaign's file; ``scope={"assets": […]}``."""
+    return Hypothesis.model_validate(
+        {
+            "id": id, "at": 0, "campaign": id.partition("/")[0], "symbol": "", "mode": "", "status": "stated",
+            "origin": "campaign", "claim": "the edge is there", "threshold": 0.5, "stated_at": 0, **fields,
+        }
+    )  # fmt: skip
+
+
+def a_lesson(topic: str = "verdicts", **fields: Any) -> Lesson:
+    return Lesson.model_validate(
+        {
+            "id": f"{CAMPAIGN}/{topic}", "at": 0, "campaign": CAMPAIGN, "topic": topic,
+            "claim": "mtf_ema on 5m bars: 1 of 4 searches passed on data not seen before",
+            "scope": {"strategy": "mtf_ema", "interval": "5m"}, "n": 4, "held": 1, "low": 0.05, "high": 0.7,
+            "evidence": (RUN,), **fields,
+        }
+    )  # fmt: skip
+
+
+def an_errand(id: str = "handoff", **fields: Any) -> Errand:
+    """One that is done; ``status="running"`` gives one that is under way."""
+    return Errand.model_validate(
+        {"id": id, "at": 2_000, "status": "done", "order": "a1-0", "began_at": 0, "ended_at": 2_000, **fields}
+    )
 
 
 def a_document(**fields: Any) -> Document:

@@ -3,15 +3,23 @@
 A page follows moments, not cycles: the opening of a session, the end of a phase, the end of a campaign; the tracker of
 assets follows each answer about one, once a minute at most. What cannot be written (a full disk) is tried again with
 growing waits, and given up until the next moment.
+
+While a campaign works, the handoff page is written every few hours (``handoff_every``) besides that of each end. What
+was learned goes into the knowledge base when there is something new to learn from, once in a while
+(``knowledge_every``) and when the campaign ends; a base that cannot be reached is told of, and tried again with growing
+waits. Nothing is lost meanwhile: all that the records teach is put each time.
 """
 
 from swarmd.agents.rules.backoff import backoff
+from swarmd.agents.rules.page_state import PageState, page_state
 from swarmd.agents.rules.ranking import PHASES
-from swarmd.state.actions import Action, WriteDocuments
+from swarmd.agents.rules.words import several
+from swarmd.state.actions import Action, KeepKnowledge, Say, WriteDocuments, WriteHandoff
 from swarmd.state.records.campaign import Campaign, CampaignStatus
+from swarmd.state.records.errand import KNOWLEDGE, Errand, ErrandStatus
 from swarmd.state.records.session import Session
 from swarmd.state.records.step import StepStatus
-from swarmd.state.units import MINUTE, Millis
+from swarmd.state.units import HOUR, MINUTE, Millis, spoken
 from swarmd.state.view import View
 
 NAME = "curator"
@@ -24,6 +32,11 @@ OF_SESSIONS = ("AGENT_REGISTRY.md", "BACKTEST_OPTIMIZE.md")
 OF_ASSETS = ("phase2_candidates.txt", "pipeline_tracker.csv")
 OF_PHASES = ("BACKTEST_OPTIMIZE.md", "KNOWLEDGE_BASE_BACKTEST.md", "WORKFLOW_EXPECTED_OUTCOMES_STATEFUL.md")
 
+# Between tries to reach a knowledge base that does not answer.
+RETRY_FIRST: Millis = MINUTE
+RETRY_CAP: Millis = HOUR
+_TOPIC = "knowledge"
+
 _ENDED = (CampaignStatus.STOPPED, CampaignStatus.DONE, CampaignStatus.CANCELLED)
 
 
@@ -31,6 +44,15 @@ def decide(view: View, now: Millis) -> list[Action]:
     session, campaign = view.session, view.campaign
     if session is None or campaign is None:
         return []
+    return [
+        *_pages(view, session, campaign, now),
+        *_handoff(view, session, campaign, now),
+        *_knowledge(view, session, campaign, now),
+        *_unreachable(view),
+    ]
+
+
+def _pages(view: View, session: Session, campaign: Campaign, now: Millis) -> list[Action]:
     of_phase, cause = _phase_moment(view, campaign)
     of_assets = _asset_moment(view, campaign, now)
     follow = {**dict.fromkeys(OF_SESSIONS, session.at), **dict.fromkeys(OF_PHASES, of_phase)}
@@ -90,3 +112,78 @@ def _wished(
         what = "the last answer about an asset came"
     why = f"{len(names)} pages are older than what they tell: {what} {now - moment} ms ago"
     return [WriteDocuments(names=names, reason=why, caused_by=(cause, session.id))]
+
+
+# -- the page of every few hours --------------------------------------------------------------------------------------
+
+
+def _handoff(view: View, session: Session, campaign: Campaign, now: Millis) -> list[Action]:
+    """Beside those of a stop and of a campaign's end, which others ask for."""
+    if campaign.status is not CampaignStatus.ACTIVE:
+        return []
+    every = view.policy.handoff_every
+    written = max((each.at for each in view.documents.values() if "HANDOFF" in each.id), default=-1)
+    last = max(written, session.at)
+    if now - last < every:
+        return []
+    # What cannot be written is given up until as long again has passed.
+    since = last + every * ((now - last) // every)
+    if page_state(view, since, now) is not PageState.DUE:
+        return []
+    why = f"{campaign.id} works, and the last page tells of {spoken(now - last)} ago (every {spoken(every)})"
+    return [WriteHandoff(reason=why, caused_by=(campaign.id, session.id))]
+
+
+# -- what was learned -------------------------------------------------------------------------------------------------
+
+
+def _knowledge(view: View, session: Session, campaign: Campaign, now: Millis) -> list[Action]:
+    moment, cause = _learned_at(view, campaign)
+    last = view.errands.get(KNOWLEDGE)
+    since = max(session.at, last.began_at if last is not None else -1)
+    # A crash is no time for housekeeping: while it works, it is done once in a while and not when something happens.
+    is_soon = campaign.status not in _ENDED and now - since < view.policy.knowledge_every
+    if moment < 0 or is_soon or (last is not None and not _may_go(last, moment, now)):
+        return []
+    known = ", ".join(
+        (
+            several(len(view.failures), "failure point"),
+            several(len(view.lessons), "lesson"),
+            several(len(view.hypotheses), "claim"),
+        )
+    )
+    return [KeepKnowledge(reason=f"{known} on record, the newest {now - moment} ms old", caused_by=(cause,))]
+
+
+def _may_go(last: Errand, moment: Millis, now: Millis) -> bool:
+    match last.status:
+        case ErrandStatus.RUNNING:
+            return False
+        case ErrandStatus.FAILED:
+            return now - last.ended_at > backoff(last.failures, first=RETRY_FIRST, cap=RETRY_CAP)
+        case ErrandStatus.DONE:
+            return last.began_at < moment
+
+
+def _learned_at(view: View, campaign: Campaign) -> tuple[Millis, str]:
+    """When there was last something new to learn from, and what: minus one while there is nothing."""
+    news = [(each.at, each.id) for each in view.failures.values()]
+    news += [(each.at, each.id) for each in view.lessons.values()]
+    news += [(each.since, each.id) for each in view.champions.values()]
+    if (answered := view.last_answered.get(campaign.id)) is not None:
+        news.append((answered, campaign.id))
+    if news and campaign.status in _ENDED:
+        news.append((campaign.at, campaign.id))
+    return max(news, default=(-1, campaign.id))
+
+
+def _unreachable(view: View) -> list[Action]:
+    """Said from the second time in a row on, once; taken back when it was reached."""
+    last, said = view.errands.get(KNOWLEDGE), view.findings.get(f"{NAME}/{_TOPIC}")
+    is_said = said is not None and said.text != ""
+    if last is not None and last.status is ErrandStatus.FAILED and last.failures > 1 and not is_said:
+        text = f"the knowledge base was not reached {last.failures} times in a row: {last.outcome}; it is tried again"
+        return [Say(topic=_TOPIC, reason=text, caused_by=(last.id,))]
+    if last is not None and last.status is ErrandStatus.DONE and is_said:
+        return [Say(topic=_TOPIC, reason="", caused_by=(last.id,))]
+    return []

@@ -1,4 +1,8 @@
-"""Keeps the ledger of hypotheses: stated before the first combination is tried, judged by what the screen found.
+"""Keeps the ledger of hypotheses: stated before the first combination is tried, judged by what was found.
+
+Every asset and mode of a campaign gets the standard claim that there is an edge. Besides there are those of the
+campaign's file and of persons, in figures of their own; one that comes after a search in its scope has begun is
+refused. Each is judged once, when its searches are over, and names the results behind the verdict.
 
 A campaign that judges by the strict table keeps the data of the claim for the guards, and these judge it there.
 *Supported*: a finalist passed every gate out of sample. *Not supported*: a phase did its work and the answer was no,
@@ -11,21 +15,21 @@ from itertools import islice
 from typing import Literal
 
 from swarmd.agents.rules.branches import branches_of
+from swarmd.agents.rules.claims import found, is_over, refusal_to_state
+from swarmd.agents.rules.judged import judge_of, result_of_job
 from swarmd.agents.rules.plan import chain_of
 from swarmd.agents.rules.words import gate_word, is_stopped, said_no
-from swarmd.state.actions import Action, JudgeHypothesis, StateHypothesis
-from swarmd.state.pipeline import judging_phase
+from swarmd.state.actions import Action, AnswerRequest, JudgeHypothesis, StateHypothesis
 from swarmd.state.records.campaign import Campaign, CampaignSettings
-from swarmd.state.records.hypothesis import Hypothesis, HypothesisStatus
+from swarmd.state.records.claim import StatedClaim, claim_id
+from swarmd.state.records.hypothesis import Hypothesis, HypothesisStatus, Verdict
 from swarmd.state.records.job import Job, JobStatus, Phase
+from swarmd.state.records.request import Request, Verb
 from swarmd.state.records.result import Result
-from swarmd.state.records.run import run_id
 from swarmd.state.units import Millis
 from swarmd.state.view import View
 
 NAME = "hypothesis_runner"
-
-Judged = Literal[HypothesisStatus.SUPPORTED, HypothesisStatus.NOT_SUPPORTED, HypothesisStatus.NOT_JUDGED]
 
 # What each table asks of the out-of-sample annual Sharpe ratio; a test holds it equal to the engine's own gate.
 LEAST_SHARPE = {"source_soft": 0.8, "source_strict": 1.0, "evidence": 0.0}
@@ -36,9 +40,58 @@ _LAST = f".{Phase.CROWN.value}"
 
 def decide(view: View, now: Millis) -> list[Action]:
     campaign = view.campaign
+    asked = [
+        wish for request in view.pending_requests() if request.verb is Verb.STATE for wish in _asked(view, request)
+    ]
     if campaign is None:
-        return []
-    return [*_stated(view, campaign), *_judged(view, campaign)]
+        return asked
+    return [*asked, *_of_file(view, campaign), *_stated(view, campaign), *_judged(view, campaign)]
+
+
+def _asked(view: View, request: Request) -> list[Action]:
+    """A person's claim: into the ledger, or refused with the figures; of a campaign that is still to come as well."""
+    claim, campaign = request.claim, view.campaigns.get(request.subject)
+    if claim is None or not request.subject:
+        return [_answer(request, "refused: the request names 0 claims or no campaign", is_refused=True)]
+    id = claim_id(request.subject, claim)
+    if id in view.hypotheses:
+        return [_answer(request, f"stated already as {id}, in 1 place of the ledger")]
+    if campaign is not None and (refusal := refusal_to_state(view, campaign, claim)):
+        return [_answer(request, f"refused: {refusal}", is_refused=True)]
+    when = "before its campaign is known" if campaign is None else "with 0 searches in its scope begun"
+    stated = _statement(request.subject, claim, "person", f"stated by {request.asked_by}, {when}", (request.id,))
+    return [stated, _answer(request, f"stated as {id}: {claim.in_figures()}")]
+
+
+def _answer(request: Request, text: str, *, is_refused: bool = False) -> AnswerRequest:
+    return AnswerRequest(request=request.id, reason=text, is_refused=is_refused, caused_by=(request.id,))
+
+
+def _of_file(view: View, campaign: Campaign) -> list[Action]:
+    """The claims of the campaign's file. It cannot change once the campaign has begun, so none of them comes late."""
+    why = f"stated in the campaign's file {campaign.file}, with 0 searches in its scope begun"
+    return [
+        _statement(campaign.id, claim, "campaign", why, (campaign.id,))
+        for claim in campaign.settings.hypotheses
+        if claim_id(campaign.id, claim) not in view.hypotheses and not refusal_to_state(view, campaign, claim)
+    ]
+
+
+def _statement(
+    campaign: str, claim: StatedClaim, origin: Literal["campaign", "person"], why: str, causes: tuple[str, ...]
+) -> StateHypothesis:
+    return StateHypothesis(
+        hypothesis=claim_id(campaign, claim),
+        campaign=campaign,
+        symbol="",
+        mode="",
+        claim=claim.claim,
+        threshold=claim.threshold,
+        origin=origin,
+        stated=claim,
+        reason=why,
+        caused_by=causes,
+    )
 
 
 def _stated(view: View, campaign: Campaign) -> list[Action]:
@@ -89,11 +142,29 @@ def _judged(view: View, campaign: Campaign) -> list[Action]:
     # Over is a chain whose last job is settled, if only because an earlier one closed the way to it. Hundreds are asked
     # after in every cycle, and next to none is over.
     jobs, queued = view.jobs, view.unsettled
-    return [
+    standard = [
         _verdict(view, campaign, each)
         for each in view.stated_hypotheses
         if (last := each.id + _LAST) not in queued and last in jobs and each.campaign == campaign.id
     ]
+    authored = [each for each in view.stated_hypotheses if each.origin != "standard" and each.campaign == campaign.id]
+    return [*standard, *(_finding(view, campaign, each) for each in authored if is_over(view, campaign, each))]
+
+
+def _finding(view: View, campaign: Campaign, hypothesis: Hypothesis) -> JudgeHypothesis:
+    """A claim in figures of its own, over all searches in its scope."""
+    came = found(view, campaign, hypothesis)
+    return JudgeHypothesis(
+        hypothesis=hypothesis.id,
+        status=came.status,
+        measured=came.measured,
+        tried=came.tried,
+        held=came.held,
+        n=came.n,
+        evidence=came.evidence,
+        reason=f"{came.why} ({came.tried:,} tried)",
+        caused_by=(hypothesis.id, *came.evidence[:5]),
+    )
 
 
 def _verdict(view: View, campaign: Campaign, hypothesis: Hypothesis) -> JudgeHypothesis:
@@ -101,31 +172,27 @@ def _verdict(view: View, campaign: Campaign, hypothesis: Hypothesis) -> JudgeHyp
     ids = chain_of(campaign, hypothesis.symbol, hypothesis.mode)
     chain = [job for id in ids if (job := view.jobs.get(id)) is not None]
     branched = branches_of(view, campaign, hypothesis.symbol, hypothesis.mode)
-    tried = sum(result.summary.tried for job in (*chain, *branched) if (result := _result(view, job)) is not None)
-    judge = _judge(campaign, [*chain, *branched])
-    screened = None if judge is None else _result(view, judge)
+    tried = sum(result.summary.tried for job in (*chain, *branched) if (result := result_of_job(view, job)) is not None)
+    judge = judge_of(campaign, [*chain, *branched])
+    screened = None if judge is None else result_of_job(view, judge)
     measured = _measured(screened)
     claimed = f"(claimed above {hypothesis.threshold:g})"
     figures = "" if measured is None else f"annual Sharpe {measured:.2f} out of sample {claimed}; "
-    status, why = _answer(view, chain, branched, judge)
+    status, why = _outcome(view, chain, branched, judge)
     return JudgeHypothesis(
         hypothesis=hypothesis.id,
         status=status,
         measured=measured,
         tried=tried,
+        held=int(status is HypothesisStatus.SUPPORTED),
+        n=int(status is not HypothesisStatus.NOT_JUDGED),
+        evidence=() if screened is None else (screened.id,),
         reason=f"{figures}{why} ({tried:,} tried)",
         caused_by=(hypothesis.id, chain[-1].id if screened is None else screened.id),
     )
 
 
-def _judge(campaign: Campaign, jobs: list[Job]) -> Job | None:
-    """The job that looked at the data of the claim: of several finalists' guards those that passed, or the first."""
-    asked = judging_phase(campaign.settings)
-    judges = [job for job in jobs if job.phase is asked]
-    return next((job for job in judges if job.status is JobStatus.DONE), judges[0] if judges else None)
-
-
-def _answer(view: View, chain: list[Job], branched: list[Job], judge: Job | None) -> tuple[Judged, str]:
+def _outcome(view: View, chain: list[Job], branched: list[Job], judge: Job | None) -> tuple[Verdict, str]:
     if judge is not None and judge.status is JobStatus.DONE:
         crown = next(job for job in (*chain, *branched) if job.phase is Phase.CROWN and job.branch == judge.branch)
         # The niche may be held by somebody better: that is no verdict on the claim.
@@ -141,10 +208,6 @@ def _answer(view: View, chain: list[Job], branched: list[Job], judge: Job | None
     ended = next((job for job in chain if job.status is not JobStatus.DONE), chain[-1])
     word = ended.reason if ended.status is JobStatus.SKIPPED else f"{gate_word(view, ended)}: {ended.reason}"
     return HypothesisStatus.NOT_JUDGED, word
-
-
-def _result(view: View, job: Job) -> Result | None:
-    return view.results.get(run_id(job.id, job.attempt))
 
 
 def _measured(result: Result | None) -> float | None:

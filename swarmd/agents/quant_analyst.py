@@ -1,26 +1,35 @@
-"""Says what was found, asset by asset and phase by phase, in the figures the runs reported.
+"""Says what was found, asset by asset and phase by phase, in the figures the runs reported; and what they teach.
 
-One finding an asset, said anew when a phase of it was settled and at no other time. The pages for people read it; no
-agent decides from it.
+One finding an asset, said anew when a phase of it was settled and at no other time. Lessons are counted over all judged
+searches, when the campaign ends and, while it works, once in a while after further judgements: each with its scope,
+how many cases it rests on, its interval, and the results behind it. The pages for people and the knowledge base hold
+them; no agent decides from them.
 """
 
 from collections.abc import Iterable
 
 from swarmd.agents.rules.branches import branches_of
+from swarmd.agents.rules.judged import judged_searches, n_judged
+from swarmd.agents.rules.lessons import Taught, lessons_of
 from swarmd.agents.rules.plan import chain_of
 from swarmd.agents.rules.ranking import PHASES
 from swarmd.agents.rules.words import said_no
-from swarmd.state.actions import Action, Say
+from swarmd.state.actions import Action, Say, TellLesson
 from swarmd.state.index import TELLER, answers
-from swarmd.state.records.campaign import Campaign
+from swarmd.state.records.campaign import Campaign, CampaignStatus
 from swarmd.state.records.job import Job, JobStatus, Phase
 from swarmd.state.records.result import Figure
 from swarmd.state.records.run import run_id
 from swarmd.state.tracker import step_name
-from swarmd.state.units import Millis
+from swarmd.state.units import MINUTE, Millis
 from swarmd.state.view import View
 
 NAME = TELLER
+
+# How soon after the last time lessons are counted anew while judgements come in.
+LESSONS_EVERY: Millis = 10 * MINUTE
+# The lesson about all searches, which is told whenever lessons are: its instant says when that was.
+_ALL = "verdicts"
 
 # What of a phase's figures a person asks for first, and how it is called.
 _FIGURES: dict[Phase, tuple[tuple[str, str], ...]] = {
@@ -61,7 +70,42 @@ def decide(view: View, now: Millis) -> list[Action]:
         text = found(view, jobs)
         if text != (finding.text if finding is not None else ""):
             wishes.append(Say(topic=topic, reason=text, caused_by=_causes(view, jobs)))
-    return wishes
+    return [*wishes, *_lessons(view, campaign, now)]
+
+
+def _lessons(view: View, campaign: Campaign, now: Millis) -> list[Action]:
+    """Those that say something else than before, and the one about all searches for a sign that they were counted."""
+    moment = view.last_answered.get(campaign.id, -1)
+    last = view.lessons.get(f"{campaign.id}/{_ALL}")
+    if campaign.status is not CampaignStatus.ACTIVE:
+        moment = max(moment, campaign.at)
+    elif last is not None and now < last.at + LESSONS_EVERY:
+        return []
+    if (last is not None and last.at >= moment) or not n_judged(view, campaign):
+        return []
+    taught = lessons_of(campaign, [*judged_searches(view, campaign)])
+    return [_told(campaign, each) for each in taught if each.topic == _ALL or _is_news(view, campaign, each)]
+
+
+def _is_news(view: View, campaign: Campaign, taught: Taught) -> bool:
+    known = view.lessons.get(f"{campaign.id}/{taught.topic}")
+    return known is None or (known.claim, known.evidence) != (taught.claim, taught.evidence)
+
+
+def _told(campaign: Campaign, taught: Taught) -> TellLesson:
+    return TellLesson(
+        lesson=f"{campaign.id}/{taught.topic}",
+        campaign=campaign.id,
+        topic=taught.topic,
+        scope=taught.scope,
+        n=taught.n,
+        held=taught.held,
+        low=taught.low,
+        high=taught.high,
+        evidence=taught.evidence,
+        reason=taught.claim,
+        caused_by=(campaign.id, *taught.evidence[-1:]),
+    )
 
 
 def _with_news(view: View, campaign: Campaign) -> list[str]:

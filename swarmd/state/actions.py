@@ -9,10 +9,12 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field, TypeAdapter
 
 from swarmd.state.records.campaign import CampaignStatus
+from swarmd.state.records.claim import StatedClaim
 from swarmd.state.records.hypothesis import HypothesisStatus
 from swarmd.state.records.incident import Signature
 from swarmd.state.records.job import JobStatus, Phase
 from swarmd.state.records.lane import LaneStatus
+from swarmd.state.records.lesson import Scope
 from swarmd.state.records.record import Ratio, Record, Shape
 from swarmd.state.records.remedy import Remedy
 from swarmd.state.records.step import StepStatus
@@ -174,7 +176,8 @@ class WriteDocuments(Wish):
 
 
 class StateHypothesis(Wish):
-    """A claim, before anything is tried: ``hypothesis`` is ``<campaign>.<SYMBOL>.<mode>``."""
+    """A claim, before anything is tried: ``hypothesis`` is ``<campaign>.<SYMBOL>.<mode>``, or ``<campaign>/<digest>``
+    where somebody ``stated`` it, in the campaign's file (``origin``) or as a person."""
 
     kind: Literal["state_hypothesis"] = "state_hypothesis"
     hypothesis: str
@@ -183,6 +186,8 @@ class StateHypothesis(Wish):
     mode: str
     claim: str
     threshold: float
+    origin: Literal["standard", "campaign", "person"] = "standard"
+    stated: StatedClaim | None = None
 
 
 class JudgeHypothesis(Wish):
@@ -193,6 +198,30 @@ class JudgeHypothesis(Wish):
     status: Literal[HypothesisStatus.SUPPORTED, HypothesisStatus.NOT_SUPPORTED, HypothesisStatus.NOT_JUDGED]
     measured: float | None
     tried: int
+    held: int = 0
+    n: int = 0
+    evidence: tuple[str, ...] = ()
+
+
+class TellLesson(Wish):
+    """What a campaign has taught by now; ``reason`` is the sentence, ``lesson`` is ``<campaign>/<topic>``."""
+
+    kind: Literal["tell_lesson"] = "tell_lesson"
+    lesson: str
+    campaign: str
+    topic: str
+    scope: Scope
+    n: int
+    held: int
+    low: float
+    high: float
+    evidence: tuple[str, ...] = ()
+
+
+class KeepKnowledge(Wish):
+    """Put what was learned into the knowledge base, in a process of its own."""
+
+    kind: Literal["keep_knowledge"] = "keep_knowledge"
 
 
 class MonitorChampions(Wish):
@@ -228,6 +257,8 @@ Action = Annotated[
     | WriteDocuments
     | StateHypothesis
     | JudgeHypothesis
+    | TellLesson
+    | KeepKnowledge
     | MonitorChampions
     | EndSession,
     Field(discriminator="kind"),

@@ -23,11 +23,23 @@ def _row(row: Row) -> Row:
     return {
         "id": row["id"],
         "status": row["status"],
+        "campaign": row["campaign"],
+        # Records of before claims could be stated by a person have none of these.
+        "origin": row.get("origin", "standard"),
+        "metric": row.get("metric", "oos_annual_sharpe"),
+        "comparison": row.get("comparison", "above"),
         "threshold": row["threshold"],
+        "among": row.get("among", "every"),
+        "assets": [*row["scope"]["assets"]] if row.get("scope") else [],
+        "modes": [*row["scope"]["modes"]] if row.get("scope") else [],
         "measured": row["measured"],
+        "held": row.get("held", 0),
+        "judged": row.get("n", 0),
         "tried": row["tried"],
         "stated_at": iso(row["stated_at"]),
         "judged_at": row["at"] if is_judged else None,
         "claim": row["claim"],
+        "rationale": row.get("rationale", ""),
         "verdict": row["verdict"],
+        "evidence": [*row.get("evidence", ())],
     }

@@ -131,7 +131,7 @@ class Index:
                 self._keep("_pending_by_id", record, record.status is RequestStatus.PENDING)
             case Hypothesis():
                 self._keep("_stated_by_id", record, record.status is HypothesisStatus.STATED)
-                if before is None:
+                if before is None and record.origin == "standard":
                     known = self._own("n_hypotheses")
                     known[record.campaign] = known.get(record.campaign, 0) + 1
             case _:

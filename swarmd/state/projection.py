@@ -26,7 +26,7 @@ _TABLES: Mapping[str, str] = {
     "source": "sources", "step": "steps", "gauge": "gauges", "finding": "findings", "document": "documents",
     "action": "actions", "refusal": "refusals", "throughput": "throughputs", "fastest": "fastest",
     "failure": "failures", "device": "devices",
-    "hypothesis": "hypotheses", "monitoring": "monitorings",
+    "hypothesis": "hypotheses", "lesson": "lessons", "monitoring": "monitorings", "errand": "errands",
 }  # fmt: skip
 
 

@@ -10,7 +10,9 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from swarmd.state.pipeline import judging_phase
 from swarmd.state.records.campaign import CampaignSettings, SearchSettings, ValidationSettings
+from swarmd.state.records.claim import MEASURED, StatedClaim
 from swarmd.state.settings_file import SettingsFileError, nearest, problems_of, sound_part, text_of
 from swarmd.state.units import millis_of_iso
 from swarmd.state.yaml_places import Document, Place, Problem, Trail, dotted, read_yaml
@@ -74,6 +76,8 @@ def read_campaign(path: Path) -> CampaignFile:
             problems += _search_sense(file)
         if not broken & {"search", "space", "validation", "assets"}:
             problems += _judgement_sense(file)
+        if not broken & {"hypotheses", "assets", "strategy", "validation"}:
+            problems += _claims_sense(file)
         if not problems:
             return file
     raise CampaignFileError(str(path), problems)
@@ -107,7 +111,15 @@ def _resolved(settings: CampaignSettings, path: Path) -> CampaignSettings:
         file, _, name = strategy.name.rpartition(":")
         strategy = strategy.model_copy(update={"name": f"{(folder / Path(file).expanduser()).resolve()}:{name}"})
     data = settings.data.model_copy(update={"root": str(root)})
-    return settings.model_copy(update={"data": data, "strategy": strategy})
+    claims = tuple(_of_strategy(each, settings.strategy.name, strategy.name) for each in settings.hypotheses)
+    return settings.model_copy(update={"data": data, "strategy": strategy, "hypotheses": claims})
+
+
+def _of_strategy(claim: StatedClaim, written: str, resolved: str) -> StatedClaim:
+    """A claim that names the strategy names it as it is resolved."""
+    if claim.scope.strategy != written:
+        return claim
+    return claim.model_copy(update={"scope": claim.scope.model_copy(update={"strategy": resolved})})
 
 
 # -- what each field allows and all of them together do not ---------------------------------------------------------
@@ -204,4 +216,33 @@ def _judgement_sense(file: CampaignFile) -> list[Problem]:
             found.append(file.problem(("validation", "surrogates"), text))
     if file.settings.assets.important is not None and not file.settings.is_strict:
         found.append(file.problem(("assets", "important"), belongs))
+    return found
+
+
+def _claims_sense(file: CampaignFile) -> list[Problem]:
+    """What a hypothesis names must be in this very file, and be measured by what judges here."""
+    settings, found = file.settings, []
+    judge = judging_phase(settings)
+    measured = sorted(metric.value for metric in MEASURED[judge])
+    for index, claim in enumerate(settings.hypotheses):
+        at: Trail = ("hypotheses", index)
+        for name, listed, known in (
+            ("assets", claim.scope.assets, settings.symbols()),
+            ("modes", claim.scope.modes, settings.strategy.modes),
+        ):
+            found += [
+                file.problem((*at, "scope", name, place), f"{each!r} is not in this file; {nearest(each, known)}")
+                for place, each in enumerate(listed)
+                if each not in known
+            ]
+        if claim.scope.strategy and claim.scope.strategy != settings.strategy.name:
+            text = (
+                f"{claim.scope.strategy!r} is not searched here: the strategy is {settings.strategy.name}; leave it out"
+            )
+            found.append(file.problem((*at, "scope", "strategy"), text))
+        if claim.metric.value not in measured:
+            text = f"{claim.metric.value!r} is not measured by {judge.value}; {nearest(claim.metric.value, measured)}"
+            found.append(file.problem((*at, "metric"), text))
+        if claim in settings.hypotheses[:index]:
+            found.append(file.problem(at, "is stated twice; state it once"))
     return found

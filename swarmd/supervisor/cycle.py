@@ -22,6 +22,7 @@ from swarmd.supervisor.effects.tidy import cut_living_logs, tidy
 from swarmd.supervisor.failure_memory import write_failure_memory
 from swarmd.supervisor.logs import log
 from swarmd.supervisor.processes import reap, zombies
+from swarmd.supervisor.sensors.errands import observe_errands
 from swarmd.supervisor.sensors.gpu import count_gpus, observe_gpus
 from swarmd.supervisor.sensors.home_lock import observe_home_lock
 from swarmd.supervisor.sensors.host import observe_host
@@ -138,6 +139,7 @@ def observe(swarm: Swarm, now: Millis, late: Millis, *, is_hasty: bool = False) 
     # Files first: what a monitoring changed is seen before its answer is read.
     swarm.record(swarm.champions.observe(view, swarm.home, now=now))
     swarm.record(observe_monitoring(swarm.projection.view(), swarm.monitoring, now=now))
+    swarm.record(observe_errands(swarm.projection.view(), swarm.errands, now=now))
     swarm.record(observe_monitors(view, swarm.monitors.latest(), now=now))
     gpus = swarm.gpus.fresh()
     swarm.record([*count_gpus(view, gpus, now=now), *observe_gpus(view, gpus, swarm.home.run_dir, now=now)])

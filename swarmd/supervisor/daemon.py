@@ -42,6 +42,7 @@ from swarmd.supervisor.processes import become_subreaper
 from swarmd.supervisor.resting import rest
 from swarmd.supervisor.roster import ROSTER
 from swarmd.supervisor.sd_notify import Systemd
+from swarmd.supervisor.sensors.errands import observe_errands
 from swarmd.supervisor.sensors.gpu_watch import GpuWatch, nvml
 from swarmd.supervisor.sensors.home_lock import HomeLock
 from swarmd.supervisor.sensors.sources import journal_damages
@@ -56,6 +57,8 @@ _GATHER_S = 0.02
 # Cycles in a row that may follow each other at once because each decided something.
 _RESTLESS_MAX = 30
 _LEFT_IN_HASTE = 130
+# What was learned is put away in a second or two; a base that does not answer is told of by the next session.
+_ERRAND_GRACE_S = 15.0
 
 
 def run_daemon(
@@ -164,10 +167,13 @@ async def _session(
             try:
                 ending = await _loop(swarm, wakers, wake, on_cycle, systemd)
                 systemd.leaving(ending)
+                await _end_errands(swarm)
                 _close(swarm, session, ending)
                 code = exit_code(swarm.projection.view())
             finally:
                 swarm.monitoring.end()
+                for errand in swarm.errands.values():
+                    errand.end()
                 swarm.gpus.end()
                 await swarm.monitors.end()
                 if dashboard is not None:
@@ -257,6 +263,15 @@ def _status(view: View) -> str:
         return "no campaign"
     runs, jobs, incidents = len(view.open_runs()), len(view.queued_jobs()), len(view.open_incidents())
     return f"{campaign.id} {campaign.status.value}: {runs} runs, {jobs} jobs left, {incidents} incidents open"
+
+
+async def _end_errands(swarm: Swarm) -> None:
+    """What is still under way may end, within reason; how it did is the last thing the session sees."""
+    under_way = [each.id for each in swarm.projection.view().errands.values() if each.is_running]
+    for name in under_way:
+        await asyncio.to_thread(swarm.errands[name].let_finish, _ERRAND_GRACE_S)
+    with contextlib.suppress(OutsideError):
+        swarm.record(observe_errands(swarm.projection.view(), swarm.errands, now=swarm.clock.now()))
 
 
 def _close(swarm: Swarm, session: Session, ending: str) -> None:

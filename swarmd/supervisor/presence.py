@@ -38,8 +38,16 @@ def daemon_of(home: Home) -> Presence | None:
     return Presence(pid if isinstance(pid, int) else 0, str(said.get("since", "")))
 
 
-def ask(home: Home, verb: str, *, subject: str = "", place: str = "first", asked_by: str = "cli") -> str:
-    """Put a request into the inbox and give back its id. ``subject`` and ``place`` as ``state/records/request`` has it.
+def ask(
+    home: Home,
+    verb: str,
+    *,
+    subject: str = "",
+    place: str = "first",
+    asked_by: str = "cli",
+    claim: dict[str, object] | None = None,
+) -> str:
+    """Put a request into the inbox and give back its id. The others as ``state/records/request`` has them.
 
     It says whom it is meant for, where somebody is there to be asked: the times of two files tell that only as long as
     nobody steps the clock.
@@ -48,6 +56,8 @@ def ask(home: Home, verb: str, *, subject: str = "", place: str = "first", asked
     words: dict[str, object] = {"verb": verb, "asked_by": asked_by}
     if subject:
         words |= {"subject": subject, "place": place}
+    if claim is not None:
+        words["claim"] = claim
     there = daemon_of(home)
     # In the moment before a new daemon has said so, the lock still names its predecessor, who is gone.
     if there is not None and Path(f"/proc/{there.pid}").exists():

@@ -46,6 +46,8 @@ def digest(settings: CampaignSettings) -> str:
             del question["validation"]["strict"]
     if not settings.asks_evidence:
         del question["validation"]["surrogates"]
+    if not settings.hypotheses:
+        del question["hypotheses"]
     for name in ("budget", "spares"):
         del question["limits"][name]
     return hashlib.sha256(orjson.dumps(question, option=orjson.OPT_SORT_KEYS)).hexdigest()

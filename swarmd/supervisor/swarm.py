@@ -15,10 +15,12 @@ from swarmd.state.store.files import Home
 from swarmd.state.store.journal import Journal
 from swarmd.state.store.published import DaemonFacts, Written
 from swarmd.state.units import Millis
+from swarmd.supervisor.backends.errands import ErrandProcess
 from swarmd.supervisor.backends.local import LocalBackend
 from swarmd.supervisor.backends.monitoring import MonitoringProcess
 from swarmd.supervisor.chronicle import Chronicle
 from swarmd.supervisor.clock import SteadyClock
+from swarmd.supervisor.effects.errands import errand_processes
 from swarmd.supervisor.logs import log
 from swarmd.supervisor.monitors.desk import MonitorDesk
 from swarmd.supervisor.sensors.champions import ChampionWatch
@@ -85,10 +87,12 @@ class Swarm:
     clocks: ClockWatch = field(default_factory=ClockWatch)
     champions: ChampionWatch = field(default_factory=ChampionWatch)
     monitoring: MonitoringProcess = field(init=False)
+    errands: dict[str, ErrandProcess] = field(init=False)
     lock: HomeLock | None = None
 
     def __post_init__(self) -> None:
         self.monitoring = MonitoringProcess(self.home)
+        self.errands = errand_processes(self.home)
 
     def lose_turn(self, why: str) -> None:
         before = self.lost

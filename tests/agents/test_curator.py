@@ -1,9 +1,23 @@
 from typing import Any
 
-from builders import SESSION, a_campaign, a_document, a_job, a_session, a_step, a_view, an_action, an_action_wished
+from builders import (
+    SESSION,
+    a_campaign,
+    a_document,
+    a_failure,
+    a_finding,
+    a_job,
+    a_policy,
+    a_session,
+    a_step,
+    a_view,
+    an_action,
+    an_action_wished,
+    an_errand,
+)
 
-from swarmd.agents.curator import OF_ASSETS, OF_PHASES, OF_SESSIONS, decide, page_id
-from swarmd.state.actions import Action, WriteDocuments
+from swarmd.agents.curator import OF_ASSETS, OF_PHASES, OF_SESSIONS, RETRY_FIRST, decide, page_id
+from swarmd.state.actions import Action, KeepKnowledge, Say, WriteDocuments, WriteHandoff
 
 NAMES = sorted({*OF_ASSETS, *OF_PHASES, *OF_SESSIONS})
 
@@ -13,7 +27,12 @@ def written(at: int, *names: str) -> list[Any]:
 
 
 def wishes(now: int, **tables: Any) -> list[Action]:
-    return decide(a_view(**tables), now)
+    """About the pages; what is about the handoff and the knowledge base is asked for below."""
+    return [wish for wish in decide(a_view(**tables), now) if isinstance(wish, WriteDocuments)]
+
+
+def others(now: int, **tables: Any) -> list[Action]:
+    return [wish for wish in decide(a_view(**tables), now) if not isinstance(wish, WriteDocuments)]
 
 
 def test_a_session_begins_with_the_registry_and_the_notes() -> None:
@@ -73,3 +92,76 @@ def test_the_tracker_follows_the_answers_about_assets_once_a_minute_and_the_end_
     (last,) = wishes(70_000, jobs=answered, documents=fresh, campaigns=[a_campaign(at=65_000, status="done")])
     assert isinstance(last, WriteDocuments)
     assert set(OF_ASSETS) <= set(last.names)
+
+
+HOURS = 3_600_000
+
+
+def test_a_working_swarm_writes_its_handoff_every_few_hours_and_tells_how_old_the_last_one_is() -> None:
+    policy = a_policy(handoff_every=6 * HOURS)
+    assert others(6 * HOURS - 1, policy=policy) == []
+    (wish,) = others(6 * HOURS, policy=policy)
+    assert wish == WriteHandoff(
+        reason="majors works, and the last page tells of 6 h 0 min ago (every 6 h 0 min)", caused_by=("majors", SESSION)
+    )
+    written = [a_document(at=2 * HOURS)]
+    assert others(8 * HOURS - 1, policy=policy, documents=written) == []
+    assert len(others(8 * HOURS, policy=policy, documents=written)) == 1
+    assert others(9 * HOURS, policy=policy, campaigns=[a_campaign(status="paused")]) == []
+    under_way = [an_errand(status="running", ended_at=0, began_at=6 * HOURS)]
+    assert others(6 * HOURS + 1_000, policy=policy, errands=under_way) == []
+
+
+def test_a_handoff_that_cannot_be_written_is_given_up_until_as_long_again_has_passed() -> None:
+    policy = a_policy(handoff_every=6 * HOURS)
+    tries = [
+        an_action(f"a{n}-0", at=6 * HOURS + after, action=an_action_wished("write_handoff"))
+        for n, after in enumerate((0, 2_000, 5_000))
+    ]
+    assert len(others(6 * HOURS + 2_000, policy=policy, actions=tries[:1])) == 1
+    assert others(11 * HOURS, policy=policy, actions=tries) == []
+    assert len(others(12 * HOURS, policy=policy, actions=tries)) == 1
+
+
+def test_what_was_learned_is_kept_once_in_a_while_and_when_the_campaign_ends() -> None:
+    learned = {"failures": [a_failure(at=50_000)]}
+    assert others(599_999, **learned) == []
+    (wish,) = others(600_000, **learned)
+    assert isinstance(wish, KeepKnowledge)
+    assert wish.reason == "1 failure point, 0 lessons, 0 claims on record, the newest 550000 ms old"
+    assert others(700_000) == []
+    done = [a_campaign(status="done", at=60_000)]
+    assert len(others(60_001, campaigns=done, **learned)) == 1
+    assert others(60_001, campaigns=done) == []
+    kept = [an_errand("knowledge", began_at=60_001)]
+    assert others(60_002, campaigns=done, errands=kept, **learned) == []
+    under_way = [an_errand("knowledge", status="running", began_at=60_001)]
+    assert others(60_002, campaigns=done, errands=under_way, **learned) == []
+
+
+def test_a_base_that_does_not_answer_is_tried_again_with_growing_waits_and_told_of_once() -> None:
+    def tried(now: int, failures: int, **tables: Any) -> list[Action]:
+        failed = an_errand(
+            "knowledge", status="failed", began_at=0, ended_at=1_000, failures=failures, outcome="no route"
+        )
+        done = [a_campaign(status="done", at=500)]
+        return others(now, campaigns=done, errands=[failed], failures=[a_failure(at=400)], **tables)
+
+    assert tried(1_000 + RETRY_FIRST, 1) == []
+    assert [type(wish) for wish in tried(1_001 + RETRY_FIRST, 1)] == [KeepKnowledge]
+    (said,) = tried(1_001 + RETRY_FIRST, 2)
+    assert said == Say(
+        topic="knowledge",
+        reason="the knowledge base was not reached 2 times in a row: no route; it is tried again",
+        caused_by=("knowledge",),
+    )
+    known = [a_finding("curator/knowledge", text=said.reason)]
+    assert tried(1_001 + RETRY_FIRST, 2, findings=known) == []
+    assert [type(wish) for wish in tried(1_001 + 2 * RETRY_FIRST, 2, findings=known)] == [KeepKnowledge]
+
+
+def test_it_is_taken_back_when_the_base_was_reached() -> None:
+    said = [a_finding("curator/knowledge", text="not reached")]
+    assert others(1_000, errands=[an_errand("knowledge")], findings=said) == [
+        Say(topic="knowledge", reason="", caused_by=("knowledge",))
+    ]

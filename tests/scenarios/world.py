@@ -4,6 +4,7 @@ Everything the daemon does around the agents is done here with values only: sens
 consequences and the real projection fold the records, effects become changes of this world.
 """
 
+import json
 import shlex
 from dataclasses import dataclass, field
 from typing import Any
@@ -30,12 +31,15 @@ from swarmd.agents.orchestration_consensus import arbitrate
 from swarmd.agents.pages.handoff import handoff
 from swarmd.state.actions import Action, ActionTaken, EndSession, StartRun, StopRun, WriteDocuments, WriteHandoff
 from swarmd.state.projection import Projection
+from swarmd.state.records.errand import HANDOFF
 from swarmd.state.records.record import Record
 from swarmd.state.records.run import RunAlive, RunEnded, RunOrdered, run_id
 from swarmd.state.units import SECOND, Millis
 from swarmd.state.view import View
+from swarmd.supervisor.backends.errands import Answer
 from swarmd.supervisor.effects.records import consequences
 from swarmd.supervisor.roster import ROSTER
+from swarmd.supervisor.sensors.errands import errand_ended
 from swarmd.supervisor.sensors.throughput import throughput_records
 
 
@@ -203,7 +207,11 @@ class World:
             assert len(set(held)) == len(held), f"two open runs share a {name}: {held}"
 
     def _look(self, now: Millis) -> None:
-        """What the sensors would see: who ended, and the beats of those who live."""
+        """What the sensors would see: who ended, the beats of those who live, and errands, which take no time here."""
+        for errand in [each for each in self.view().errands.values() if each.is_running]:
+            page = f"docs/reference/HANDOFF_SWARM_RUN_{errand.began_at}.md" if errand.id == HANDOFF else ""
+            printed = json.dumps({"path": page, "outcome": "done"}).encode()
+            self.record(*errand_ended(self.view(), errand, Answer(printed, "", 0), now=now))
         for run in self.view().open_runs():
             process = self.processes.get(run.id)
             if process is None or process.mood == "ghost":
@@ -248,7 +256,6 @@ class World:
                     self.processes[action.run].dying = {"status": "done", "exit_code": 75}
             case WriteHandoff():
                 self.pages.append(handoff(self.view(), now, evidence=()))
-                self.record(a_document(at=now, reason=action.reason))
             case WriteDocuments():
                 self.record(*(a_document(id=page_id(CAMPAIGN, name), at=now) for name in action.names))
             case EndSession():

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any, cast
 
 from simulation.champions import Champions
+from simulation.errands import Errands
 from simulation.laws import Laws
 from simulation.ledger import Ledger
 from simulation.world import World
@@ -19,6 +20,7 @@ from swarmd.state.actions import (
     Action,
     ActionTaken,
     EndSession,
+    KeepKnowledge,
     MonitorChampions,
     RebuildSource,
     StartRun,
@@ -30,6 +32,7 @@ from swarmd.state.beats import Pulse
 from swarmd.state.errors import OutsideError
 from swarmd.state.records.beat import Beat
 from swarmd.state.records.campaign import CampaignSettings
+from swarmd.state.records.errand import HANDOFF, KNOWLEDGE
 from swarmd.state.records.gauge import Document, Gauge
 from swarmd.state.records.policy import Policy
 from swarmd.state.records.record import Record
@@ -96,11 +99,11 @@ class Daemon:
     """One life of a daemon. Opened from what the ledger says, like the real one."""
 
     def __init__(
-        self, world: World, ledger: Ledger, laws: Laws, champions: Champions, policy: Policy,
+        self, world: World, ledger: Ledger, laws: Laws, champions: Champions, errands: Errands, policy: Policy,
         settings: CampaignSettings, *,
         until_done: bool, beats_every: Millis, now: Millis,
     ) -> None:  # fmt: skip
-        self.world, self.ledger, self.laws, self.champions = world, ledger, laws, champions
+        self.world, self.ledger, self.laws, self.champions, self.errands = world, ledger, laws, champions, errands
         self.beats_every, self.began_at = beats_every, now
         self.kill_in = self.round = -1
         self.quiet = no_quiet()
@@ -162,6 +165,7 @@ class Daemon:
         self.shell.record([self.session.model_copy(update=closed)])
         self.ledger.commit()
         self.champions.killed()
+        self.errands.killed()
 
     def _publish(self) -> None:
         if self.ledger.is_full:
@@ -190,6 +194,7 @@ class Daemon:
         record(self._results(view, now))
         record(self._requests(view, now))
         record(self.champions.seen(self.view(), now))
+        record(self.errands.seen(self.view(), now))
         record(
             [
                 Source(id=name, at=now, status=SourceStatus(status), since=now, note="seen")
@@ -346,9 +351,9 @@ class Daemon:
             case MonitorChampions():
                 self.checkpoint()
                 self.champions.begin(cause, now)
-            case WriteHandoff():
-                title, path = "Handoff", f"docs/reference/HANDOFF_SWARM_RUN_{now}.md"
-                self.shell.record([Document(id=path, at=now, caused_by=(cause,), title=title, reason=action.reason)])
+            case WriteHandoff() | KeepKnowledge():
+                self.checkpoint()
+                self.errands.begin(HANDOFF if isinstance(action, WriteHandoff) else KNOWLEDGE, cause, now)
             case WriteDocuments():
                 campaign = "" if view.campaign is None else view.campaign.id
                 pages = [page_id(campaign, name) for name in action.names]

@@ -7,11 +7,12 @@ the same seeds with every look and holds both to the same actions.
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from swarmd.agents import auto_scheduler, champion_keeper, curator
+from swarmd.agents import auto_scheduler, champion_keeper, curator, quant_analyst
 from swarmd.agents.rules.losses import RESULT_GRACE_CYCLES
 from swarmd.agents.rules.pulse import UNKILLABLE_GRACES
 from swarmd.state.actions import ActionTaken, RebuildSource, WriteDocuments, WriteHandoff
 from swarmd.state.records.beat import Beat
+from swarmd.state.records.errand import KNOWLEDGE, ErrandStatus
 from swarmd.state.records.incident import IncidentStatus
 from swarmd.state.records.monitoring import CHAMPIONS, MonitoringStatus
 from swarmd.state.records.policy import Policy
@@ -20,6 +21,7 @@ from swarmd.state.records.source import SourceStatus
 from swarmd.state.records.step import StepStatus
 from swarmd.state.units import Millis
 from swarmd.state.view import View
+from swarmd.supervisor.sensors.errands import limit_of
 
 NEVER: Millis = 1 << 60
 _TRIES_REMEMBERED: Millis = 30 * 60_000
@@ -143,6 +145,7 @@ def _of_the_rest(view: View, policy: Policy, now: Millis) -> Iterator[Millis]:
         if source.status is not SourceStatus.FRESH:
             yield source.since + policy.source_stale_after + 1
     yield from _of_champions(view, policy)
+    yield from _of_keeping(view, policy, now)
     for rest in view.rests:
         if rest.status is not IncidentStatus.CLOSED:
             last = max((run.ended_at for run in view.ended_runs[-1:]), default=0)
@@ -167,6 +170,25 @@ def _of_champions(view: View, policy: Policy) -> Iterator[Millis]:
         return
     yield last.began_at + policy.champions_every
     yield last.ended_at + min(champion_keeper.LEAST_BETWEEN, policy.champions_every)
+
+
+def _of_keeping(view: View, policy: Policy, now: Millis) -> Iterator[Millis]:
+    """When a page, lessons and what was learned are due again, or an errand has taken too long."""
+    for errand in view.errands.values():
+        if errand.is_running:
+            yield errand.began_at + limit_of(errand.id, policy) + 1
+    last = view.errands.get(KNOWLEDGE)
+    if last is not None:
+        yield last.began_at + policy.knowledge_every
+        if last.status is ErrandStatus.FAILED:
+            yield from _waits(last.ended_at + 1, curator.RETRY_FIRST, curator.RETRY_CAP)
+    for lesson in view.lessons.values():
+        yield lesson.at + quant_analyst.LESSONS_EVERY
+    began = [each.at for each in view.sessions.values()]
+    yield from (at + policy.knowledge_every for at in began[-1:])
+    pages = [each.at for each in view.documents.values() if "HANDOFF" in each.id]
+    for told in (*began[-1:], *pages[-1:]):
+        yield told + policy.handoff_every * max(1, (now - told) // policy.handoff_every + 1)
 
 
 def _is_in_vain(view: View, taken: ActionTaken) -> bool:

@@ -12,6 +12,7 @@ from random import Random
 from simulation.champions import Champions
 from simulation.daemon import Daemon, Killed
 from simulation.deadlines import Deadlines
+from simulation.errands import Errands
 from simulation.faults import Stage, draw
 from simulation.laws import Laws, broken
 from simulation.ledger import Ledger
@@ -90,6 +91,7 @@ class Play:
     laws: Laws
     stage: Stage
     champions: Champions
+    errands: Errands
     report: Report
     daemon: Daemon | None = None
     starts_at: Millis = 0
@@ -142,7 +144,7 @@ def begun(day: Day) -> Play:
     draw(world, stage, int(hours * 0.7), day.rate)
     laws = Laws(keeps_trace=day.keeps_trace)
     ledger = Ledger(keeps_history=day.keeps_history)
-    return Play(day, world, _policy(chance, day), ledger, laws, stage, Champions(world), Report(day))
+    return Play(day, world, _policy(chance, day), ledger, laws, stage, Champions(world), Errands(world), Report(day))
 
 
 def _policy(chance: Random, day: Day) -> Policy:
@@ -166,6 +168,7 @@ def _policy(chance: Random, day: Day) -> Policy:
         no_worker_after=3 * silent,
         source_stale_after=MINUTE,
         champions_every=chance.choice((5, 20, 60)) * MINUTE,
+        handoff_every=chance.choice((15, 60, 360)) * MINUTE,
     )
 
 
@@ -218,7 +221,7 @@ def _life(it: Play) -> bool:
         return True
     try:
         it.daemon = Daemon(
-            it.world, it.ledger, it.laws, it.champions, it.policy, it.settings,
+            it.world, it.ledger, it.laws, it.champions, it.errands, it.policy, it.settings,
             until_done=it.world.chance(f"until_done/{now}").random() < 0.9, beats_every=beats_every, now=now,
         )  # fmt: skip
         return _looks(it, it.daemon, now, beats_every)
@@ -232,6 +235,7 @@ def _dies(it: Play, *, is_power_lost: bool) -> bool:
     if is_power_lost:
         it.ledger.power_failed(chance)
         it.champions.killed()
+        it.errands.killed()
         it.stage.is_power_lost = False
     else:
         it.ledger.daemon_died()

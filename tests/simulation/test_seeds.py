@@ -10,6 +10,7 @@ from simulation.laws import LawBroken
 from simulation.play import Day, play
 from swarmd.state.branches import CONSERVATIVE, DISPLACEMENT, GRID
 from swarmd.state.records.champion import ChampionStatus
+from swarmd.state.records.errand import HANDOFF, KNOWLEDGE, ErrandStatus
 from swarmd.state.records.monitoring import CHAMPIONS
 
 # What each found, in a word: the day stays even where the mistake was the simulation's own.
@@ -48,9 +49,13 @@ def test_a_day_on_which_the_guards_refuse_plays_every_branch_and_breaks_no_law()
 
 
 def test_a_day_on_which_champions_are_held_to_their_promises_and_fall_is_decided_the_same_again() -> None:
-    report, it = play(Day(68, lanes=6, hours=12, rate=3.0, keeps_history=True))
+    report, it = play(Day(4, lanes=6, hours=12, rate=1.0, keeps_history=True))
     view = it.ledger.opened().view()
     assert len(it.champions.ends) > 10
+    # Meanwhile pages were written and what was learned was kept, by processes of their own that may fail or hang.
+    assert {*it.errands.names.values()} == {HANDOFF, KNOWLEDGE}
+    assert any(not answers for _, answers in it.errands.ends.values())
+    assert all(errand.status is not ErrandStatus.RUNNING for errand in view.errands.values())
     assert ChampionStatus.DETHRONED in {champion.status for champion in view.champions.values()}
     assert report.opened["champion_damaged"] == 1
     assert view.monitorings[CHAMPIONS].outcome

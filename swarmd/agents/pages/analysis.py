@@ -3,7 +3,7 @@
 Kept apart from what went wrong: a figure is no trouble, and dozens of assets must not hide the one warning.
 """
 
-from swarmd.agents.pages.markdown import table
+from swarmd.agents.pages.markdown import plain, table
 from swarmd.state.records.gauge import Finding
 from swarmd.state.view import View
 
@@ -15,11 +15,11 @@ def analysis(view: View) -> str:
     campaign = view.campaign
     prefix = f"{ANALYST}/{campaign.id}." if campaign is not None else ""
     rows = [
-        (finding.id.removeprefix(prefix), finding.text)
+        (finding.id.removeprefix(prefix), plain(finding.text, 2_000))
         for finding in view.findings.values()
         if prefix and finding.id.startswith(prefix) and finding.text
     ]
-    return f"## What was found\n\n{table(('asset', 'phase by phase'), rows)}" if rows else ""
+    return f"## Phase by phase\n\n{table(('asset', 'phase by phase'), rows)}" if rows else ""
 
 
 def other_findings(view: View) -> list[Finding]:

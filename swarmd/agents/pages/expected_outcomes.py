@@ -1,29 +1,31 @@
 """What was expected and what came of it: next steps, remedies and hypotheses, each beside its outcome.
 
 The page of `WORKFLOW_EXPECTED_OUTCOMES_STATEFUL.md`: written from the records at the end of a phase or campaign, so
-that the next session can check a promise instead of remembering it.
+that the next session can check a promise instead of remembering it. The same records give the same page.
 """
 
-from swarmd.agents.pages.markdown import figure, table
+from swarmd.agents.pages.as_of import as_of
+from swarmd.agents.pages.learned import in_figures
+from swarmd.agents.pages.markdown import code, figure, plain, table
 from swarmd.agents.pages.troubles import in_words
 from swarmd.agents.rules.words import several
 from swarmd.state.records.hypothesis import HypothesisStatus
 from swarmd.state.records.incident import Incident, IncidentStatus
-from swarmd.state.units import Millis, iso, spoken
+from swarmd.state.units import iso, spoken
 from swarmd.state.view import View
 
 _INCIDENTS_SHOWN = 50
 
 
-def expected_outcomes(view: View, now: Millis) -> str:
+def expected_outcomes(view: View) -> str:
     """The whole page, Markdown, ending in a newline."""
     campaign = view.campaign
-    head = "no campaign on record" if campaign is None else f"campaign `{campaign.id}` is {campaign.status.value}"
+    head = "No campaign is on record" if campaign is None else f"Campaign `{campaign.id}` is {campaign.status.value}"
     sections = [
         "# Expected outcomes",
-        f"Written {iso(now)[:19].replace('T', ' ')} UTC; {head}.",
+        f"{as_of(view)} {head}.",
         _steps(view),
-        _remedies(view, now),
+        _remedies(view),
         _claims(view),
     ]
     return "\n\n".join(sections) + "\n"
@@ -31,7 +33,13 @@ def expected_outcomes(view: View, now: Millis) -> str:
 
 def _steps(view: View) -> str:
     rows = [
-        (step.what, step.expected_outcome, step.status.value, step.outcome, iso(step.due)[:16].replace("T", " "))
+        (
+            plain(step.what),
+            plain(step.expected_outcome),
+            step.status.value,
+            plain(step.outcome),
+            iso(step.due)[:16].replace("T", " "),
+        )
         for step in view.steps.values()
     ]
     if not rows:
@@ -39,10 +47,10 @@ def _steps(view: View) -> str:
     return f"## Steps\n\n{table(('step', 'expected', 'status', 'what came of it', 'due (UTC)'), rows)}"
 
 
-def _remedies(view: View, now: Millis) -> str:
+def _remedies(view: View) -> str:
     """Each remedy with what it should have brought about, and whether it did in time."""
-    known = sorted(view.incidents.values(), key=lambda each: each.opened_at)
-    rows = [_remedy(incident, now) for incident in known[-_INCIDENTS_SHOWN:]]
+    known = sorted(view.incidents.values(), key=lambda each: (each.opened_at, each.id))
+    rows = [_remedy(incident) for incident in known[-_INCIDENTS_SHOWN:]]
     if not rows:
         return "## Remedies\n\nNothing had to be remedied."
     in_time = sum(1 for each in known if each.status is IncidentStatus.CLOSED and each.at <= each.due)
@@ -52,26 +60,25 @@ def _remedies(view: View, now: Millis) -> str:
     return f"## Remedies\n\n{told}{more}\n\n{table(head, rows)}"
 
 
-def _remedy(incident: Incident, now: Millis) -> tuple[str, ...]:
+def _remedy(incident: Incident) -> tuple[str, ...]:
     if incident.status is not IncidentStatus.CLOSED:
-        late = now - incident.due
-        in_time = f"open, {spoken(late)} over its time" if late > 0 else "open"
+        in_time = f"open, due {iso(incident.due)[:16].replace('T', ' ')}"
     else:
         late = incident.at - incident.due
         in_time = f"{spoken(late)} late" if late > 0 else "yes"
-    what = f"{in_words(incident.signature)}: `{incident.subject}`"
-    return (what, incident.remedy, incident.expected, in_time, incident.outcome)
+    what = f"{in_words(incident.signature)}: {code(incident.subject)}"
+    return (what, plain(incident.remedy), plain(incident.expected), in_time, plain(incident.outcome))
 
 
 def _claims(view: View) -> str:
     rows = [
         (
-            f"`{each.id}`",
-            f"annual Sharpe out of sample above {each.threshold:g}",
+            code(each.id),
+            in_figures(each),
             each.status.value.replace("_", " "),
             figure(each.measured),
             f"{each.tried:,}" if each.status is not HypothesisStatus.STATED else "",
-            each.verdict,
+            plain(each.verdict),
         )
         for each in view.hypotheses.values()
     ]

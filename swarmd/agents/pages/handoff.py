@@ -1,17 +1,19 @@
 """The handoff page: what lets the next person, or the next session, carry on without asking.
 
-Rendered from the View at the end of a session or campaign. It opens with what a reader wants to know at seven in the
-morning, and closes with commands that were really run.
+Rendered from the View, for somebody who was asleep: what was asked, what came out, what can be trusted and why, what
+broke and what was done, what to do next, how to reproduce it. It closes with commands that were really run.
 """
 
-from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from swarmd.agents.pages.analysis import analysis, other_findings
-from swarmd.agents.pages.markdown import fenced, figure, table
-from swarmd.agents.pages.troubles import incident_rows
+from swarmd.agents.pages.incident_stories import what_broke
+from swarmd.agents.pages.learned import claims, lessons
+from swarmd.agents.pages.markdown import code, figure, plain, table
+from swarmd.agents.pages.reproduce import reproduce
+from swarmd.agents.pages.trust import trust
 from swarmd.agents.pages.verdicts import Verdict, verdicts
+from swarmd.agents.pages.verification import CommandOutput, in_one_line, verification
 from swarmd.agents.rules.rungs import rungs, trials_saved
 from swarmd.agents.rules.words import said_no, several
 from swarmd.state.champion_words import evidence_in_words, standing_in_words
@@ -24,25 +26,6 @@ from swarmd.state.records.step import StepStatus
 from swarmd.state.units import Millis, iso, spoken
 from swarmd.state.view import View
 
-_INCIDENTS_SHOWN = 30
-_FIGURES = (
-    ("score", "score"),
-    ("annual_sharpe", "annual Sharpe, in sample"),
-    ("oos_annual_sharpe", "annual Sharpe, out of sample"),
-    ("oos_total_return", "return, out of sample"),
-    ("oos_max_drawdown", "max drawdown, out of sample"),
-    ("oos_trades", "trades, out of sample"),
-)
-
-
-@dataclass(frozen=True, slots=True)
-class CommandOutput:
-    """A command that was really run, and what it said."""
-
-    command: str
-    exit_code: int
-    output: str
-
 
 def handoff(view: View, now: Millis, *, evidence: Sequence[CommandOutput]) -> str:
     """The whole page, Markdown, ending in a newline."""
@@ -51,46 +34,73 @@ def handoff(view: View, now: Millis, *, evidence: Sequence[CommandOutput]) -> st
     title = "no campaign" if campaign is None else f"{campaign.id} is {campaign.status.value}"
     sections = [
         f"# Handoff: {title}",
-        _in_short(view, campaign, found, now),
+        _in_short(view, campaign, found, evidence, now),
         _asked(campaign),
-        _ran(view, campaign, now),
-        _verdicts(campaign, found),
-        analysis(view),
-        _champions(view),
-        _incidents(view, now),
+        _came_out(view, campaign, found),
+        trust(view, campaign, evidence),
+        what_broke(view, now),
+        _findings(view),
         _next_steps(view, campaign, now),
         _resume(campaign),
-        _evidence(evidence),
+        reproduce(view, campaign),
+        _ran(view, campaign, now),
+        analysis(view),
+        verification(evidence),
     ]
     return "\n\n".join(section for section in sections if section) + "\n"
 
 
-def _in_short(view: View, campaign: Campaign | None, found: list[Verdict], now: Millis) -> str:
-    session = view.session
-    lines = [f"Written {iso(now)[:19].replace('T', ' ')} UTC" + (f", session `{session.id}`." if session else ".")]
+def _in_short(
+    view: View, campaign: Campaign | None, found: list[Verdict], evidence: Sequence[CommandOutput], now: Millis
+) -> str:
+    """What is read where nothing else is: one line for each of the page's questions."""
+    session = view.session or next(reversed([*view.sessions.values()]), None)
+    written = f"Written {iso(now)[:19].replace('T', ' ')} UTC" + (f", session {code(session.id)}." if session else ".")
     if campaign is None:
-        return "\n\n".join([*lines, "There is no campaign on record: nothing was asked, nothing was run."])
+        return f"{written}\n\nThere is no campaign on record: nothing was asked, nothing was run."
+    lines = [
+        f"**Asked:** does {code(campaign.settings.strategy.name)} have an edge on "
+        f"{several(len(campaign.settings.symbols()), 'asset')} in "
+        f"{several(len(campaign.settings.strategy.modes), 'mode')}, "
+        "after costs, on data it was not searched on?",
+        f"**Came out:** {_outcome(view, campaign, found)}",
+        f"**Trust:** {in_one_line(evidence)}",
+        f"**Broke:** {_trouble(view)}",
+        f"**Next:** {_advice(view, campaign)}",
+    ]
+    return f"{written}\n\n" + "\n".join(f"- {line}" for line in lines)
+
+
+def _outcome(view: View, campaign: Campaign, found: list[Verdict]) -> str:
     jobs = view.jobs_of_campaign()
     settled = sum(1 for job in jobs if job.status is not JobStatus.QUEUED)
-    crowned = [verdict for verdict in found if verdict.sentence.startswith("Champion")]
+    crowned = [verdict for verdict in found if verdict.is_champion]
     own = {job.id for job in jobs}
     tried = sum(result.summary.tried for result in view.results.values() if result.job in own)
     names = ", ".join(f"{verdict.symbol} {verdict.mode}" for verdict in crowned)
-    opened = len(view.open_incidents())
-    lines.append(
+    told = (
         f"**{several(len(crowned), 'champion')}**{f' ({names})' if names else ''} out of "
         f"{several(len(found), 'asset and mode', 'assets and modes')}; {settled} of {len(jobs)} jobs settled, "
-        f"{tried:,} parameter vectors tried. {several(len(view.incidents), 'incident')} on record, "
-        f"{opened} open. Why it ended: {campaign.reason or 'it has not'}."
+        f"{tried:,} parameter vectors tried. Why it ended: {plain(campaign.reason) or 'it has not'}."
     )
-    if not crowned and campaign.status is CampaignStatus.DONE:
-        if any(job.phase in (Phase.SCREEN, Phase.GUARDS, Phase.VALIDATE) and said_no(view, job) for job in jobs):
-            lines.append("No champion is an answer: nothing that was tried kept its promise on data it had not seen.")
-        else:
-            lines.append(
-                "**The question was not answered**: no finalist came as far as the screen; the verdicts say why."
-            )
-    return "\n\n".join(lines)
+    if crowned or campaign.status is not CampaignStatus.DONE:
+        return told
+    if any(job.phase in (Phase.SCREEN, Phase.GUARDS, Phase.VALIDATE) and said_no(view, job) for job in jobs):
+        return f"{told} No champion is an answer: nothing that was tried kept its promise on data it had not seen."
+    return f"{told} **The question was not answered**: no finalist came as far as the judgement; the verdicts say why."
+
+
+def _trouble(view: View) -> str:
+    opened = len(view.open_incidents())
+    well = sum(1 for each in view.incidents.values() if each.is_verified)
+    total = len(view.incidents)
+    if not total:
+        return "nothing; 0 incidents on record."
+    told = f"{several(total, 'incident')} on record, {well} of them mended as hoped, **{opened} open**."
+    if not opened:
+        return told.replace("**", "")
+    first = view.open_incidents()[0]
+    return f"{told} The first that is open: {code(first.id)}, {plain(first.cause, 200)}."
 
 
 def _asked(campaign: Campaign | None) -> str:
@@ -101,10 +111,11 @@ def _asked(campaign: Campaign | None) -> str:
     span = f"{data.start or 'the first bar'} to {data.end or 'the last'}"
     prescreen, refine = asked.search.prescreen, asked.search.refine
     rows = [
-        ("campaign file", f"`{campaign.file}`, settings digest `{campaign.digest[:12]}`"),
-        ("strategy", f"`{asked.strategy.name}`, modes {', '.join(asked.strategy.modes)}"),
-        *((f"assets, {tier}", ", ".join(symbols)) for tier, symbols in asked.assets.tiers.items()),
-        ("data", f"{data.interval} bars in `{data.root}`, {span}; the last {data.oos_share:.0%} kept unseen"),
+        *([("in its author's words", plain(asked.label))] if asked.label else []),
+        ("campaign file", f"{code(campaign.file)}, settings digest {code(campaign.digest[:12])}"),
+        ("strategy", f"{code(asked.strategy.name)}, modes {', '.join(asked.strategy.modes)}"),
+        *((f"assets, {plain(tier)}", ", ".join(symbols)) for tier, symbols in asked.assets.tiers.items()),
+        ("data", f"{data.interval} bars in {code(data.root)}, {span}; the last {data.oos_share:.0%} kept unseen"),
         ("search", f"{prescreen.combos:,} combinations an asset and mode (seed {prescreen.seed}), top {prescreen.top}"),
         ("refinement", f"{_method_asked(asked)} (seed {refine.seed}){_rungs_asked(asked)}"),
         ("costs", f"fee {asked.costs.fee_bps:g} bps, slippage {asked.costs.slippage_bps:g} bps"),
@@ -165,7 +176,9 @@ def _ran(view: View, campaign: Campaign | None, now: Millis) -> str:
         waiting = sum(1 for job in jobs if view.jobs[job].status is JobStatus.QUEUED)
         rows.append((phase.value, *map(str, (len(jobs), waiting, len(runs), lost)), f"{tried:,}", worked))
     session = view.session
-    length = f"This session lasted {spoken(now - session.at)} on `{session.host}`" if session else "No session is open"
+    length = (
+        f"This session lasted {spoken(now - session.at)} on {code(session.host)}" if session else "No session is open"
+    )
     intro = f"{length}; {several(len(view.sessions), 'session')} on record, {several(len(view.lanes), 'lane')}."
     if not rows:
         return f"## What was run\n\n{intro} No run was started."
@@ -188,84 +201,87 @@ def _saved(view: View, campaign: Campaign | None) -> list[str]:
     ]
 
 
-def _verdicts(campaign: Campaign | None, found: list[Verdict]) -> str:
-    if campaign is None or not found:
-        return ""
-    sentences = "\n".join(f"- **{v.symbol} {v.mode}.** {v.sentence.rstrip('.')}." for v in found)
-    head = ("asset", "mode", *(phase.value for phase in phases_of(campaign.settings)))
-    phases = table(head, [(v.symbol, v.mode, *v.marks) for v in found])
-    rows = [
-        (v.symbol, v.mode, f"{v.tried:,}", *(figure(v.figures.get(name)) for name, _ in _FIGURES))
-        for v in found
-        if any(name in v.figures for name, _ in _FIGURES)
-    ]
-    head = ("asset", "mode", "tried", *(words for _, words in _FIGURES))
-    figures = f"\n\n{table(head, rows, numbers=head[2:])}" if rows else ""
-    legend = (
-        "*no*: the phase answered, and the answer was no. *stopped*: its search fell behind at a rung. "
-        "*·*: not tried, because an earlier phase had ended it."
-    )
-    return f"## Verdicts\n\n{sentences}\n\n{phases}\n\n{legend}{figures}"
+def _came_out(view: View, campaign: Campaign | None, found: list[Verdict]) -> str:
+    parts = ["## What came out"]
+    if campaign is not None and found:
+        parts.append("\n".join(f"- **{v.symbol} {v.mode}.** {plain(v.sentence.rstrip('.'))}." for v in found))
+        head = ("asset", "mode", *(phase.value for phase in phases_of(campaign.settings)), "tried")
+        rows = [(v.symbol, v.mode, *v.marks, f"{v.tried:,}") for v in found]
+        parts += [
+            table(head, rows, numbers=("tried",)),
+            "*no*: the phase answered, and the answer was no. *stopped*: its search fell behind at a rung. "
+            "*·*: not tried, because an earlier phase had ended it.",
+        ]
+    parts += ["### Champions in force", *_champions(view)]
+    if campaign is not None and (stated := claims(view, campaign.id)):
+        parts += ["### What was claimed before, and what became of it", stated]
+    if campaign is not None and (learned := lessons(view, campaign.id)):
+        parts += ["### Lessons", learned]
+    return "\n\n".join(parts)
 
 
-def _champions(view: View) -> str:
+def _champions(view: View) -> list[str]:
     rows = [
         (
             f"{c.symbol} {c.timeframe}",
-            f"{c.strategy} {c.mode}",
-            *(figure(value) for value in (c.score, c.annual_sharpe, c.oos_annual_sharpe)),
+            f"{plain(c.strategy)} {c.mode}",
+            *(figure(value) for value in (c.score, c.annual_sharpe, c.oos_annual_sharpe, c.promise)),
             f"{c.tried:,}",
             c.campaign,
-            f"`{c.path}`",
+            code(c.path),
             evidence_in_words(c.e_value, c.days) or "·",
         )
         for c in view.champions.values()
         if c.is_in_force
     ]
-    head = ("niche", "strategy", "score", "in sample", "out of sample", "tried", "campaign", "file", "monitor")
-    in_force = table(head, rows, numbers=head[2:6]) if rows else "None."
+    head = (
+        "niche",
+        "strategy",
+        "score",
+        "in sample",
+        "out of sample",
+        "promise",
+        "tried",
+        "campaign",
+        "file",
+        "monitor",
+    )
+    in_force = table(head, rows, numbers=head[2:7]) if rows else "None."
     others = [_no_more(champion) for champion in view.champions.values() if not champion.is_in_force]
-    told = ["No longer in force, and nobody follows:", "\n".join(others)] if others else []
-    return "\n\n".join(["## Champions in force", in_force, *told])
+    return [in_force, *(["No longer in force, and nobody follows:", "\n".join(others)] if others else [])]
 
 
 def _no_more(champion: Champion) -> str:
     stands = standing_in_words(champion.status.value, note=champion.note, e_value=champion.e_value, days=champion.days)
-    return f"- `{champion.id}` {champion.strategy} {champion.mode}: {stands}"
+    return f"- {code(champion.id)} {plain(champion.strategy)} {champion.mode}: {plain(stands)}"
 
 
-def _incidents(view: View, now: Millis) -> str:
-    rows = incident_rows(view, now, latest=_INCIDENTS_SHOWN)
-    signatures = Counter(incident.signature.value for incident in view.incidents.values())
-    by_kind = ", ".join(f"{count} {name.replace('_', ' ')}" for name, count in signatures.most_common())
-    told = "\n".join(f"- {finding.agent}: {finding.text}" for finding in other_findings(view))
-    parts = ["## Incidents", *([f"{by_kind}.", rows] if rows else ["None."])]
-    if told:
-        parts += ["Also worth knowing:", told]
-    return "\n\n".join(parts)
+def _findings(view: View) -> str:
+    told = "\n".join(f"- {finding.agent}: {plain(finding.text)}" for finding in other_findings(view))
+    return f"### Also worth knowing\n\n{told}" if told else ""
 
 
 def _next_steps(view: View, campaign: Campaign | None, now: Millis) -> str:
     steps = [step for step in view.steps.values() if step.status is not StepStatus.MET]
     rows = [
         (
-            step.what,
-            step.expected_outcome,
+            plain(step.what),
+            plain(step.expected_outcome),
             f"{iso(step.due)[:16].replace('T', ' ')}{' (overdue)' if step.due < now else ''}",
             step.status.value,
-            step.outcome,
+            plain(step.outcome),
         )
         for step in steps
     ]
     rows += [
-        ("look at it", incident.expected, iso(incident.due)[:16].replace("T", " "), "open", f"`{incident.id}`")
+        ("look at it", plain(incident.expected), iso(incident.due)[:16].replace("T", " "), "open", code(incident.id))
         for incident in view.open_incidents()
     ]
     advice = _advice(view, campaign)
     if not rows:
-        return f"## Next steps\n\n{advice}"
+        return f"## What to do next\n\n{advice}"
     head = ("step", "expected outcome", "due (UTC)", "status", "so far")
-    return f"## Next steps\n\n{table(head, rows)}\n\n{advice}"
+    return f"## What to do next\n\n{table(head, rows)}\n\n{advice}"
 
 
 def _advice(view: View, campaign: Campaign | None) -> str:
@@ -274,18 +290,33 @@ def _advice(view: View, campaign: Campaign | None) -> str:
     quarantined = [job for job in view.jobs_of_campaign() if job.status is JobStatus.QUARANTINED]
     if quarantined:
         return (
-            f"{several(len(quarantined), 'job')} in quarantine (first `{quarantined[0].id}`): read the evidence, mend "
+            f"{several(len(quarantined), 'job')} in quarantine (first {code(quarantined[0].id)}): read the "
+            "evidence, mend "
             "the cause, and ask again under a new campaign name; expected: a verdict instead of a quarantine."
         )
     if campaign.status is CampaignStatus.DONE:
-        return "Nothing is left to do for this question. A new question is a new campaign file with a name of its own."
+        crowned = [each for each in view.champions.values() if each.is_in_force and each.campaign == campaign.id]
+        decide = (
+            f"decide about {several(len(crowned), 'champion')} by what can be trusted below (first "
+            f"{code(f'swarmd champion show {crowned[0].symbol} {crowned[0].timeframe}')}); a daemon that runs "
+            "holds each to "
+            "its promise. Nothing else"
+            if crowned
+            else "nothing"
+        )
+        told = (
+            f"{decide} is left to do for this question; a new question is a new campaign file with a name of its own."
+        )
+        return told[:1].upper() + told[1:]
+    if campaign.status is CampaignStatus.CANCELLED:
+        return "Nothing: it was cancelled, and what was not judged stays so. A new question is a new campaign file."
     left = [job for job in view.jobs_of_campaign() if job.status is JobStatus.QUEUED]
     return f"{several(len(left), 'job')} still to do{_first(view, left)}; expected: each is settled, none is run twice."
 
 
 def _first(view: View, left: list[Job]) -> str:
     ready = [job for job in left if not view.waits_for(job) and not rungs(view).holds(job)]
-    return f", {len(ready)} of them ready (first `{ready[0].id}`)" if ready else ""
+    return f", {len(ready)} of them ready (first {code(ready[0].id)})" if ready else ""
 
 
 def _resume(campaign: Campaign | None) -> str:
@@ -304,11 +335,4 @@ def _resume(campaign: Campaign | None) -> str:
         commands[:1] = [("swarmd resume", "go on, with the daemon alive"), *commands[:1]]
     width = max(len(command) for command, _ in commands)
     lines = "\n".join(f"{command:<{width}}  # {words}" for command, words in commands)
-    return f"## How to resume\n\n```sh\n{lines}\n```"
-
-
-def _evidence(evidence: Sequence[CommandOutput]) -> str:
-    if not evidence:
-        return "## Evidence\n\nNo command was run for this page."
-    blocks = [f"`{each.command}` ended with exit code {each.exit_code}.\n\n{fenced(each.output)}" for each in evidence]
-    return "## Evidence\n\nCommands run when this page was written, with what they said.\n\n" + "\n\n".join(blocks)
+    return f"### To go on\n\n```sh\n{lines}\n```"

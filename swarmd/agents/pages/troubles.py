@@ -1,9 +1,6 @@
-"""Incidents in plain words: what happened, what was done about it, what came of it, how long it took."""
+"""What can go wrong, in plain words."""
 
-from swarmd.agents.pages.markdown import table
-from swarmd.state.records.incident import Incident, IncidentStatus, Signature
-from swarmd.state.units import Millis, iso, spoken
-from swarmd.state.view import View
+from swarmd.state.records.incident import Signature
 
 _WORDS = {
     Signature.CRASH: "a run crashed",
@@ -37,30 +34,6 @@ _WORDS = {
     Signature.BUDGET_SPENT: "the budget was spent",
     Signature.CHAMPION_DAMAGED: "a champion's file does not hold",
 }
-
-
-def incident_rows(view: View, now: Millis, *, latest: int) -> str:
-    """The open incidents and the latest closed ones, oldest first; empty where there are none."""
-    closed = [i for i in view.incidents.values() if i.status is IncidentStatus.CLOSED]
-    shown = [*sorted(closed, key=lambda each: each.at)[-latest:], *view.open_incidents()]
-    rows = [_row(incident, now) for incident in sorted(shown, key=lambda each: each.opened_at)]
-    return (
-        table(("when (UTC)", "what happened", "why", "what was done", "what came of it", "took"), rows) if rows else ""
-    )
-
-
-def _row(incident: Incident, now: Millis) -> tuple[str, ...]:
-    is_closed = incident.status is IncidentStatus.CLOSED
-    evidence = f" (evidence: {', '.join(f'`{path}`' for path in incident.evidence)})" if incident.evidence else ""
-    outcome = incident.outcome if is_closed else f"**open**, expected: {incident.expected}"
-    return (
-        iso(incident.opened_at)[:19].replace("T", " "),
-        f"{in_words(incident.signature)}: `{incident.subject}`",
-        incident.cause,
-        incident.remedy + evidence,
-        outcome,
-        spoken(max(0, (incident.at if is_closed else now) - incident.opened_at)),
-    )
 
 
 def in_words(signature: Signature) -> str:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from swarmd.agents.pages.markdown import figure
+from swarmd.agents.pages.markdown import figure, p_value
 from swarmd.agents.rules.branches import branches_of
 from swarmd.agents.rules.plan import chain_of
 from swarmd.agents.rules.rungs import rungs
@@ -37,6 +37,10 @@ class Verdict:
     sentence: str
     tried: int
     figures: Mapping[str, Figure]
+
+    @property
+    def is_champion(self) -> bool:
+        return self.sentence.startswith("Champion")
 
 
 def verdicts(view: View, campaign: Campaign) -> list[Verdict]:
@@ -148,9 +152,10 @@ def _out_of_sample(results: list[Result | None]) -> str:
             ("oos_annual_sharpe", "annual Sharpe out of sample"),
             ("oos_max_drawdown", "drawdown"),
             ("oos_trades", "trades"),
-            ("p", "p of search and vault"),
             ("forecast", "expected Sharpe"),
         )
         if screen.get(name) is not None
     ]
+    p = screen.get("p")
+    told += [f"p of search and vault {p_value(p)}"] if p is not None else []
     return f" ({', '.join(told)})" if told else ""

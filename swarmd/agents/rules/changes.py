@@ -12,6 +12,7 @@ from swarmd.state.actions import (
     EndSession,
     HoldJob,
     JudgeHypothesis,
+    KeepKnowledge,
     MonitorChampions,
     OpenIncident,
     PlaceAsset,
@@ -26,9 +27,11 @@ from swarmd.state.actions import (
     StartRun,
     StateHypothesis,
     StopRun,
+    TellLesson,
     WriteDocuments,
     WriteHandoff,
 )
+from swarmd.state.records.errand import HANDOFF, KNOWLEDGE
 from swarmd.state.records.hypothesis import HypothesisStatus
 from swarmd.state.records.incident import IncidentStatus
 from swarmd.state.records.job import JobStatus
@@ -41,8 +44,11 @@ from swarmd.state.view import View
 
 def changes_something(view: View, action: Action) -> bool:
     match action:
-        case StartRun() | RebuildSource() | WriteHandoff() | WriteDocuments() | EndSession():
+        case StartRun() | RebuildSource() | WriteDocuments() | TellLesson() | EndSession():
             return True
+        case WriteHandoff() | KeepKnowledge():
+            errand = view.errands.get(HANDOFF if isinstance(action, WriteHandoff) else KNOWLEDGE)
+            return errand is None or not errand.is_running
         case StateHypothesis():
             return action.hypothesis not in view.hypotheses
         case JudgeHypothesis():

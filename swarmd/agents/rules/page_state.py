@@ -8,6 +8,7 @@ from enum import Enum
 
 from swarmd.agents.rules.backoff import backoff
 from swarmd.state.actions import WriteHandoff
+from swarmd.state.records.errand import HANDOFF
 from swarmd.state.units import Millis
 from swarmd.state.view import View
 
@@ -25,6 +26,9 @@ def page_state(view: View, since: Millis, now: Millis) -> PageState:
     """Where the page stands that tells of what happened at ``since``."""
     if any("HANDOFF" in document.id and document.at >= since for document in view.documents.values()):
         return PageState.WRITTEN
+    errand = view.errands.get(HANDOFF)
+    if errand is not None and errand.is_running:
+        return PageState.AWAITED
     tries = [t.at for t in view.actions.values() if isinstance(t.action, WriteHandoff) and t.at >= since]
     if not tries:
         return PageState.DUE

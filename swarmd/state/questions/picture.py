@@ -10,12 +10,14 @@ from swarmd.state.records.beat import Beat
 from swarmd.state.records.campaign import Campaign, CampaignStatus
 from swarmd.state.records.champion import Champion
 from swarmd.state.records.device import Device
+from swarmd.state.records.errand import Errand
 from swarmd.state.records.failure import Failure
 from swarmd.state.records.gauge import Cycle, Document, Finding, Gauge, Scores
 from swarmd.state.records.hypothesis import Hypothesis
 from swarmd.state.records.incident import Incident
 from swarmd.state.records.job import Job
 from swarmd.state.records.lane import Lane
+from swarmd.state.records.lesson import Lesson
 from swarmd.state.records.monitoring import Monitoring
 from swarmd.state.records.policy import Policy
 from swarmd.state.records.request import Request
@@ -56,7 +58,9 @@ class Picture:
     fastest: Mapping[str, Fastest] = field(default_factory=dict)
     failures: Mapping[str, Failure] = field(default_factory=dict)
     hypotheses: Mapping[str, Hypothesis] = field(default_factory=dict)
+    lessons: Mapping[str, Lesson] = field(default_factory=dict)
     monitorings: Mapping[str, Monitoring] = field(default_factory=dict)
+    errands: Mapping[str, Errand] = field(default_factory=dict)
     scores: Scores | None = None
     cycle: Cycle | None = None
 

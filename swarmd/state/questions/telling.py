@@ -60,8 +60,8 @@ class OfTelling(Picture):
 
     @cached_property
     def n_hypotheses(self) -> Mapping[str, int]:
-        """How many were stated of a campaign."""
-        return Counter(each.campaign for each in self.hypotheses.values())
+        """How many standard claims were stated of a campaign: one for each asset and mode."""
+        return Counter(each.campaign for each in self.hypotheses.values() if each.origin == "standard")
 
     @property
     def stated_hypotheses(self) -> Iterable[Hypothesis]:

@@ -11,6 +11,7 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import BeforeValidator, Discriminator, Field, Tag, ValidationInfo, field_validator, model_validator
 
 from swarmd.state.lifecycle import Lifecycle
+from swarmd.state.records.claim import StatedClaim
 from swarmd.state.records.record import Ratio, Record, Shape
 from swarmd.state.units import Millis, millis_of_duration
 
@@ -292,6 +293,7 @@ class CampaignSettings(Shape):
     validation: ValidationSettings = ValidationSettings()
     targets: TargetSettings = TargetSettings()
     limits: LimitSettings = LimitSettings()
+    hypotheses: tuple[StatedClaim, ...] = ()
     label: str = ""
 
     def symbols(self) -> tuple[str, ...]:

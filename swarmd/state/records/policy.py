@@ -50,6 +50,12 @@ class Policy(Record):
     # is short against the days it weighs; a look replays every champion and takes seconds.
     champions_every: Millis = HOUR
     champions_within: Millis = 10 * MINUTE
+    # What is kept for people: how often a working swarm writes its handoff page, and how long that may take with all
+    # the commands it runs; how soon after the last what was learned goes into the knowledge base again.
+    handoff_every: Millis = 6 * HOUR
+    handoff_within: Millis = 5 * MINUTE
+    knowledge_every: Millis = 10 * MINUTE
+    knowledge_within: Millis = 2 * MINUTE
     # Noticing staleness.
     source_stale_after: Millis = 10 * SECOND
     no_worker_after: Millis = 30 * SECOND

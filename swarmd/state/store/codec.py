@@ -16,12 +16,14 @@ from swarmd.state.records.beat import Beat
 from swarmd.state.records.campaign import Campaign
 from swarmd.state.records.champion import Champion
 from swarmd.state.records.device import Device
+from swarmd.state.records.errand import Errand
 from swarmd.state.records.failure import Failure
 from swarmd.state.records.gauge import Cycle, Document, Finding, Gauge, Scores
 from swarmd.state.records.hypothesis import Hypothesis
 from swarmd.state.records.incident import Incident
 from swarmd.state.records.job import Job
 from swarmd.state.records.lane import Lane
+from swarmd.state.records.lesson import Lesson
 from swarmd.state.records.monitoring import Monitoring
 from swarmd.state.records.policy import Policy
 from swarmd.state.records.record import Record
@@ -43,6 +45,7 @@ KINDS: Mapping[str, TypeAdapter[Any]] = {
     "cycle": TypeAdapter(Cycle),
     "device": TypeAdapter(Device),
     "document": TypeAdapter(Document),
+    "errand": TypeAdapter(Errand),
     "failure": TypeAdapter(Failure),
     "fastest": TypeAdapter(Fastest),
     "finding": TypeAdapter(Finding),
@@ -51,6 +54,7 @@ KINDS: Mapping[str, TypeAdapter[Any]] = {
     "incident": TypeAdapter(Incident),
     "job": TypeAdapter(Job),
     "lane": TypeAdapter(Lane),
+    "lesson": TypeAdapter(Lesson),
     "monitoring": TypeAdapter(Monitoring),
     "policy": TypeAdapter(Policy),
     "refusal": TypeAdapter(Refusal),
@@ -77,9 +81,9 @@ def _without_rungs(campaign: dict[str, Any]) -> dict[str, Any]:
 UPCASTS: Mapping[tuple[str, int], Callable[[dict[str, Any]], dict[str, Any]]] = {("campaign", 1): _without_rungs}
 
 _CLASSES: tuple[type[Record], ...] = (
-    ActionTaken, Beat, Campaign, Champion, Cycle, Device, Document, Failure, Fastest, Finding, Gauge, Hypothesis,
-    Incident, Job, Lane, Monitoring, Policy, Refusal, Request, Result, RunRecord, Scores, Session, Source, Step,
-    Throughput,
+    ActionTaken, Beat, Campaign, Champion, Cycle, Device, Document, Errand, Failure, Fastest, Finding, Gauge,
+    Hypothesis, Incident, Job, Lane, Lesson, Monitoring, Policy, Refusal, Request, Result, RunRecord, Scores, Session,
+    Source, Step, Throughput,
 )  # fmt: skip
 VERSIONS: Mapping[str, int] = {shape.KIND: shape.VERSION for shape in _CLASSES}
 _OUTSIDE_DATA = {"id", "at", "caused_by"}

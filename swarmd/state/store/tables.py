@@ -27,6 +27,11 @@ MOVES: Mapping[str, Mapping[str, frozenset[str]]] = {
         "cancelled": _NONE,
     },
     "champion": {status: _CHAMPION - {status} for status in _CHAMPION},
+    "errand": {
+        "running": frozenset({"done", "failed"}),
+        "done": frozenset({"running"}),
+        "failed": frozenset({"running"}),
+    },
     "hypothesis": {
         "stated": frozenset({"supported", "not_supported", "not_judged"}),
         "supported": _NONE,

@@ -1,123 +1,17 @@
 """The process that holds the champions to their promises: `swarmd champion monitor --once`, asked as a person would.
 
-It is started and left alone: no cycle waits for it, and its lock tells whether it lives, whoever started it. A daemon
-that dies leaves it to finish; what it did stands in `champions/changes.jsonl`, and its answer waits in a file.
+An errand like others: what it did stands in `champions/changes.jsonl`, whatever becomes of its answer.
 """
 
-import contextlib
-import os
-import signal
-import subprocess
-import sys
-from dataclasses import dataclass
-from pathlib import Path
+from swarmd.state.records.monitoring import CHAMPIONS
+from swarmd.state.store.files import Home
+from swarmd.supervisor.backends.errands import Answer, ErrandProcess
 
-from swarmd.state.errors import OutsideError
-from swarmd.state.records.monitoring import CHAMPIONS, Monitoring
-from swarmd.state.store.files import Home, is_locked, lock_file
-from swarmd.supervisor.processes import hold, read_stat
-
-_LEAST_PRIORITY = 19
-# Its answer has some hundred bytes a champion and one number a day; what it says besides is read from the end.
-_ANSWER_MAX = 16 << 20
-_WORDS_MAX = 4096
+__all__ = ["Answer", "MonitoringProcess"]
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """What it printed, its last words beside that, and its exit code: None where somebody else's child ended."""
+class MonitoringProcess(ErrandProcess):
+    """The one there may be. What it had begun to change when it is killed the next one ends: the line comes first."""
 
-    printed: bytes
-    last_words: str
-    exit_code: int | None
-
-
-@dataclass(slots=True)
-class MonitoringProcess:
-    """The one there may be. ``_child`` is ours, if this daemon has started it."""
-
-    home: Home
-    _child: subprocess.Popen[bytes] | None = None
-
-    def start(self, order: str) -> tuple[int, int]:
-        """Its pid and when it was started. Raises OutsideError where one lives already, or none can be made."""
-        lock = self.home.lock_path(CHAMPIONS)
-        locked = lock_file(lock, {"order": order})
-        if locked is None:
-            raise OutsideError(f"{lock} is held: a monitoring lives already, so none was started")
-        try:
-            self._child = self._spawned(order, locked)
-        except OSError as cause:
-            raise OutsideError(f"the monitoring of champions could not be started: {cause.strerror}") from cause
-        finally:
-            os.close(locked)  # ours; the child's copy keeps the lock
-        pid = self._child.pid
-        with contextlib.suppress(OSError):
-            os.setpriority(os.PRIO_PROCESS, pid, _LEAST_PRIORITY)
-        seen = read_stat(pid)
-        return pid, seen.start_ticks if seen is not None else 0
-
-    def _spawned(self, order: str, locked: int) -> subprocess.Popen[bytes]:
-        environment = {**os.environ, "NUMBA_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
-        command = [sys.executable, "-P", "-m", "swarmd", "--home", str(self.home.root)]
-        with self._file(order, "json").open("wb") as printed, self._file(order, "err").open("wb") as words:
-            return subprocess.Popen(
-                [*command, "champion", "monitor", "--once", "--json"],
-                stdin=subprocess.DEVNULL,
-                stdout=printed,
-                stderr=words,
-                env=environment,
-                start_new_session=True,
-                pass_fds=(locked,),
-            )
-
-    def is_alive(self) -> bool:
-        return is_locked(self.home.lock_path(CHAMPIONS))
-
-    def kill(self, record: Monitoring) -> None:
-        """End it with all its group. What it had begun to change the next one ends: the line comes first."""
-        if self._child is not None:
-            if self._child.poll() is None:
-                with contextlib.suppress(ProcessLookupError, PermissionError):
-                    os.killpg(self._child.pid, signal.SIGKILL)
-            return
-        process = hold(record.pid, record.start_ticks, is_child=False) if record.pid else None
-        if process is not None:
-            process.kill_group()
-            process.close()
-
-    def collect(self, order: str) -> Answer:
-        """After its end: what it said. Asked twice it says nothing: the files are gone with the first time."""
-        child, self._child = self._child, None
-        # Its lock is free, so it is at its very end if it is there at all.
-        code = None if child is None else child.wait()
-        printed, words = self._file(order, "json"), self._file(order, "err")
-        answer = Answer(_taken(printed, _ANSWER_MAX), _last_words(_taken(words, _ANSWER_MAX)), code)
-        for path in (printed, words):
-            with contextlib.suppress(OSError):
-                path.unlink(missing_ok=True)
-        return answer
-
-    def end(self) -> None:
-        """With the session: nothing of ours goes on behind a daemon that was asked to leave."""
-        child, self._child = self._child, None
-        if child is not None and child.poll() is None:
-            with contextlib.suppress(ProcessLookupError, PermissionError):
-                os.killpg(child.pid, signal.SIGKILL)
-            child.wait()
-
-    def _file(self, order: str, ending: str) -> Path:
-        return self.home.run_dir / f"monitoring-{order}.{ending}"
-
-
-def _taken(path: Path, most: int) -> bytes:
-    try:
-        with path.open("rb") as file:
-            return file.read(most)
-    except OSError:
-        return b""
-
-
-def _last_words(told: bytes) -> str:
-    lines = [line for line in told[-_WORDS_MAX:].decode(errors="replace").splitlines() if line.strip()]
-    return lines[-1].removeprefix("error: ") if lines else ""
+    def __init__(self, home: Home) -> None:
+        super().__init__(home, CHAMPIONS, ("champion", "monitor", "--once", "--json"), noun="monitoring")

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from swarmd.state.actions import (
     ActionTaken,
     EndSession,
+    KeepKnowledge,
     MonitorChampions,
     RebuildSource,
     StartRun,
@@ -16,10 +17,12 @@ from swarmd.state.actions import (
     WriteHandoff,
 )
 from swarmd.state.errors import OutsideError
+from swarmd.state.records.errand import HANDOFF, KNOWLEDGE
 from swarmd.state.records.monitoring import CHAMPIONS
 from swarmd.state.records.run import RunAlive, RunOrdered, run_id
 from swarmd.supervisor.effects.champions import begin_monitoring
-from swarmd.supervisor.effects.documents import write_documents, write_handoff
+from swarmd.supervisor.effects.documents import write_documents
+from swarmd.supervisor.effects.errands import begin_errand
 from swarmd.supervisor.effects.runs import ask_again, kill_again, start_run, stop_run, work_order
 from swarmd.supervisor.logs import log
 from swarmd.supervisor.swarm import Swarm
@@ -61,8 +64,10 @@ async def _carry_out(swarm: Swarm, each: ActionTaken) -> None:
             ordered = view.monitorings[CHAMPIONS]
             if ordered.order == each.id:
                 swarm.record([begin_monitoring(swarm.monitoring, ordered, now=swarm.clock.now())])
-        case WriteHandoff() as action:
-            swarm.record(await write_handoff(view, swarm.home, action.reason, each.id, now=swarm.clock.now()))
+        case WriteHandoff() | KeepKnowledge() as action:
+            name = HANDOFF if isinstance(action, WriteHandoff) else KNOWLEDGE
+            if view.errands[name].order == each.id:
+                swarm.record([begin_errand(swarm.errands[name], view.errands[name], now=swarm.clock.now())])
         case WriteDocuments() as action:
             swarm.record(await write_documents(view, swarm.home, action, each.id, now=swarm.clock.now()))
         case _:

@@ -1,13 +1,14 @@
-"""A claim into the ledger of hypotheses, and its verdict: the records of those two actions.
+"""A claim into the ledger of hypotheses, its verdict, and a lesson: the records of those three actions.
 
 Pure, and part of ``records.consequences``: nothing here touches the world.
 """
 
-from typing import assert_never
+from typing import Any, assert_never
 
-from swarmd.state.actions import JudgeHypothesis, StateHypothesis
+from swarmd.state.actions import JudgeHypothesis, StateHypothesis, TellLesson
 from swarmd.state.errors import InvariantError
 from swarmd.state.records.hypothesis import Hypothesis, HypothesisStatus
+from swarmd.state.records.lesson import Lesson
 from swarmd.state.units import Millis
 from swarmd.state.view import View
 
@@ -29,6 +30,8 @@ def ledger_entry(
                 claim=action.claim,
                 threshold=action.threshold,
                 stated_at=at,
+                origin=action.origin,
+                **_of_author(action),
             )
         case JudgeHypothesis():
             stated = view.hypotheses.get(action.hypothesis)
@@ -41,7 +44,23 @@ def ledger_entry(
                 "measured": action.measured,
                 "tried": action.tried,
                 "verdict": action.reason,
+                "held": action.held,
+                "n": action.n,
+                "evidence": action.evidence,
             }
             return Hypothesis.model_validate({**dict(stated), **verdict})
         case _:
             assert_never(action)
+
+
+def _of_author(action: StateHypothesis) -> dict[str, Any]:
+    """What somebody claims in figures of their own; a standard claim has the record's defaults."""
+    stated = action.stated
+    if stated is None:
+        return {}
+    return {name: getattr(stated, name) for name in ("metric", "comparison", "among", "scope", "rationale")}
+
+
+def lesson_of(action: TellLesson, at: Millis, cause: tuple[str, ...]) -> Lesson:
+    told = action.model_dump(exclude={"kind", "reason", "caused_by", "lesson"})
+    return Lesson.model_validate({"id": action.lesson, "at": at, "caused_by": cause, "claim": action.reason, **told})

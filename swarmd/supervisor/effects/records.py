@@ -14,6 +14,7 @@ from swarmd.state.actions import (
     EndSession,
     HoldJob,
     JudgeHypothesis,
+    KeepKnowledge,
     MonitorChampions,
     OpenIncident,
     PlaceAsset,
@@ -28,12 +29,14 @@ from swarmd.state.actions import (
     StartRun,
     StateHypothesis,
     StopRun,
+    TellLesson,
     WriteDocuments,
     WriteHandoff,
 )
 from swarmd.state.beats import SLOTS
 from swarmd.state.errors import InvariantError
 from swarmd.state.records.champion import Champion
+from swarmd.state.records.errand import HANDOFF, KNOWLEDGE, Errand, ErrandStatus
 from swarmd.state.records.gauge import Finding
 from swarmd.state.records.incident import HANGS, Incident, IncidentStatus
 from swarmd.state.records.job import Job, JobStatus, Phase
@@ -46,7 +49,7 @@ from swarmd.state.records.step import Step
 from swarmd.state.units import Millis
 from swarmd.state.view import View
 from swarmd.supervisor.effects.failures import judged, seen
-from swarmd.supervisor.effects.ledger import ledger_entry
+from swarmd.supervisor.effects.ledger import ledger_entry, lesson_of
 
 Known = TypeVar("Known")
 R = TypeVar("R", bound=Record)
@@ -127,7 +130,11 @@ def consequences(view: View, taken: ActionTaken, at: Millis) -> list[Record]:
         case MonitorChampions():
             running = MonitoringStatus.RUNNING
             return [Monitoring(id=CHAMPIONS, at=at, caused_by=cause, status=running, order=taken.id, began_at=at)]
-        case RebuildSource() | WriteHandoff() | WriteDocuments() | EndSession():
+        case TellLesson():
+            return [lesson_of(action, at, cause)]
+        case WriteHandoff() | KeepKnowledge():
+            return [_errand(view, HANDOFF if isinstance(action, WriteHandoff) else KNOWLEDGE, taken.id, at)]
+        case RebuildSource() | WriteDocuments() | EndSession():
             return []
         case _:
             assert_never(action)
@@ -212,6 +219,7 @@ def _champion(view: View, job: Job, result: Result, at: Millis, cause: tuple[str
         path=str(figures["path"]),
         checksum=str(figures["checksum"]),
         since=at,
+        pine=str(figures.get("pine") or "").removeprefix("-"),
     )
     known = view.champions.get(crowned.id)
     # The look at the file may have been sooner, and knows more of it.
@@ -256,6 +264,20 @@ def _step(action: SetStep, agent: str, at: Millis, cause: tuple[str, ...]) -> St
         due=action.due,
         status=action.status,
         outcome=action.reason,
+    )
+
+
+def _errand(view: View, name: str, order: str, at: Millis) -> Errand:
+    """It runs from now on; how often it came to nothing before is carried along until it comes to something."""
+    last = view.errands.get(name)
+    return Errand(
+        id=name,
+        at=at,
+        caused_by=(order,),
+        status=ErrandStatus.RUNNING,
+        order=order,
+        began_at=at,
+        failures=0 if last is None else last.failures,
     )
 
 

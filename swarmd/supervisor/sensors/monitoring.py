@@ -29,7 +29,7 @@ def observe_monitoring(view: View, process: MonitoringProcess, *, now: Millis) -
         return []
     if process.is_alive():
         if now - running.began_at > view.policy.champions_within:
-            process.kill(running)
+            process.kill(running.pid, running.start_ticks)
         return []
     return monitoring_ended(view, running, process.collect(running.order), now=now)
 

@@ -145,6 +145,7 @@ def observe_inbox(view: View, home: Home, *, now: Millis) -> tuple[list[Record],
                 status=RequestStatus.PENDING,
                 subject=asked.get("subject", ""),
                 place=asked.get("place", "first"),
+                claim=asked.get("claim"),
             )
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as flaw:
             log.warning("the request %s cannot be read, and is put away: %s", path.name, flaw)

@@ -11,7 +11,7 @@ OLDER = a_finding("quant_analyst/older.BTCUSDT", text="balanced: prescreen no")
 def test_the_section_holds_what_the_analyst_said_of_this_campaign_and_nothing_else() -> None:
     assert ANALYST == quant_analyst.NAME
     assert analysis(a_view(findings=[WARNING, OLDER, FOUND])) == (
-        "## What was found\n\n| asset | phase by phase |\n| --- | --- |\n"
+        "## Phase by phase\n\n| asset | phase by phase |\n| --- | --- |\n"
         "| BTCUSDT | balanced: prescreen pass, best score 1.93 |"
     )
     assert analysis(a_view(findings=[WARNING, OLDER])) == ""

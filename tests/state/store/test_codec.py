@@ -9,6 +9,7 @@ from builders import (
     a_beat,
     a_campaign,
     a_champion,
+    a_claim,
     a_cycle,
     a_device,
     a_document,
@@ -19,6 +20,7 @@ from builders import (
     a_hypothesis,
     a_job,
     a_lane,
+    a_lesson,
     a_monitoring,
     a_policy,
     a_refusal,
@@ -30,6 +32,8 @@ from builders import (
     a_step,
     a_throughput,
     an_action,
+    an_authored_hypothesis,
+    an_errand,
     an_incident,
     the_scores,
 )
@@ -39,6 +43,7 @@ from hypothesis import strategies as st
 from swarmd.state.errors import InvariantError, OperatorError
 from swarmd.state.records.campaign import CAMPAIGN_MOVES, Campaign
 from swarmd.state.records.champion import CHAMPION_MOVES
+from swarmd.state.records.errand import ERRAND_MOVES
 from swarmd.state.records.hypothesis import HYPOTHESIS_MOVES
 from swarmd.state.records.incident import INCIDENT_MOVES
 from swarmd.state.records.job import JOB_MOVES
@@ -61,6 +66,7 @@ ONE_OF_EACH: tuple[Record, ...] = (
     a_job(), a_lane(), a_policy(), a_refusal(), a_request(), a_result(), a_run(), a_run(status="starting"),
     a_run(status="failed", exit_code=1), the_scores(), a_session(), a_source(), a_step(),
     a_monitoring(), a_throughput(), a_throughput(against="", mark=None), a_fastest(), a_hypothesis(), a_device(),
+    a_lesson(), an_errand(), an_authored_hypothesis(), a_request("state", subject="next", claim=a_claim()),
 )  # fmt: skip
 
 
@@ -136,7 +142,7 @@ def test_the_plain_lifecycles_are_those_of_the_records() -> None:
     tables = {
         "campaign": CAMPAIGN_MOVES, "hypothesis": HYPOTHESIS_MOVES, "incident": INCIDENT_MOVES, "job": JOB_MOVES,
         "lane": LANE_MOVES, "champion": CHAMPION_MOVES, "monitoring": MONITORING_MOVES, "request": REQUEST_MOVES,
-        "run": RUN_MOVES, "session": SESSION_MOVES,
+        "run": RUN_MOVES, "session": SESSION_MOVES, "errand": ERRAND_MOVES,
         "source": SOURCE_MOVES, "step": STEP_MOVES,
     }  # fmt: skip
     plain = {kind: {str(k): {str(s) for s in v} for k, v in table.moves.items()} for kind, table in tables.items()}

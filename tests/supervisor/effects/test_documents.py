@@ -28,7 +28,7 @@ async def test_each_page_is_written_and_on_record(tmp_path: Path) -> None:
     records = await write_documents(a_view(gauges=[a_gauge()]), home, wish(), "a7-0", now=5)
     assert [(each.id, each.caused_by) for each in records] == [(page_id("majors", n), ("a7-0",)) for n in NAMES]
     assert "## budget_guard" in (home.docs / "AGENT_REGISTRY.md").read_text()
-    assert "campaign `majors` is active" in (home.docs / "WORKFLOW_EXPECTED_OUTCOMES_STATEFUL.md").read_text()
+    assert "Campaign `majors` is active" in (home.docs / "WORKFLOW_EXPECTED_OUTCOMES_STATEFUL.md").read_text()
     assert "## majors" in (home.docs / "KNOWLEDGE_BASE_BACKTEST.md").read_text()
 
 
@@ -52,3 +52,15 @@ async def test_a_page_nobody_writes_and_one_that_cannot_be_written_are_told(tmp_
     (home.docs / "KNOWLEDGE_BASE_BACKTEST.md").mkdir()
     with pytest.raises(OutsideError):
         await write_documents(a_view(), home, wish("KNOWLEDGE_BASE_BACKTEST.md"), "a7-0", now=5)
+
+
+async def test_a_page_that_would_say_the_same_is_not_written_again(tmp_path: Path) -> None:
+    home = a_home(tmp_path)
+    view = a_view(gauges=[a_gauge()])
+    await write_documents(view, home, wish(), "a7-0", now=5)
+    paths = [home.docs / name for name in NAMES if name not in OF_ASSETS]
+    before = [(path.stat().st_ino, path.stat().st_mtime_ns) for path in paths]
+    records = await write_documents(view, home, wish(), "a8-0", now=60_000)
+    # It is on record that they were looked at, and no file was touched.
+    assert len(records) == len(NAMES)
+    assert [(path.stat().st_ino, path.stat().st_mtime_ns) for path in paths] == before
