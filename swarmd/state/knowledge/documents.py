@@ -32,6 +32,7 @@ MOST_SECTIONS = 5_000
 _MOST_LINKS = 60
 _MOST_MENTIONS = 20
 _SYMBOL = re.compile(r"\b[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)+\b|\b[a-z]+_[a-z_0-9]+\b|\b[A-Z][a-z]+[A-Z]\w*\b")
+_CONTROL = bytes(set(range(32)) - set(b"\t\n\r\f\x1b\b"))
 _BOMS = ((b"\xef\xbb\xbf", "utf-8-sig"), (b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16"))
 
 
@@ -57,7 +58,7 @@ def is_binary(head: bytes) -> bool:
         return False
     if b"\0" in head:
         return True
-    odd = sum(byte < 32 and byte not in b"\t\n\r\f\x1b\b" for byte in head)
+    odd = len(head) - len(head.translate(None, _CONTROL))
     wrong = head.decode(errors="replace").count("\N{REPLACEMENT CHARACTER}")
     return (odd + wrong) * 10 > len(head)
 

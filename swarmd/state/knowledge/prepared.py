@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 from swarmd.state.knowledge.domains import guessed, pointed_at
 from swarmd.state.knowledge.entry import Entry, Link, digest_of, storable
-from swarmd.state.knowledge.question import domain_tag, kind_tag
+from swarmd.state.knowledge.question import domain_tag, kind_tag, own_tag
 from swarmd.state.knowledge.words import terms
 
 # An entry says "find my domain yourself" by this one; the word never reaches the store.
@@ -58,7 +58,7 @@ def _prepared(said: Entry, links: Iterable[Link]) -> Prepared:
     hints = pointed_at(found, set(title))
     if entry.domain == BY_ITS_WORDS:
         entry = replace(entry, domain=guessed(hints))
-    tags = [kind_tag(entry.kind), *map(domain_tag, dict.fromkeys((entry.domain, *hints)))]
+    tags = [kind_tag(entry.kind), own_tag(entry.domain), *map(domain_tag, dict.fromkeys((entry.domain, *hints)))]
     kept = tuple(sorted(set(links), key=lambda link: (link.relation, link.target)))
     return Prepared(entry, digest_of(entry, kept), Columns(title, under, text, tags), hints, kept)
 

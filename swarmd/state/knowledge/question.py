@@ -44,6 +44,11 @@ def domain_tag(domain: str) -> str:
     return f"§{''.join(letter if letter.isalnum() else '.' for letter in domain)}"
 
 
+def own_tag(domain: str) -> str:
+    """Of the domain an entry was given; ``domain_tag`` is also of those its words point at."""
+    return f"§in{domain_tag(domain)[1:]}"
+
+
 def groups_of(question: str, domain: str | None = None) -> tuple[Group, ...]:
     """A group for each different word; words that are in every text only where there are no others."""
     words = list(dict.fromkeys(tokens(question[:2_000])))
@@ -89,7 +94,7 @@ def looks(
             found.append(Match(tuple(some), is_any=True, tags=tags))
         return found
     few = replace(every, groups=every.groups[:2])
-    found = [replace(few, is_recent=True), replace(few, in_titles=True, is_recent=True)]
+    found = [replace(few, in_titles=True, is_recent=True), replace(few, is_recent=True)]
     if len(few.groups) > 1:
         found.append(replace(few, groups=few.groups[:1], in_titles=True, is_recent=True))
     return found

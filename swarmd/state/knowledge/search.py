@@ -9,13 +9,14 @@ from typing import NamedTuple, Protocol
 
 from swarmd.state.knowledge.domains import resolved
 from swarmd.state.knowledge.entry import Entry, Hit, Kind
-from swarmd.state.knowledge.question import Group, Match, domain_tag, groups_of, kind_tag, looks
+from swarmd.state.knowledge.question import Group, Match, domain_tag, groups_of, kind_tag, looks, own_tag
 from swarmd.state.knowledge.ranking import score
 from swarmd.state.knowledge.snippet import snippet
 from swarmd.state.knowledge.words import nearest, tokens
 from swarmd.state.units import Millis
 
 MOST_HITS = 1_000
+ENOUGH = 60
 # Neighbours are followed from the first few hits, and stand behind them at this share of their score.
 FOLLOWED, STEPS, FADING = 5, 2, 0.5
 _MOST_NEIGHBOURS = 12
@@ -88,13 +89,17 @@ def _by_words(
     n_entries = index.size()
     counts = index.counts(sorted({term for group in groups for way in group for term in way}))
     tags = (kind_tag(kind),) if kind else ()
-    asked = looks(groups, counts, n_entries, (*tags, domain_tag(hint)), many=index.many) if hint else []
+    among = [(*tags, own_tag(hint) if only else domain_tag(hint))] if hint else []
     if not only or not hint:
-        asked += looks(groups, counts, n_entries, tags, many=index.many)
+        among.append(tags)
     words: dict[int, float] = {}
-    for match in asked:
-        for row, figure in index.ranked(match, counts, n_entries).items():
-            words[row] = max(figure, words.get(row, 0.0))
+    for limits in among:
+        for match in looks(groups, counts, n_entries, limits, many=index.many):
+            found = index.ranked(match, counts, n_entries)
+            for row, figure in found.items():
+                words[row] = max(figure, words.get(row, 0.0))
+            if len(found) >= ENOUGH:
+                break  # with so many that have all the words, those that lack some come too late to be seen
     return words
 
 

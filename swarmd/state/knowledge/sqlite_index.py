@@ -26,7 +26,7 @@ UNION ALL SELECT * FROM (SELECT e.id, m.relation, o.id, 1 FROM entry e JOIN link
  JOIN link m ON m.target = d.target AND m.relation IN ('mentions-symbol', 'imports') JOIN entry o ON o.row = m.source
  WHERE e.id = ?1 AND d.relation = 'defines' AND o.row <> e.row LIMIT 50)
 """
-_RECENT = 2_000
+_RECENT = 1_500
 BACKWARDS = {
     "contains": "contained-in", "links-to": "linked-from", "mentions-symbol": "mentioned-in", "imports": "imported-by",
 }  # fmt: skip
@@ -36,7 +36,7 @@ class SqliteIndex:
     """Answers ``search.Index`` from one connection."""
 
     # Ranking one entry costs bm25 0.7 µs.
-    many = 8_000
+    many = 5_000
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection

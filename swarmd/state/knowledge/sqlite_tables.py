@@ -72,6 +72,8 @@ def _prepare(connection: sqlite3.Connection, path: Path) -> None:
     connection.execute("PRAGMA journal_mode = WAL")
     # After a power cut the last batches may be missing, never a torn one: documents can be read again.
     connection.execute("PRAGMA synchronous = NORMAL")
+    # Pages of the index are written again and again: copied into the file after 16 MB, not after 4.
+    connection.execute("PRAGMA wal_autocheckpoint = 4000")
     connection.execute("PRAGMA cache_size = -16384")
     connection.execute("PRAGMA temp_store = MEMORY")
     if _mark(connection) != _MARK:

@@ -86,8 +86,8 @@ def read(found: Found, most_bytes: int = MOST_BYTES) -> bytes | Passed:
         with open(descriptor, "rb", buffering=0) as file:
             if not stat.S_ISREG(os.fstat(descriptor).st_mode):
                 return Passed(found.path, "special")
-            head = file.read(_HEAD) or b""
-            if is_binary(head):
+            head = file.read(min(found.size + 1, MEBIBYTE)) or b""
+            if is_binary(head[:_HEAD]):
                 return Passed(found.path, "binary")
             pieces, size = [head], len(head)
             while size <= most_bytes and (piece := file.read(min(MEBIBYTE, most_bytes + 1 - size))):

@@ -21,6 +21,7 @@ from swarmd.state.knowledge.snippet import plain, plain_lines
 from swarmd.state.store.files import Home
 from swarmd.state.units import iso, spoken
 from swarmd.supervisor.clock import wall_millis
+from swarmd.supervisor.commands.claim_options import claim_options
 from swarmd.supervisor.commands.knowledge_health import health
 from swarmd.supervisor.commands.knowledge_ingest import ingest
 from swarmd.supervisor.commands.knowledge_move import move
@@ -146,8 +147,10 @@ def list_(domain: str | None, kind: Kind | None, limit: int, after: str, home: H
     epilog='Example: swarmd knowledge add --title "Costs of Binance" --text "10 bps a side" --domain strategy     '
     "swarmd knowledge add --title Disk --text @note.md --evidence r-0412     Exit codes: 0 done, 2 nothing to add."
 )
-@click.option("--title", required=True, help="One line. A note of the same title is replaced.")
-@click.option("--text", required=True, metavar="TEXT|-|@FILE", help="The note itself, - for standard input.")
+@click.option("--title", default="", help="One line. A note of the same title is replaced.")
+@click.option("--text", default="", metavar="TEXT|-|@FILE", help="The note itself, - for standard input.")
+@click.option("--hypothesis", metavar="CLAIM", help="No note: a claim into the ledger, as `swarmd hypothesis state`.")
+@claim_options
 @click.option("--domain", metavar="DOMAIN", help=f"By its words, unless named: {_DOMAIN_HELP}")
 @click.option(
     "--evidence", multiple=True, metavar="ID", help="A record behind it (a run, an incident); may be repeated."
@@ -156,9 +159,21 @@ def list_(domain: str | None, kind: Kind | None, limit: int, after: str, home: H
 @home_option
 @json_option
 def add(
-    title: str, text: str, domain: str | None, evidence: tuple[str, ...], strength: float, home: Home, as_json: bool
-) -> None:
-    """Keep a note that everybody finds."""
+    title: str,
+    text: str,
+    domain: str | None,
+    evidence: tuple[str, ...],
+    strength: float,
+    hypothesis: str | None,
+    home: Home,
+    as_json: bool,
+    **figures: Any,
+) -> int:
+    """Keep a note that everybody finds; or state a hypothesis about a campaign before it begins."""
+    if hypothesis is not None:
+        from swarmd.supervisor.commands.hypothesis import tell_claim
+
+        return tell_claim(home, hypothesis, figures, as_json=as_json)
     from swarmd.state.knowledge.prepared import BY_ITS_WORDS
 
     title, body = " ".join(title.split()), _text(text)
@@ -175,8 +190,9 @@ def add(
         kept = _required(base, entry.id)
     if as_json:
         print_document("knowledge_add", {**_fields(kept), "is_new": changed.added == 1})
-        return
+        return 0
     click.echo(f"{'added' if changed.added else 'replaced'} {kept.id} ({kept.domain})")
+    return 0
 
 
 @knowledge.command(

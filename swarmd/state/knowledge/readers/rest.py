@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 _SETTINGS: dict[str, Any] = {
     "raw_enabled": False, "file_insertion_enabled": False, "_disable_config": True, "report_level": 5, "halt_level": 6,
-    "warning_stream": False, "traceback": False, "syntax_highlight": "none", "smart_quotes": False,
+    "warning_stream": False, "traceback": True, "syntax_highlight": "none", "smart_quotes": False,
     "doctitle_xform": False, "sectsubtitle_xform": False, "line_length_limit": 10_000, "input_encoding": "unicode",
 }  # fmt: skip
 
@@ -29,7 +29,7 @@ def read(text: str, name: str) -> Page:
         document = publish_doctree(text, settings_overrides=dict(_SETTINGS))
         outline = Outline(name)
         _walk(outline, document, 0)
-    except (Exception, RecursionError) as cause:  # docutils fails in as many ways as it has directives
+    except (Exception, SystemExit) as cause:  # docutils fails in as many ways as it has directives
         raise ValueError(f"docutils: {type(cause).__name__}: {cause}") from None
     return outline.page
 
