@@ -14,7 +14,7 @@ from swarmd.state.branches import CONSERVATIVE, DISPLACEMENT, GRID
 
 COLUMNS = (
     "Asset", "Tier", "Mode", "Screen Status", "WFE", "Sharpe", "Reopt Status", "Guards", "Evidence p", "Prod Ready",
-    "Reason",
+    "Pine", "Reason",
 )  # fmt: skip
 
 # In the order of the chain; the first is the asset's, the others are a mode's.
@@ -129,6 +129,7 @@ def _row(asset: str, tier: str, mode: str, steps: tuple[str, ...], jobs: Jobs) -
         "Guards": judged.get("guards"),
         "Evidence p": None,
         "Prod Ready": "YES" if second is not None and second.is_ready else "NO",
+        "Pine": _script(chain[CROWN] if second is None else second.crown),
         "Reason": reason,
     }
 
@@ -151,6 +152,7 @@ def _judged_by_evidence(
         "Guards": figures.get("guards"),
         "Evidence p": figures.get("p"),
         "Prod Ready": "YES" if crown is not None and crown.status == "done" else "NO",
+        "Pine": _script(crown),
         "Reason": reason,
     }
 
@@ -189,13 +191,14 @@ def _standing(chain: Mapping[str, Seen | None]) -> tuple[str, str]:
 class _Second:
     """Where the second phase of an asset and mode stands: in the chain itself, or in the branch that was taken last.
 
-    ``figures`` are those of the guards that judged last.
+    ``figures`` are those of the guards that judged last; ``crown`` is the job that ends the branch.
     """
 
     status: str
     reason: str
     is_ready: bool
     figures: Mapping[str, Any]
+    crown: Seen | None
 
     @staticmethod
     def of(asset: str, mode: str, jobs: Jobs) -> "_Second | None":
@@ -217,7 +220,7 @@ class _Second:
             is_ready = crown is not None and crown.status == "done"
             crowned = "" if crown is None or crown.status == "queued" else f"; {'' if is_ready else 'not '}crowned: "
             told = f"{before}{guards.reason}{crowned}{crown.reason if crown is not None and crowned else ''}"
-            return _Second(status, told, is_ready, figures)
+            return _Second(status, told, is_ready, figures, crown)
         why = diagnosis(figures, figures, _STRICT) if figures else ""
         ended = [job for job in (*searches, guards) if job is not None and job.status in ("failed", "quarantined")]
         if guards is not None and guards.status != "queued" and ended:
@@ -226,7 +229,7 @@ class _Second:
             told = f"{before}guards run"
         else:
             told = f"{before}guards to come"
-        return _Second(status, "; ".join(part for part in (why, told) if part), False, figures)
+        return _Second(status, "; ".join(part for part in (why, told) if part), False, figures, crown)
 
 
 def _word_of_searches(searches: list[Seen]) -> str:
@@ -238,6 +241,11 @@ def _word_of_searches(searches: list[Seen]) -> str:
     if any(job.status == "done" for job in ended):
         return "PASS"
     return {"failed": "FAIL", "quarantined": "QUARANTINE", "skipped": "SKIPPED"}[ended[-1].status]
+
+
+def _script(crown: Seen | None) -> str | None:
+    """What the crowning left for TradingView; what became of it since is the champion's to tell."""
+    return crown.figures.get("pine") if crown is not None and crown.status == "done" else None
 
 
 def _cell(value: Any) -> str:

@@ -80,7 +80,18 @@ def test_the_csv_has_the_columns_in_their_order_and_a_dash_for_what_is_not_known
     jobs = {("BTC", "", "preflight"): seen("failed", 'gaps, "many"')}
     rows = list(csv.reader(io.StringIO(tracker_csv(tracker_rows({"T": ["BTC"]}, ["m"], jobs)))))
     assert tuple(rows[0]) == COLUMNS
-    assert rows[1] == ["BTC", "T", "m", "FAIL", "-", "-", "-", "-", "-", "NO", 'preflight: gaps, "many"']
+    assert rows[1] == ["BTC", "T", "m", "FAIL", "-", "-", "-", "-", "-", "NO", "-", 'preflight: gaps, "many"']
+
+
+def test_a_crown_tells_of_its_script_and_nobody_else_does() -> None:
+    jobs = {("BTC", "m", phase): seen() for phase in ("prescreen", "refine", "screen")} | {
+        ("BTC", "", "preflight"): seen()
+    }
+    crowned, failed = Seen("done", "", False, {"pine": "exported"}), Seen("failed", "", False, {"pine": "-"})
+    assert [
+        tracker_rows({"T": ["BTC"]}, ["m"], jobs | {("BTC", "m", "crown"): crown})[0]["Pine"]
+        for crown in (crowned, failed, seen("queued"))
+    ] == ["exported", None, None]
 
 
 def test_what_the_diagnosis_calls_sound_is_what_the_soft_screen_and_the_strict_table_ask() -> None:

@@ -22,6 +22,12 @@ def test_who_is_in_force_as_crowned_or_was_put_back_is_ready(champion: dict[str,
     assert row(**champion) == ("YES", "")
 
 
+def test_what_its_script_was_found_to_be_is_told_of_its_own_champion_alone() -> None:
+    own, other = CROWNED | {"pine": "3 of 212 differ"}, CROWNED | {"pine": "212/212", "campaign": "d"}
+    told = [as_they_stand([ROW | {"Pine": "exported"}], [who], campaign="c", interval="5m")[0] for who in (own, other)]
+    assert [row["Pine"] for row in told] == ["3 of 212 differ", "exported"]
+
+
 def test_who_fell_is_not_with_the_evidence() -> None:
     fell = {"status": "dethroned", "note": "the monitor: it fell", "e_value": 22.1, "days": 92}
     assert row(**fell) == ("NO", "; by now dethroned (the monitor: it fell); e 22.1 after 92 days")

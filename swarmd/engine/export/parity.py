@@ -1,4 +1,4 @@
-"""Parity: do a script's trades, run by somebody else's program, equal the engine's on the same candles?
+"""Parity: do a script's trades, run by somebody else's program, equal the engine's on the same bars?
 
 Pure: trades of both sides in, figures and words out. Trades are matched by entry bar and side, so one that differs does
 not make all that follow it differ. Legs of one entry are one round trip, its exit price their mean by quantity.
@@ -14,7 +14,6 @@ from swarmd.engine.kernel.trades import Trades
 from swarmd.engine.market.bars import Bars
 from swarmd.engine.market.timeframes import utc_text
 
-SCHEMA = "swarmd.parity/1"
 TOLERANCE = 1e-8
 _TOLD = 10
 # Why a trade differs, where it can be told; what a broker emulator cannot be given is no fault of the script.
@@ -154,12 +153,3 @@ def _is_near(a: float | None, b: float | None) -> bool:
     if a is None or b is None:
         return a is b
     return abs(a - b) <= TOLERANCE * min(1.0, abs(a))
-
-
-def in_short(document: Mapping[str, Any] | None) -> str:
-    """How a table tells it: `exported`, `212/212`, `3 of 212 differ`."""
-    if document is None or not document.get("executed"):
-        return "exported"
-    figures = document["parity"]
-    trades, equal = int(figures["trades"]), int(figures["equal"])
-    return f"{equal}/{trades}" if equal == trades else f"{trades - equal} of {trades} differ"

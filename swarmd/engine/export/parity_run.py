@@ -75,6 +75,6 @@ def _job(bars: Bars, script: Path, pinets: Path) -> dict[str, Any]:
         "symbol": bars.symbol,
         "minutes": bars.interval_minutes,
         "tick": TICK,
-        "candles": {"time": bars.open_time[real].tolist()}
+        "bars": {"time": bars.open_time[real].tolist()}
         | {name: getattr(bars, name)[real].tolist() for name in _COLUMNS},
     }

@@ -1,4 +1,4 @@
-"""A champion as a TradingView strategy, Pine version 6: the same trades on the same candles.
+"""A champion as a TradingView strategy, Pine version 6: the same trades on the same bars.
 
 `pine_script` is the front door: champion and terms in, text out; the same champion gives the same bytes. Nothing is
 read or written here. What Pine cannot say is a `NoPineForm` that names it.
@@ -65,7 +65,7 @@ def pine_script(champion: ChampionFile, terms: Terms) -> str:
     minutes = parse_interval(champion.timeframe)
     refusal = form.refusal(params, minutes)
     if refusal is not None:
-        raise NoPineForm(f"{champion.niche} ({champion.strategy}): {refusal}")
+        raise NoPineForm(f"{champion.strategy}: {refusal}")
     sells_short = strategy.card.mode(champion.mode).direction is Direction.LONG_SHORT
     title = f"swarmd {champion.strategy} {champion.mode} {champion.symbol} {champion.timeframe}"
     body = (

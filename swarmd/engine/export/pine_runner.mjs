@@ -1,9 +1,9 @@
-// Runs one exported Pine script on given candles and prints its trades as JSON: the far side of `swarmd export parity`.
+// Runs one exported Pine script on given bars and prints its trades as JSON: the far side of `swarmd export parity`.
 //
 //   node pine_runner.mjs JOB.json
 //
 // The job names the folder in which the user has installed `pinets` (AGPL-3.0, never part of swarmd), the script, the
-// candles, and the smallest price step. Slow candles for `request.security` are made here out of the same candles.
+// bars, and the smallest price step. Slow bars for `request.security` are made here out of the same bars.
 // Nothing is fetched from anywhere.
 
 import { readFileSync } from 'node:fs';
@@ -25,40 +25,40 @@ Array.prototype.indexOf = function (...sought) {
 };
 
 const MINUTE = 60_000;
-const candles = job.candles.time.map((openTime, i) => ({
+const chart = job.bars.time.map((openTime, i) => ({
     openTime,
-    open: job.candles.open[i],
-    high: job.candles.high[i],
-    low: job.candles.low[i],
-    close: job.candles.close[i],
-    volume: job.candles.volume[i],
+    open: job.bars.open[i],
+    high: job.bars.high[i],
+    low: job.bars.low[i],
+    close: job.bars.close[i],
+    volume: job.bars.volume[i],
     closeTime: openTime + job.minutes * MINUTE,
 }));
 
 // Slow bars by the bucket of each open time, counted from the epoch; one whose beginning is missing is left out.
 function slower(minutes) {
     const width = minutes * MINUTE;
-    const bars = [];
-    for (const candle of candles) {
-        const start = candle.openTime - (candle.openTime % width);
-        const last = bars[bars.length - 1];
+    const slow = [];
+    for (const bar of chart) {
+        const start = bar.openTime - (bar.openTime % width);
+        const last = slow[slow.length - 1];
         if (last && last.openTime === start) {
-            last.high = Math.max(last.high, candle.high);
-            last.low = Math.min(last.low, candle.low);
-            last.close = candle.close;
-            last.volume += candle.volume;
-        } else if (last || candle.openTime === start) {
-            bars.push({ ...candle, openTime: start, closeTime: start + width });
+            last.high = Math.max(last.high, bar.high);
+            last.low = Math.min(last.low, bar.low);
+            last.close = bar.close;
+            last.volume += bar.volume;
+        } else if (last || bar.openTime === start) {
+            slow.push({ ...bar, openTime: start, closeTime: start + width });
         }
     }
-    return bars;
+    return slow;
 }
 
 const provider = {
     configure() {},
     async getMarketData(ticker, timeframe, limit, from, to) {
-        const minutes = Number(timeframe);
-        const bars = minutes === job.minutes ? candles : slower(minutes);
+        const minutes = timeframe === 'D' ? 1440 : Number(timeframe);
+        const bars = minutes === job.minutes ? chart : slower(minutes);
         return bars.filter((bar) => (from ? bar.openTime >= from : true) && (to ? bar.openTime <= to : true));
     },
     async getSymbolInfo() {
@@ -82,7 +82,7 @@ const told = (trade) => ({
 });
 
 try {
-    const pine = new PineTS(provider, job.symbol, String(job.minutes));
+    const pine = new PineTS(provider, job.symbol, job.minutes === 1440 ? 'D' : String(job.minutes));
     const context = await pine.run(readFileSync(job.script, 'utf8'));
     const { strategy } = context;
     const answer = {

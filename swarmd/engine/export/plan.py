@@ -11,7 +11,6 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from swarmd.engine.champions.champion import ChampionFile
-from swarmd.engine.export.parity import in_short
 
 PLAN_FILE = "pine_plan_fullguards.csv"
 COLUMNS = (
@@ -37,9 +36,9 @@ def plan_row(
     *,
     script: str | None,
     alerts: str | None,
-    parity: Mapping[str, Any] | None,
+    parity: str,
 ) -> dict[str, str]:
-    """Names of files as the home's records have them; `-` for what is not there."""
+    """Names of files as the home's records have them, `parity` as tables tell it; `-` for what is not there."""
     sharpe = champion.metrics.get("vault", {}).get("annual_sharpe")
     costs = certificate["costs"]
     return {
@@ -52,7 +51,7 @@ def plan_row(
         "OOS Sharpe": "-" if sharpe is None else f"{sharpe:.4g}",
         "Script": script or "-",
         "Alerts": alerts or "-",
-        "Parity": "-" if script is None else in_short(parity),
+        "Parity": parity or "-",
         "Parameters": json.dumps(champion.parameters, sort_keys=True),
         "Fee bps": f"{costs['fee_bps']:g}",
         "Slippage bps": f"{costs['slippage_bps']:g}",

@@ -13,13 +13,14 @@ from typing import Any
 from swarmd.engine.champions.champion import ChampionFile, read_champion
 from swarmd.engine.champions.niche import alone_with
 from swarmd.engine.export.alerts import alert_templates
-from swarmd.engine.export.parity import SCHEMA as PARITY_SCHEMA
 from swarmd.engine.export.parity_run import HOW
 from swarmd.engine.export.pine import Terms, body_digest, pine_script
 from swarmd.engine.export.plan import PLAN_FILE, guards_of, passed_all, plan_csv, plan_row
 from swarmd.engine.kernel.costs import Costs
 from swarmd.state.errors import OperatorError, OutsideError
 from swarmd.state.store.files import Home, atomic_write
+from swarmd.state.tracker_parity import SCHEMA as PARITY_SCHEMA
+from swarmd.state.tracker_parity import parity_in_short
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +32,11 @@ class WrittenScript:
     sha256: str
     parity_path: Path
     parity: Mapping[str, Any]
+
+    @property
+    def told(self) -> str:
+        """As tables tell it."""
+        return parity_in_short(self.parity, self.parity["checksum"])
 
 
 def pine_folder(home: Home) -> Path:
@@ -153,9 +159,7 @@ def _rows(champion: ChampionFile, home: Home) -> list[dict[str, str]]:
         if not passed_all(guards_of(certificate)):
             return []
         script, alerts = pine_folder(home) / f"{champion.niche}.pine", alerts_folder(home) / f"{champion.niche}.json"
-        parity = read_parity(script.with_suffix(".parity.json"))
-        if parity is not None and parity.get("checksum") != champion.checksum:
-            parity = None
+        parity = parity_in_short(read_parity(script.with_suffix(".parity.json")), champion.checksum)
         row = plan_row(
             champion,
             certificate,

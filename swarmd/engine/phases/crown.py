@@ -1,7 +1,7 @@
 """Crown: a finalist that passed every gate takes its niche, if it is strictly better than whoever holds it.
 
-Writes `champions/<SYMBOL>_<timeframe>.json`, the old one to `backup/` first. Crowning the same one twice changes
-nothing.
+Writes `champions/<SYMBOL>_<timeframe>.json`, the old one to `backup/` first, and then what other programs want of it.
+Crowning the same one twice changes nothing.
 """
 
 from pathlib import Path
@@ -11,6 +11,7 @@ from swarmd.engine.champions.champion import ChampionFile, champion_path, read_c
 from swarmd.engine.champions.changes import dethroning_of, read_changes
 from swarmd.engine.champions.niche import alone_with
 from swarmd.engine.phases.desk import Desk, read_document
+from swarmd.engine.phases.export import NOTHING, Exported, leave_exports
 from swarmd.engine.phases.guards import GUARDS_FILE
 from swarmd.engine.phases.question import question_of, work_folder
 from swarmd.engine.phases.report import tell_report
@@ -71,7 +72,8 @@ def crown(order: WorkOrder, desk: Desk) -> ResultSummary:
     with alone_with(path):
         incumbent = read_champion(path)
         if incumbent is not None and incumbent.says_the_same(challenger):
-            return _summary(incumbent, desk, path, "pass", "is in force already")
+            exported = leave_exports(incumbent, screened, desk)
+            return _summary(incumbent, desk, path, "pass", "is in force already", exported)
         if incumbent is not None and challenger.score <= incumbent.score:
             return _summary(
                 challenger,
@@ -91,7 +93,8 @@ def crown(order: WorkOrder, desk: Desk) -> ResultSummary:
     # Who was not crowned has its report from the judgement.
     tell_report(order, desk)
     before = "the niche was empty" if incumbent is None else f"the champion before had {incumbent.score:.4f}"
-    return _summary(crowned, desk, path, "pass", f"crowned with score {crowned.score:.4f}; {before}")
+    exported = leave_exports(crowned, screened, desk)
+    return _summary(crowned, desk, path, "pass", f"crowned with score {crowned.score:.4f}; {before}", exported)
 
 
 def _judge_of(order: WorkOrder) -> tuple[str, str]:
@@ -116,7 +119,12 @@ def _forecast(judged: dict[str, Any]) -> dict[str, dict[str, float | int | None]
 
 
 def _summary(
-    champion: ChampionFile, desk: Desk, path: Path, verdict: Literal["pass", "fail"], told: str
+    champion: ChampionFile,
+    desk: Desk,
+    path: Path,
+    verdict: Literal["pass", "fail"],
+    told: str,
+    exported: Exported = NOTHING,
 ) -> ResultSummary:
     figures: dict[str, Figure] = {
         "symbol": champion.symbol,
@@ -133,10 +141,11 @@ def _summary(
         "crowned": verdict == "pass",
         "path": desk.home.relative(path),
         "checksum": champion.checksum,
+        "pine": exported.pine,
     }
     return ResultSummary(
         verdict=verdict,
-        headline=f"{champion.symbol} {champion.timeframe} {champion.mode}: {told}",
+        headline=f"{champion.symbol} {champion.timeframe} {champion.mode}: {told}{exported.told}",
         figures=figures,
-        artifacts=(desk.home.relative(path),) if verdict == "pass" else (),
+        artifacts=(desk.home.relative(path), *exported.artifacts) if verdict == "pass" else (),
     )

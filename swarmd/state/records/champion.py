@@ -27,7 +27,8 @@ class Champion(Record):
     ``since`` is when it was first seen to stand so, ``note`` says why where there is a why: a person's reason, the
     evidence that dethroned it, what is wrong with the file. ``promise`` is the annual Sharpe ratio that was forecast
     for it; None where nothing was. What the monitor last said: ``e_value`` is the wealth of who bets against the
-    promise, ``days`` how many it was weighed by, ``told_at`` when; 0 before it was ever asked.
+    promise, ``days`` how many it was weighed by, ``told_at`` when; 0 before it was ever asked. ``pine`` is what lies in
+    the home as its script for TradingView: ``exported``, or how its trades compared (``212/212``, ``3 of 212 differ``).
     """
 
     KIND: ClassVar[str] = "champion"
@@ -51,6 +52,7 @@ class Champion(Record):
     e_value: float | None = None
     days: int = 0
     told_at: Millis = 0
+    pine: str = ""
 
     @property
     def is_in_force(self) -> bool:

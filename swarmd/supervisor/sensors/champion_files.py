@@ -54,6 +54,15 @@ def document_of(content: bytes, niche: str) -> ChampionDocument:
     return ChampionDocument(told, _digest(told, _PASSING))
 
 
+def parity_of(content: bytes) -> Mapping[str, Any] | None:
+    """What a parity file beside a script says; None for what is no JSON object."""
+    try:
+        told = json.loads(content)
+    except (ValueError, RecursionError):
+        return None
+    return told if isinstance(told, dict) else None
+
+
 def lines_of(content: bytes) -> dict[str, tuple[Line, ...]]:
     """The changes by niche, the oldest first; a torn last line is none yet, one that cannot be read is passed over."""
     found: dict[str, list[Line]] = {}

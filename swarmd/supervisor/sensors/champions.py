@@ -1,4 +1,5 @@
-"""The champions as their files say: in force, dethroned, taken away, changed by hand. Files to records, once a cycle.
+"""The champions as their files say: in force, dethroned, taken away, changed by hand; and what their scripts were found
+to be. Files to records, once a cycle.
 
 A file is read again only when its inode, time or size have changed. Supervisor and engine are strangers, so it is plain
 JSON that is read here, held against its schema and checksum as any stranger would. What does not hold is believed at
@@ -18,11 +19,13 @@ from swarmd.state.records.champion import Champion, ChampionStatus
 from swarmd.state.records.record import Record
 from swarmd.state.store.files import Home
 from swarmd.state.store.published import Written
+from swarmd.state.tracker_parity import parity_in_short
 from swarmd.state.units import SECOND, Millis
 from swarmd.state.view import View
-from swarmd.supervisor.sensors.champion_files import ChampionDocument, Line, document_of, lines_of
+from swarmd.supervisor.sensors.champion_files import ChampionDocument, Line, document_of, lines_of, parity_of
 
 _CHANGES = "changes.jsonl"
+_PARITY = ".parity.json"
 # How long what does not hold, or is not there, must have been so before it is believed.
 _SETTLES: Millis = SECOND
 # A champion's file has some thousand bytes; no cycle waits for what somebody put there by mistake.
@@ -46,24 +49,27 @@ class ChampionWatch:
     _seen: dict[str, _Seen] = field(default_factory=dict)
     _changes: Written | None = None
     _lines: Mapping[str, tuple[Line, ...]] = field(default_factory=dict)
-    # What was compared last and found to be told already: the same three need not be compared again.
-    _told: dict[str, tuple[Champion, _Seen, tuple[Line, ...]]] = field(default_factory=dict)
+    _parities: dict[str, tuple[Written, Mapping[str, Any] | None]] = field(default_factory=dict)
+    # What was compared last and found to be told already: the same four need not be compared again.
+    _told: dict[str, tuple[Champion, _Seen, tuple[Line, ...], Mapping[str, Any] | None]] = field(default_factory=dict)
 
     def observe(self, view: View, home: Home, *, now: Millis) -> list[Record]:
         """A record for each niche that stands otherwise than the View has it."""
         files = _files(home.champions)
         self._read_changes(home.champions, files.pop(_CHANGES, None))
+        self._read_parities(home.exports / "pine")
         found: list[Record] = []
         for niche in dict.fromkeys([*view.champions, *(name.removesuffix(".json") for name in files)]):
             seen, lines = self._look(home.champions, niche, files.get(f"{niche}.json"), now), self._lines.get(niche, ())
             known, told = view.champions.get(niche), self._told.get(niche)
-            if told is not None and told[0] is known and told[1] is seen and told[2] is lines:
+            _, parity = self._parities.get(niche, (None, None))
+            if told is not None and (told[0] is known and told[1] is seen and told[2] is lines and told[3] is parity):
                 continue
-            stands = _stands(view, niche, seen, lines, now)
+            stands = _stands(view, niche, seen, lines, parity, now)
             if stands is not None and stands != known:
                 found.append(stands)
             elif known is not None and (seen.document is not None or now - seen.since >= _SETTLES):
-                self._told[niche] = (known, seen, lines)
+                self._told[niche] = (known, seen, lines, parity)
         return found
 
     def _look(self, folder: Path, niche: str, there: os.stat_result | None, now: Millis) -> _Seen:
@@ -73,6 +79,15 @@ class ChampionWatch:
             document, damage = (None, "") if there is None else _read(folder / f"{niche}.json", there)
             known = self._seen[niche] = _Seen(written, now, document, damage)
         return known
+
+    def _read_parities(self, folder: Path) -> None:
+        """Those of the scripts in the home; one is read again when it has changed, and forgotten when it is gone."""
+        there = {name.removesuffix(_PARITY): stat for name, stat in _files(folder).items() if name.endswith(_PARITY)}
+        self._parities = {niche: known for niche, known in self._parities.items() if niche in there}
+        for niche, now_there in there.items():
+            written, known = Written.of(now_there), self._parities.get(niche)
+            if known is None or known[0] != written:
+                self._parities[niche] = (written, _read_parity(folder / f"{niche}{_PARITY}", now_there))
 
     def _read_changes(self, folder: Path, there: os.stat_result | None) -> None:
         written = None if there is None else Written.of(there)
@@ -114,14 +129,25 @@ def _read(path: Path, there: os.stat_result) -> tuple[ChampionDocument | None, s
         return None, str(flaw)
 
 
-def _stands(view: View, niche: str, seen: _Seen, lines: tuple[Line, ...], now: Millis) -> Champion | None:
+def _read_parity(path: Path, there: os.stat_result) -> Mapping[str, Any] | None:
+    if not stat.S_ISREG(there.st_mode) or there.st_size > _BYTES_MAX:
+        return None
+    try:
+        return parity_of(path.read_bytes())
+    except OSError:
+        return None
+
+
+def _stands(
+    view: View, niche: str, seen: _Seen, lines: tuple[Line, ...], parity: Mapping[str, Any] | None, now: Millis
+) -> Champion | None:
     """How the niche stands by what was seen; as the View has it (if it has) while that cannot be told yet."""
     known = view.champions.get(niche)
     last = lines[-1] if lines else None
     if seen.document is not None:
         fallen = _dethroning(lines, seen.document.claim)
         try:
-            return _of_document(known, niche, seen.document, fallen, view, now)
+            return _of_document(known, niche, seen.document, fallen, parity, view, now)
         except (ValidationError, KeyError, TypeError, ValueError) as flaw:
             told = " ".join(str(flaw).split())
             return _not_there(known, niche, ChampionStatus.DAMAGED, f"a field is missing or wrong: {told[:200]}", now)
@@ -142,7 +168,13 @@ def _dethroning(lines: tuple[Line, ...], claim: str) -> Line | None:
 
 
 def _of_document(
-    known: Champion | None, niche: str, document: ChampionDocument, fallen: Line | None, view: View, now: Millis
+    known: Champion | None,
+    niche: str,
+    document: ChampionDocument,
+    fallen: Line | None,
+    parity: Mapping[str, Any] | None,
+    view: View,
+    now: Millis,
 ) -> Champion:
     said = document.fields
     origin, note = said.get("origin", "crowned"), str(said.get("note", ""))
@@ -164,6 +196,7 @@ def _of_document(
         "origin": origin,
         "note": note if fallen is None else fallen.reason,
         "promise": None if forecast is None else float(forecast),
+        "pine": parity_in_short(parity, str(said["checksum"])),
     }
     if known is not None and is_same:
         fields |= {"e_value": known.e_value, "days": known.days, "told_at": known.told_at}

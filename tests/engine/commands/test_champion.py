@@ -365,7 +365,10 @@ def test_one_put_back_by_hand_is_judged_by_the_days_from_then_on(crowned, capsys
 
 def test_one_that_was_dethroned_is_not_crowned_again_by_its_campaign(crowned, capsys):
     content = crowned.bars.read_bytes()
-    assert "is in force already" in crowned.crown_again().headline
+    again = crowned.crown_again()
+    assert "is in force already" in again.headline
+    assert again.figures["pine"] == "exported"
+    assert f"exports/pine/{NICHE}.pine" in again.artifacts
     crowned.let_days_pass(300, is_alive=False)
     monitored(capsys)
     crowned.bars.write_bytes(content)

@@ -236,3 +236,36 @@ def test_claims_and_checksums_are_those_of_the_engine(watched: Watched) -> None:
         champion = read_champion(watched.path)
         assert champion is not None
         assert document_of(watched.path.read_bytes(), NICHE).claim == champion.claim
+
+
+def test_the_parity_of_its_script_is_learned_when_it_changes_and_forgotten_with_another_champion(
+    watched: Watched,
+) -> None:
+    parity = watched.home.exports / "pine" / f"{NICHE}.parity.json"
+    parity.parent.mkdir()
+
+    def is_found(**fields: Any) -> None:
+        told = {"schema": "swarmd.parity/1", "checksum": content_checksum(watched.path), **fields}
+        parity.write_text(json.dumps(told))
+
+    watched.crown()
+    watched.look()
+    assert watched.known[NICHE].pine == ""
+    is_found(executed=False)
+    watched.look()
+    assert watched.known[NICHE].pine == "exported"
+    assert watched.look() == []
+    is_found(executed=True, parity={"trades": 212, "equal": 209})
+    watched.look()
+    assert watched.known[NICHE].pine == "3 of 212 differ"
+    parity.write_text("[ torn")
+    watched.look()
+    assert watched.known[NICHE].pine == ""
+    is_found(executed=True, parity={"trades": 212, "equal": 212})
+    watched.crown(score=2.5, trial_id=9)
+    watched.look()
+    assert watched.known[NICHE].pine == "", "the file is of the champion before"
+
+
+def content_checksum(path: Path) -> str:
+    return str(json.loads(path.read_bytes())["checksum"])
