@@ -2,7 +2,7 @@
 
 import contextlib
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +10,10 @@ import numpy as np
 import pytest
 from certificate_builders import certificate
 
+from swarmd.engine.reports.asset_page import asset_page
+from swarmd.engine.reports.campaign import Row, campaign_page
 from swarmd.engine.reports.material import DEVELOPMENT, VAULT, Importance, Material, Prices, Stretch, Trade
+from swarmd.engine.reports.tearsheet import tearsheet_page
 
 FIRST_MS = 1_704_067_200_000  # 2024-01-01
 DAY_MS = 86_400_000
@@ -87,6 +90,33 @@ def material(*, verdict: str = "champion", **fields: Any) -> Material:
             **fields,
         }
     )  # fmt: skip
+
+
+def rows_of(*materials: Material) -> list[Row]:
+    return [Row(each, each.stretches, f"{each.symbol}/{each.mode}/report.html", 12.5) for each in materials]
+
+
+def hostile() -> Material:
+    """Everything a person or a file can name says the same."""
+    document = certificate()
+    document |= dict.fromkeys(("symbol", "strategy", "mode", "data_snapshot_id", "git_sha"), HOSTILE)
+    document["params"] = {HOSTILE: 5, "sl": HOSTILE}
+    document["evidence"]["gates"][0]["meaning"] = HOSTILE
+    document["reproduce"] = [HOSTILE]
+    stretch = a_stretch(trades=0)
+    traded = Stretch(VAULT, stretch.days, stretch.equity, (a_trade(reason=HOSTILE),), FIRST_MS)
+    return material(
+        symbol=HOSTILE, mode=HOSTILE, campaign=HOSTILE, certificate=document, stretches=(traded,),
+        search=a_search(name=HOSTILE), importance=Importance({HOSTILE: 1.0}, 30), description=HOSTILE,
+        missing={"run": HOSTILE}, command=HOSTILE, champion={"trial_id": 1, "campaign": HOSTILE},
+    )  # fmt: skip
+
+
+PAGES: dict[str, Callable[[Material], str]] = {
+    "asset": lambda of: asset_page(of, frozenset({"report.md", "equity.csv"})),
+    "campaign": lambda of: campaign_page(of.campaign, rows_of(of), of.command),
+    "tearsheet": lambda of: tearsheet_page(of.symbol, of.stretches[-1], 10_000.0, of.command),
+}
 
 
 @contextlib.contextmanager

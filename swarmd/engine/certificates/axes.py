@@ -7,7 +7,8 @@ thousands of them.
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from html import escape
+
+from swarmd.engine.certificates.markup import escaped
 
 # Units of a chart; on a phone one unit is about one pixel, so that the letters stay readable.
 WIDTH, HEIGHT = 340, 210
@@ -71,7 +72,7 @@ def place(value: float) -> str:
 
 def text_at(x: float, y: float, words: str, *, anchor: str = "start", kind: str = "") -> str:
     named = f' class="{kind}"' if kind else ""
-    return f'<text x="{place(x)}" y="{place(y)}" text-anchor="{anchor}"{named}>{escape(words)}</text>'
+    return f'<text x="{place(x)}" y="{place(y)}" text-anchor="{anchor}"{named}>{escaped(words)}</text>'
 
 
 def line_at(x1: float, y1: float, x2: float, y2: float, kind: str) -> str:
@@ -80,7 +81,7 @@ def line_at(x1: float, y1: float, x2: float, y2: float, kind: str) -> str:
 
 def box_at(x: float, y: float, width: float, height: float, kind: str, said: str = "", opacity: float = 1.0) -> str:
     seen = "" if opacity >= 1.0 else f' fill-opacity="{opacity:.2f}"'
-    title = f"<title>{escape(said)}</title>" if said else ""
+    title = f"<title>{escaped(said)}</title>" if said else ""
     return (
         f'<rect x="{place(x)}" y="{place(y)}" width="{place(width)}" height="{place(height)}" class="{kind}"{seen}>'
         f"{title}</rect>"
@@ -88,7 +89,7 @@ def box_at(x: float, y: float, width: float, height: float, kind: str, said: str
 
 
 def dot_at(x: float, y: float, radius: float, kind: str, said: str = "") -> str:
-    title = f"<title>{escape(said)}</title>" if said else ""
+    title = f"<title>{escaped(said)}</title>" if said else ""
     return f'<circle cx="{place(x)}" cy="{place(y)}" r="{place(radius)}" class="{kind}">{title}</circle>'
 
 
@@ -140,6 +141,6 @@ def chart(name: str, title: str, description: str, body: str, height: int = HEIG
     """The frame: a picture with a name and a description for who cannot see it."""
     return (
         f'<svg viewBox="0 0 {WIDTH} {height}" role="img" aria-labelledby="{name}-title {name}-desc">'
-        f'<title id="{name}-title">{escape(title)}</title><desc id="{name}-desc">{escape(description)}</desc>'
+        f'<title id="{name}-title">{escaped(title)}</title><desc id="{name}-desc">{escaped(description)}</desc>'
         f"{body}</svg>"
     )

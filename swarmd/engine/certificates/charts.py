@@ -250,9 +250,7 @@ def _two_stretches(
     lying = Axis(0.0, max(1.0, n_before + n_after - 1.0), LEFT, WIDTH - RIGHT)
     split = lying.at(max(0.0, n_before - 0.5)) if n_before else LEFT
     body = path_of(thinned([(lying.at(day), upright.at(value)) for day, value in enumerate(before)]), "dim-line")
-    body += path_of(
-        thinned([(lying.at(n_before + day), upright.at(value)) for day, value in enumerate(after)]), "line"
-    )
+    body += path_of(thinned([(lying.at(n_before + day), upright.at(value)) for day, value in enumerate(after)]), "line")
     if n_before and n_after:
         body += line_at(split, TOP - 8, split, _FLOOR, "split")
         body += label_at(split, TOP - 4, "vault" if split < WIDTH / 2 else "vault →", "mark-label")

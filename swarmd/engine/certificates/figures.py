@@ -85,3 +85,12 @@ def day(instant_ms: float | None) -> str:
 def many(count: float | None, one: str, several: str | None = None) -> str:
     """`1 trade`, `64 trades`."""
     return f"{plain(count)} {one if count == 1 else several or one + 's'}"
+
+
+def printable(told: str) -> str:
+    """The text with `?` for what is no letter of a line: no terminal takes it for commands, no page turns it around.
+    The end of a line stays, other white space becomes blanks."""
+    if told.isprintable():
+        return told
+    plain_space = told.expandtabs(4).replace("\r\n", "\n").replace("\xa0", " ")
+    return "".join(each if each.isprintable() or each == "\n" else "?" for each in plain_space)

@@ -7,11 +7,12 @@ page.
 from collections.abc import Iterable, Sequence
 from html import escape
 
-from swarmd.engine.certificates.figures import plain
+from swarmd.engine.certificates.figures import plain, printable
 
 
 def escaped(words: object) -> str:
-    return escape(str(words))
+    """Text as text; control characters and marks that turn the direction of writing around become `?`."""
+    return escape(printable(str(words)))
 
 
 def figure(value: float | None, words: str | None = None) -> str:

@@ -10,8 +10,9 @@ import io
 import json
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import wraps
 from pathlib import Path
 
 from swarmd.engine.phases.desk import PREFLIGHT_FILE, Desk
@@ -23,12 +24,14 @@ from swarmd.engine.reports.asset_text import asset_text
 from swarmd.engine.reports.campaign import Row, campaign_page, campaign_text
 from swarmd.engine.reports.material import DEVELOPMENT, VAULT, Material, Stretch
 from swarmd.state.errors import OperatorError, OutsideError
+from swarmd.state.records.result import ResultSummary
 from swarmd.state.store.files import Home, atomic_write, lock_file
 from swarmd.state.work_order import WorkOrder
 
 PAGE_FILE, TEXT_FILE = "report.html", "report.md"
 EQUITY_FILE, TRADES_FILE = "equity.csv", "development_trades.csv"
 _LOCK = ".report.lock"
+Phased = Callable[[WorkOrder, Desk], ResultSummary]
 _PATIENCE_SECONDS = 20.0
 
 
@@ -47,6 +50,19 @@ def tell_report(order: WorkOrder, desk: Desk) -> tuple[str, ...]:
     except Exception as fault:
         desk.say(f"{order.job}: no report ({type(fault).__name__}: {fault}); `swarmd report` makes it again")
     return tuple(told)
+
+
+def told_if_it_ends(phase: Phased) -> Phased:
+    """The phase, with a report behind a no of it: nothing comes after that for the asset."""
+
+    @wraps(phase)
+    def told(order: WorkOrder, desk: Desk) -> ResultSummary:
+        summary = phase(order, desk)
+        if summary.verdict == "fail":
+            tell_report(order, desk)
+        return summary
+
+    return told
 
 
 def asset_files(folder: Path, home: Home) -> dict[str, bytes]:

@@ -1,4 +1,4 @@
-"""The parts of an asset's page about the account and its trades: equity, candles, calendar, falls, trades.
+"""The parts of an asset's page about the account and its trades: equity, market, calendar, falls, trades.
 
 Material in, cards out, and a reason where there is nothing to show.
 """
@@ -8,7 +8,7 @@ from collections import Counter
 from swarmd.engine.certificates.figures import many, percent, signed_percent
 from swarmd.engine.certificates.markup import absent, card, escaped, figure, picture, said, table
 from swarmd.engine.certificates.reading import number
-from swarmd.engine.reports import calendar, candles, curves, tables
+from swarmd.engine.reports import calendar, curves, market_charts, tables
 from swarmd.engine.reports.instants import minute, span_name
 from swarmd.engine.reports.material import DEVELOPMENT, VAULT, Material, Stretch, Trade
 
@@ -90,9 +90,9 @@ def _market(material: Material) -> str:
     title, prices = "The market and the trades", material.prices
     if prices is None:
         return full(title, absent(material.missing.get("prices", "the bars were not read")))
-    whole = candles.gathered(prices, 0, prices.open_time.size, candles.WHOLE)
-    caption = f"All bars as candles of {span_name(whole.minutes)}. Below, the return of each trade at its exit."
-    return full(title, picture(candles.whole_chart(prices, material.stretches), caption))
+    whole = market_charts.gathered(prices, 0, prices.open_time.size, market_charts.WHOLE)
+    caption = f"In bars of {span_name(whole.minutes)}. Below, the return of each trade at its exit."
+    return full(title, picture(market_charts.whole_chart(prices, material.stretches), caption))
 
 
 def _windows(material: Material) -> str:
@@ -102,10 +102,10 @@ def _windows(material: Material) -> str:
     drawn = "".join(
         "<div>"
         + picture(
-            candles.window_chart(f"window-{at}", prices, stretch.trades, trade), _window_told(why, stretch, trade)
+            market_charts.window_chart(f"window-{at}", prices, stretch.trades, trade), _window_told(why, stretch, trade)
         )
         + "</div>"
-        for at, (why, stretch, trade) in enumerate(candles.chosen(material.stretches))
+        for at, (why, stretch, trade) in enumerate(market_charts.chosen(material.stretches))
     )
     return full("Trades from near by", said(_LEGEND, "quiet"), f'<div class="windows">{drawn}</div>') if drawn else ""
 

@@ -5,6 +5,7 @@ Rows in, page out; `campaign_text` says the same in Markdown. Whoever calls has 
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from urllib.parse import quote
 
 from swarmd.engine.certificates.axes import axis_over
 from swarmd.engine.certificates.figures import asked, many, percent, plain, signed_percent
@@ -45,6 +46,11 @@ class Row:
     stretches: tuple[Stretch, ...] = ()
     href: str = ""
     lane_seconds: float | None = None
+
+    @property
+    def link(self) -> str:
+        """The way to its page as an attribute holds it; a name with a colon in it is no scheme."""
+        return escaped(quote(self.href))
 
     @property
     def name(self) -> str:
@@ -146,7 +152,7 @@ def _table(rows: Sequence[Row]) -> str:
         return full("Side by side", absent("no asset has a result yet"))
     lines = []
     for row in rows:
-        shown = f'<a href="{escaped(row.href)}">{escaped(row.name)}</a>' if row.href else escaped(row.name)
+        shown = f'<a href="{row.link}">{escaped(row.name)}</a>' if row.href else escaped(row.name)
         verdict = f'<span class="verdict {row.outcome.kind}">{escaped(row.outcome.name)}</span>'
         lines.append((shown, verdict, *(figure(found, _told(head, found)) for head, found in row.figures.items())))
     why = "".join(f"<li>{escaped(row.name)}: {escaped(row.outcome.because)}</li>" for row in rows)
@@ -172,7 +178,7 @@ def _multiples(rows: Sequence[Row]) -> str:
             f"{small_equity(f'Equity of {row.name}', row.stretches)}<p><strong>{escaped(row.name)}</strong><br>"
             f"{escaped(row.outcome.name)}, {escaped(_ends(row))}</p>"
         )
-        cells.append(f'<a href="{escaped(row.href)}">{inner}</a>' if row.href else f"<div>{inner}</div>")
+        cells.append(f'<a href="{row.link}">{inner}</a>' if row.href else f"<div>{inner}</div>")
     left_out = f" The first {_MOST_MULTIPLES} of {len(rows)}." if len(rows) > _MOST_MULTIPLES else ""
     return full(
         "Equity",

@@ -10,6 +10,7 @@ from itertools import accumulate
 
 from swarmd.engine.certificates.axes import axis_over, place, thinned
 from swarmd.engine.certificates.figures import asked, percent, plain, signed_percent
+from swarmd.engine.certificates.markup import escaped
 from swarmd.engine.reports.frame import (
     ACROSS,
     BOTTOM,
@@ -130,7 +131,7 @@ def small_equity(name: str, stretches: Sequence[Stretch], height: int = 70) -> s
     start = f'<path d="M0 {place(upright.at(1.0))}H{ACROSS:.0f}" class="axis"/>'
     return (
         f'<svg class="small" viewBox="0 0 {ACROSS:.0f} {height}" preserveAspectRatio="none" role="img" '
-        f'aria-label="{name}">{start}{drawn}</svg>'
+        f'aria-label="{escaped(name)}">{start}{drawn}</svg>'
     )
 
 

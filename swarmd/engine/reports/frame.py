@@ -1,6 +1,6 @@
 """A chart as wide as its page: lines stretch with it, letters and marks keep their size, without a script.
 
-The certificates' charts are pictures that shrink as a whole, which suits two columns; a thousand candles want the whole
+The certificates' charts are pictures that shrink as a whole, which suits two columns; a year of prices wants the whole
 width and letters one can still read on a phone. So the height is in pixels, places along the foot are shares of the
 width, and only lines are drawn in a field of `ACROSS` units that is stretched.
 """

@@ -1,4 +1,4 @@
-"""How a report looks beside what the certificates' style sheet says: wide charts, candles, heat map, sorted tables."""
+"""How a report looks beside what the certificates' style sheet says: wide charts, prices, heat map, sorted tables."""
 
 LOOK = """
 :root{--rise:#1d8a5f;--fall:#c2453f;--won:#0f6630;--lost:#ae1622}
@@ -43,6 +43,7 @@ use.chance-tick{stroke:var(--quiet);stroke-width:2}
 .multiples a{color:inherit;text-decoration:none}
 .multiples a:hover strong,.multiples a:focus strong{text-decoration:underline}
 .multiples p{margin:0;font-size:.84rem;line-height:1.35}
+.card{overflow:clip}
 .full{margin-top:14px}
 .full .card,.card.full{margin-bottom:0}
 .heat td,.heat th{text-align:right;padding:4px 5px;font-size:.82rem;border:0}
@@ -51,7 +52,7 @@ use.chance-tick{stroke:var(--quiet);stroke-width:2}
 .heat td.of-vault{box-shadow:inset 0 -3px var(--accent)}
 .heat td.whole{font-weight:650;padding-left:12px}
 .bars td:nth-child(2){width:60%;text-align:left}
-.bars th{font-weight:400;white-space:nowrap}
+.bars th{font-weight:400;overflow-wrap:anywhere}
 .bar-box{display:inline-block;height:.75em;min-width:2px;background:var(--accent);border-radius:2px}
 .won{color:var(--won)}.lost{color:var(--lost)}
 .sortable td:not(:first-child){white-space:nowrap}
@@ -59,7 +60,8 @@ th button{all:unset;cursor:pointer;color:inherit;font:inherit}
 th button:hover,th button:focus-visible{color:var(--ink);text-decoration:underline}
 th[aria-sort] button::after{content:" ▲";font-size:.7em}th[aria-sort=descending] button::after{content:" ▼"}
 .links a,td a{color:var(--accent)}
-.links a{margin-right:14px;white-space:nowrap}
+.links a{margin-right:14px}
+h1,.links,.lead{overflow-wrap:anywhere}
 .verdict.pass,.verdict.fail,.verdict.none{white-space:normal}
 .verdict.pass{background:var(--good-ground);color:var(--good)}
 .verdict.fail,.verdict.none{background:var(--bad-ground);color:var(--bad)}

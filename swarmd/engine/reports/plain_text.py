@@ -8,6 +8,8 @@ import re
 from collections.abc import Iterable, Sequence
 from itertools import zip_longest
 
+from swarmd.engine.certificates.figures import printable
+
 _LIVE = re.compile(r"[\\`*\[\]<>|~&$]|(?<!\w)_|_(?!\w)|(?<=\w):(?=//)")
 _BARS = " ▁▂▃▄▅▆▇█"
 _OPENS = re.compile(r"^(\s*)([#+=-]|\d+[.)])")
@@ -15,19 +17,19 @@ _OPENS = re.compile(r"^(\s*)([#+=-]|\d+[.)])")
 
 def safe(words: object) -> str:
     """Words of others as one line of Markdown that shows them as they are."""
-    told = "".join(each if each.isprintable() else "?" for each in str(words))
+    told = printable(str(words)).replace("\n", " ")
     return _OPENS.sub(r"\1\\\2", _LIVE.sub(lambda found: f"\\{found[0]}", told))
 
 
 def code(words: object) -> str:
     """Words of others as code: nothing in it is read, and no tick within ends it."""
-    told = "".join(each if each.isprintable() else "?" for each in str(words)).replace("`", "'").replace("|", "¦")
+    told = printable(str(words)).replace("\n", " ").replace("`", "'").replace("|", "¦")
     return f"`{told}`" if told.strip() else "-"
 
 
 def block(words: str) -> list[str]:
     """Lines of others as an indented block, which no fence within can end."""
-    return [f"    {''.join(each if each.isprintable() else '?' for each in line)}" for line in words.splitlines()]
+    return [f"    {printable(line)}" for line in words.splitlines()]
 
 
 def table(head: Sequence[str], lines: Iterable[Sequence[str]]) -> list[str]:

@@ -7,6 +7,7 @@ days, and then comes to our figures.
 import logging
 import re
 import tempfile
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -55,7 +56,9 @@ def quantstats_page(name: str, account: Stretch) -> tuple[str, dict[str, float]]
             f"{len(account.days)} days from the first entry to the last exit; QuantStats wants three at least"
         )
     returns = pd.Series(calendar.daily_returns(account.equity), index=pd.to_datetime(list(account.days)), name="trades")
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
+        # About what will be old in its plots one day: nothing that a reader of the page could mend.
+        warnings.simplefilter("ignore")
         path = Path(folder) / "page.html"
         write: Any = qs.reports.html
         write(returns, output=str(path), title=escaped(name), periods_per_year=365)

@@ -86,7 +86,7 @@ def parallel_chart(space: Document, vectors: Sequence[Document], finalist: Docum
         )
         above += words_at(places[at], 12, plain(axis.high), anchor=anchor)
         above += words_at(places[at], height - 22, plain(axis.low), anchor=anchor)
-        above += words_at(places[at], height - 6, name, anchor=anchor, kind="value")
+        above += words_at(places[at], height - 6, _short(name), anchor=anchor, kind="value")
         if (chosen := number(finalist, name)) is not None:
             above += mark_at(places[at], axis.at(chosen), "ring", "chosen", f"{name} {plain(chosen)}")
     return wide(
@@ -144,3 +144,7 @@ def _vector(
 def _spread(at: int) -> float:
     """A few pixels up or down, by rank: lines over the same whole numbers lie beside each other."""
     return ((at * 7) % 11 - 5) * 0.7
+
+
+def _short(name: str) -> str:
+    return name if len(name) <= 20 else f"{name[:19]}…"

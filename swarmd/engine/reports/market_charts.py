@@ -1,6 +1,6 @@
-"""The market under the trades: all of it as candles of one size, and windows around single trades with their fills.
+"""The market under the trades: all of it in slower bars, and windows around single trades with their fills.
 
-A candle of the picture is made of as many bars as it takes: first open, highest high, lowest low, last close. Fills
+A slower bar is made of as many as it takes: first open, highest high, lowest low, last close. Fills
 stand at their prices; of hundreds of trades the whole shows where and how they ended, and the windows show how they
 were made.
 """
@@ -34,7 +34,7 @@ from swarmd.engine.reports.instants import minute, span_name, time_ticks
 from swarmd.engine.reports.material import VAULT, Prices, Stretch, Trade
 
 WHOLE, _WINDOW = 220, 72
-# With more of them on one picture, entries hide the candles.
+# With more of them on one picture, entries hide the bars.
 _MOST_ENTRIES = 150
 _STRIP = 54
 _MOST_WINDOWS = 6
@@ -42,8 +42,8 @@ _SPANS = (1, 5, 15, 30, 60, 120, 240, 360, 720, 1440, 2880, 3 * 1440, 5 * 1440, 
 
 
 @dataclass(frozen=True, slots=True)
-class Candles:
-    """Candles of one span, by the instant each begins."""
+class SlowBars:
+    """Bars of one span, by the instant each begins; for the eye alone."""
 
     minutes: int
     begin: IntArray
@@ -54,13 +54,14 @@ class Candles:
 
 
 def whole_chart(prices: Prices, stretches: Sequence[Stretch], height: int = 300) -> str:
-    """All bars as candles, the trades' returns as a strip below, the vault marked; few trades' entries as dots too."""
-    candles = gathered(prices, 0, prices.open_time.size, WHOLE)
+    """All bars, in slower ones, the trades' returns as a strip below, the vault marked; of few trades the entries as
+    dots too."""
+    slow = gathered(prices, 0, prices.open_time.size, WHOLE)
     trades = [trade for stretch in stretches for trade in stretch.trades]
     floor = height - BOTTOM - _STRIP
-    across = _across(candles)
-    upright = axis_over([float(candles.low.min()), float(candles.high.max())], floor, TOP, is_log=True)
-    stretched = _drawn(candles, across, upright)
+    across = _across(slow)
+    upright = axis_over([float(slow.low.min()), float(slow.high.max())], floor, TOP, is_log=True)
+    stretched = _drawn(slow, across, upright)
     if len(trades) <= _MOST_ENTRIES:
         for is_long, kind in ((True, "long"), (False, "short")):
             of_side = [(across.at(each.entry_ms), upright.at(each.entry_price)) for each in trades
@@ -70,32 +71,32 @@ def whole_chart(prices: Prices, stretches: Sequence[Stretch], height: int = 300)
     strip, said = _strip(trades, across, height - BOTTOM - _STRIP + 10, height - BOTTOM - 2)
     above = said
     for stretch in stretches:
-        if stretch.name == VAULT and stretch.first_ms > candles.begin[0]:
+        if stretch.name == VAULT and stretch.first_ms > slow.begin[0]:
             x = across.at(stretch.first_ms)
             above += upright_line(x, 4, height - BOTTOM, "split")
             above += words_at(x, 12, "vault →", anchor="start", kind="mark-label", aside=4)
-    ticks = time_ticks(int(candles.begin[0]), int(candles.begin[-1]), 6)
+    ticks = time_ticks(int(slow.begin[0]), int(slow.begin[-1]), 6)
     above += foot([(across.at(at), words) for at, words in ticks], height - 7)
     return wide(
-        "market", "The market and the trades", f"Candles of {span_name(candles.minutes)}, and {len(trades)} trades.",
+        "market", "The market and the trades", f"Bars of {span_name(slow.minutes)}, and {len(trades)} trades.",
         height, stretched=stretched + strip, above=above, below=below,
     )  # fmt: skip
 
 
 def window_chart(name: str, prices: Prices, trades: Sequence[Trade], shown: Trade, height: int = 210) -> str:
-    """The candles around one trade with its fills, and paler those of the trades beside it."""
+    """The bars around one trade with its fills, and paler those of the trades beside it."""
     first, last = _window(prices, shown)
-    candles = gathered(prices, first, last, _WINDOW)
-    across = _across(candles)
-    begin, end = int(candles.begin[0]), int(candles.begin[-1]) + candles.minutes * 60_000
-    held = [shown.entry_price, shown.exit_price, float(candles.low.min()), float(candles.high.max())]
+    slow = gathered(prices, first, last, _WINDOW)
+    across = _across(slow)
+    begin, end = int(slow.begin[0]), int(slow.begin[-1]) + slow.minutes * 60_000
+    held = [shown.entry_price, shown.exit_price, float(slow.low.min()), float(slow.high.max())]
     upright = axis_over(held, height - BOTTOM, TOP)
-    half = ACROSS / candles.begin.size / 2.0
+    half = ACROSS / slow.begin.size / 2.0
     beside = [
         each for each in trades if each.number != shown.number and each.entry_ms < end and each.exit_ms >= begin
         and each.entry_ms >= begin and each.exit_ms < end
     ]  # fmt: skip
-    stretched = _drawn(candles, across, upright)
+    stretched = _drawn(slow, across, upright)
     above = ""
     for each in [*beside, shown]:
         is_shown = each is shown
@@ -111,7 +112,7 @@ def window_chart(name: str, prices: Prices, trades: Sequence[Trade], shown: Trad
     below = levels(upright, [(value, asked(value)) for value in upright.ticks(4)])
     ticks = time_ticks(begin, end, 4)
     return wide(
-        name, f"Trade {shown.number}", f"Candles of {span_name(candles.minutes)} around trade {shown.number}: "
+        name, f"Trade {shown.number}", f"Bars of {span_name(slow.minutes)} around trade {shown.number}: "
         f"{'long' if shown.is_long else 'short'} from {minute(shown.entry_ms)} to {minute(shown.exit_ms)}, "
         f"{signed_percent(shown.return_)}.",
         height, stretched=stretched, above=above
@@ -141,8 +142,8 @@ def chosen(stretches: Sequence[Stretch]) -> list[tuple[str, Stretch, Trade]]:
     return list(once.values())[:_MOST_WINDOWS]
 
 
-def gathered(prices: Prices, first: int, stop: int, most: int) -> Candles:
-    """The bars [first, stop) as at most about `most` candles of a round span, on the clock's own marks (UTC)."""
+def gathered(prices: Prices, first: int, stop: int, most: int) -> SlowBars:
+    """The bars [first, stop) as at most about `most` bars of a round span, on the clock's own marks (UTC)."""
     times = prices.open_time[first:stop]
     minutes = (int(times[-1]) - int(times[0])) / 60_000 + prices.interval_minutes
     spans = [each for each in _SPANS if each % prices.interval_minutes == 0 and minutes / each <= most]
@@ -150,7 +151,7 @@ def gathered(prices: Prices, first: int, stop: int, most: int) -> Candles:
     of = times // (span * 60_000)
     starts = np.concatenate(([0], np.flatnonzero(of[1:] != of[:-1]) + 1))
     ends = np.concatenate((starts[1:], [times.size])) - 1
-    return Candles(
+    return SlowBars(
         span,
         (of[starts] * span * 60_000).astype(np.int64),
         prices.open[first:stop][starts],
@@ -167,21 +168,21 @@ def _window(prices: Prices, trade: Trade) -> tuple[int, int]:
     return max(0, int(entry) - room), min(int(prices.open_time.size), int(leave) + room + 1)
 
 
-def _across(candles: Candles) -> Axis:
-    return lying(float(candles.begin[0]), float(candles.begin[-1] + candles.minutes * 60_000))
+def _across(slow: SlowBars) -> Axis:
+    return lying(float(slow.begin[0]), float(slow.begin[-1] + slow.minutes * 60_000))
 
 
-def _drawn(candles: Candles, across: Axis, upright: Axis) -> str:
+def _drawn(slow: SlowBars, across: Axis, upright: Axis) -> str:
     """Wicks and bodies, the risen and the fallen as one path each; a body as wide as the span but for a gap."""
-    width = ACROSS / max(1.0, (across.high - across.low) / (candles.minutes * 60_000))
+    width = ACROSS / max(1.0, (across.high - across.low) / (slow.minutes * 60_000))
     drawn = ""
     for rises, kind in ((True, "rise"), (False, "fall")):
         wicks, bodies = [], []
-        for at in np.flatnonzero((candles.close >= candles.open) == rises).tolist():
-            left = across.at(float(candles.begin[at]))
+        for at in np.flatnonzero((slow.close >= slow.open) == rises).tolist():
+            left = across.at(float(slow.begin[at]))
             middle = left + width / 2
-            wicks.append(((middle, upright.at(candles.high[at])), (middle, upright.at(candles.low[at]))))
-            top, floor = sorted((upright.at(candles.open[at]), upright.at(candles.close[at])))
+            wicks.append(((middle, upright.at(slow.high[at])), (middle, upright.at(slow.low[at]))))
+            top, floor = sorted((upright.at(slow.open[at]), upright.at(slow.close[at])))
             bodies.append((left + width * 0.15, top, width * 0.7, max(0.8, floor - top)))
         drawn += strokes(wicks, f"{kind}-wick") + boxes(bodies, kind)
     return drawn
