@@ -5,7 +5,7 @@ nothing but its own address and, for an action, a request into the inbox as the 
 the cycle is not touched. Nothing here imports the engine; what only that can tell is asked of it as a command.
 
 ``reader`` folds, ``answers`` keeps what follows from the fold, ``now`` / ``inbox`` / ``niche`` / ``studies`` /
-``candles`` make the pages' documents, ``guard`` decides who may ask, ``stream`` tells many at once, ``app`` routes,
+``bar_files`` make the pages' documents, ``guard`` decides who may ask, ``stream`` tells many at once, ``app`` routes,
 ``server`` runs it, ``address`` says where it is, ``keeper`` is the daemon's side: it starts it again when it dies.
 ``static`` is the page itself: plain modules, no build, nothing fetched from elsewhere.
 """

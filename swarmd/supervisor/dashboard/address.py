@@ -84,7 +84,8 @@ def awaited(home: Home) -> Address | None:
 
 def told_on_terminal(address: Address, is_terminal: bool) -> str:
     """With the token for a person's eyes; where the output may be kept, without."""
-    return f"dashboard: {address.with_token if is_terminal else address.url + '  (its token: swarmd status, on a terminal)'}"
+    told = address.with_token if is_terminal else f"{address.url}  (its token: `swarmd status` on a terminal)"
+    return f"dashboard: {told}"
 
 
 def last_address(home: Home) -> Address | None:

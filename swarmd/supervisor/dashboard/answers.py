@@ -19,7 +19,7 @@ from swarmd.state.store.walks import backward, ids, mentioning
 from swarmd.state.story import Index, chain_of, unknown
 from swarmd.state.trail import deeds_about, trail
 from swarmd.state.units import Millis, iso, millis_of_iso
-from swarmd.supervisor.dashboard.candles import CandleFiles
+from swarmd.supervisor.dashboard.bar_files import BarFiles
 from swarmd.supervisor.dashboard.inbox import inbox_rows
 from swarmd.supervisor.dashboard.lanes import job_table, lane_table
 from swarmd.supervisor.dashboard.now import now_document
@@ -48,7 +48,7 @@ class Answers:
         self.home = home
         self.reader = Reader(home)
         self.book = TrialBook(home)
-        self.candle_files = CandleFiles()
+        self.bar_files = BarFiles()
         self.facts = Facts(now=0)
         self.version = 0
         self._looked_at = 0.0

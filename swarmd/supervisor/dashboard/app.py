@@ -1,6 +1,6 @@
 """The routes: a path and a query string in, a document of ``answers`` out.
 
-Everything is read from memory but the past, a champion's files and its candles, which are read in a thread. Errors that
+Everything is read from memory but the past, a champion's files and its bars, which are read in a thread. Errors that
 a person can mend are told as JSON with their line; nothing else of us is ever told to a client.
 """
 
@@ -24,7 +24,7 @@ from swarmd.state.errors import OperatorError, OutsideError
 from swarmd.state.store.files import Home
 from swarmd.state.units import millis_of_iso
 from swarmd.supervisor.dashboard.answers import Answers, past_document
-from swarmd.supervisor.dashboard.candles import CANDLES_MAX
+from swarmd.supervisor.dashboard.bar_files import BARS_MAX
 from swarmd.supervisor.dashboard.certificate import certificate_html
 from swarmd.supervisor.dashboard.controls import asked_of, controls
 from swarmd.supervisor.dashboard.guard import Keys
@@ -96,7 +96,7 @@ class Site:
             Route("/api/history", told(self.history)),
             Route("/api/explain", told(self.explain)),
             Route("/api/champions/{niche}", told(self.champion)),
-            Route("/api/champions/{niche}/candles", told(self.candles)),
+            Route("/api/champions/{niche}/bars", told(self.bars)),
             Route("/api/search", told(self.search)),
             Route("/api/ledger", told(self.ledger)),
             Route("/api/time", told(self.span)),
@@ -170,8 +170,8 @@ class Site:
         self.answers.look()
         return niche_document(self.home, self.answers.picture, self.answers.facts, request.path_params["niche"])
 
-    async def candles(self, request: Request) -> Row:
-        """Candles of a stretch, with the champion's fills in it."""
+    async def bars(self, request: Request) -> Row:
+        """Bars of a stretch, with the champion's fills in it."""
         self.answers.look()
         picture, niche = self.answers.picture, request.path_params["niche"]
         row = picture.get("champion", niche)
@@ -185,7 +185,7 @@ class Site:
         root = campaign["settings"]["data"]["root"]
 
         def read() -> Row:
-            found = self.answers.candle_files.candles(root, row["symbol"], since, until, min(most, CANDLES_MAX))
+            found = self.answers.bar_files.drawn(root, row["symbol"], since, until, min(most, BARS_MAX))
             return found | {"fills": fills(self.home, picture, niche)}
 
         return await asyncio.to_thread(read)

@@ -48,6 +48,7 @@ class Reader:
         try:
             told = self.home.journal.stat()
         except OSError:
+            self._journal = None  # what comes into its place is another one
             return False
         if self._follower is None or self._journal != (told.st_dev, told.st_ino):
             self._journal = (told.st_dev, told.st_ino)

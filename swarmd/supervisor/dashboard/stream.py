@@ -33,6 +33,7 @@ class Stream:
         self._stop = asyncio.Event()
         self._came = asyncio.Event()
         self._frame = b""
+        self._frame_since = 0
         self._frame_seq = 0
         self._number = 0
         self.n_clients = 0
@@ -65,10 +66,9 @@ class Stream:
 
     def tell(self) -> None:
         """Make the frame of this moment and wake everybody."""
-        before, seq = self._frame_seq, self._answers.reader.seq
-        fresh = [row for row in self._answers.reader.events if row["seq"] > before] if self._number else []
-        self._frame = _state(self._answers.now()) + _happened(fresh)
-        self._frame_seq = seq
+        self._frame_since, self._frame_seq = self._frame_seq, self._answers.reader.seq
+        fresh = [row for row in self._answers.reader.events if row["seq"] > self._frame_since]
+        self._frame = _state(self._answers.now()) + _happened(fresh if self._number else [])
         self._number += 1
         news, self._news = self._news, asyncio.Event()
         news.set()
@@ -79,9 +79,10 @@ class Stream:
         self._came.set()
         try:
             self._answers.look()
+            # Before anything is sent: what comes about while it is on its way belongs to the next frame.
+            first, number, seen = self._first(last_event), self._number, self._answers.reader.seq
             yield b"retry: %d\n\n" % _RETRY_MS
-            yield self._first(last_event)
-            number, seen = self._number, self._answers.reader.seq
+            yield first
             while not self._stop.is_set():
                 news = self._news
                 if self._number == number:
@@ -90,12 +91,15 @@ class Stream:
                     except TimeoutError:
                         yield b": still here\n\n"
                         continue
-                if self._number == number + 1 and seen <= self._frame_seq:
-                    yield self._frame
-                elif self._number != number:
+                # Who has seen what the frame begins with gets it as it is; who missed one, a frame of its own.
+                is_next, frame, number, after = seen == self._frame_since, self._frame, self._number, self._frame_seq
+                if not is_next:
                     events = self._answers.reader.events
-                    yield _state(self._answers.now()) + _happened([row for row in events if row["seq"] > seen])
-                number, seen = self._number, self._frame_seq
+                    frame = _state(self._answers.now()) + _happened(
+                        [row for row in events if seen < row["seq"] <= after]
+                    )
+                seen = max(seen, after)
+                yield frame
         finally:
             self.n_clients -= 1
 

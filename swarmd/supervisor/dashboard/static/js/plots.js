@@ -60,8 +60,8 @@ export async function uplot(place, options, data) {
   return { plot, end: () => { watch.disconnect(); plot.destroy(); } };
 }
 
-/** A candle chart by Lightweight Charts; its attribution stands below it, see vendor/VENDOR.md. */
-export async function candles(place, rows, fills) {
+/** Bars drawn by Lightweight Charts; its attribution stands below it, see vendor/VENDOR.md. */
+export async function bars(place, rows, fills) {
   await script("/static/vendor/lightweight-charts-5.2.1.production.js");
   const { createChart, CandlestickSeries, createSeriesMarkers } = window.LightweightCharts;
   place.replaceChildren();
@@ -81,11 +81,11 @@ export async function candles(place, rows, fills) {
   return { chart, end: () => chart.remove() };
 }
 
-/** Each fill on the candle it happened in: arrows where a position is taken, dots where it is left. */
+/** Each fill on the bar it happened in: arrows where a position is taken, dots where it is left. */
 function marks(rows, fills) {
   if (!rows.length) return [];
   const times = rows.map(([time]) => time), found = [];
-  const candle = (at) => {
+  const barOf = (at) => {
     const second = Date.parse(at) / 1000;
     let low = 0, high = times.length - 1;
     if (second < times[0]) return null;
@@ -93,7 +93,7 @@ function marks(rows, fills) {
     return times[low];
   };
   for (const fill of fills) {
-    const entry = candle(fill.entry_time), exit = candle(fill.exit_time), isLong = fill.side === "long";
+    const entry = barOf(fill.entry_time), exit = barOf(fill.exit_time), isLong = fill.side === "long";
     if (entry !== null) found.push({ time: entry, position: isLong ? "belowBar" : "aboveBar", shape: isLong ? "arrowUp" : "arrowDown", color: colour("info"), text: isLong ? "long" : "short" });
     if (exit !== null) found.push({ time: exit, position: isLong ? "aboveBar" : "belowBar", shape: "circle", color: fill.return >= 0 ? colour("good") : colour("bad"), text: `${(fill.return * 100).toFixed(1)}%` });
   }

@@ -1,9 +1,9 @@
-/* Champion: what it promises and why one may believe it, its equity, its fills on the candles, its parameters, its export. */
+/* Champion: what it promises and why one may believe it, its equity, its fills on the bars, its parameters, its export. */
 
 import { card, facts, fill, h, pill } from "../dom.js";
 import { clock, compact, figure, fixed, percent, tone, whole, words } from "../format.js";
 import { get, live, on } from "../live.js";
-import { candles, colour, onScheme, uplot } from "../plots.js";
+import { bars, colour, onScheme, uplot } from "../plots.js";
 import { go } from "../route.js";
 
 export function show(page) {
@@ -52,7 +52,7 @@ function draw(place, told) {
         fig("trades, vault", whole(metrics.vault?.total_trades)), fig("tried", whole(champion.tried)),
         champion.e_value === null ? null : fig(`e-value after ${champion.days} days`, fixed(champion.e_value)))),
     h("div.halves", {}, card("Equity", { note: "dim: development, which the search has seen · from 1 at its begin" }, equity), card("Drawdown", { note: "end of each day" }, fall)),
-    card("Candles and fills", { right: chartNote }, chart, h("p.credit", {}, "Charts by ", h("a", { href: "https://www.tradingview.com/", target: "_blank", rel: "noopener" }, "TradingView"), " Lightweight Charts™, © TradingView, Inc.")),
+    card("Bars and fills", { right: chartNote }, chart, h("p.credit", {}, "Charts by ", h("a", { href: "https://www.tradingview.com/", target: "_blank", rel: "noopener" }, "TradingView"), " Lightweight Charts™, © TradingView, Inc.")),
     h("div.halves", {}, gates("Evidence", evidence?.gates, `${certificate.surrogates ? `${certificate.surrogates.as_good} of ${certificate.surrogates.searched} surrogate markets as good` : ""}`), gates("Strict table", certificate.strict?.gates, certificate.strict?.guards ?? "")),
     h("div.halves", {},
       h("div.stack", {}, card("Figures", {}, compare(metrics.development, metrics.vault))),
@@ -102,20 +102,20 @@ function curves(told, equity, fall, ends) {
 }
 
 async function fillsOn(place, note, niche, hasFills, ends) {
-  const path = `/api/champions/${encodeURIComponent(niche)}/candles`;
+  const path = `/api/champions/${encodeURIComponent(niche)}/bars`;
   fill(place, h("p.muted", {}, "Reading the bars…"));
   try {
     const whole = await get(path, { limit: 400 });
-    if (!whole.candles.length) { fill(place, h("p.muted", {}, "The file of bars is empty.")); return; }
-    // Begin with the last trades there are: a whole history of candles tells nothing of a fill.
+    if (!whole.bars.length) { fill(place, h("p.muted", {}, "The file of bars is empty.")); return; }
+    // Begin with the last trades there are: a whole history of bars tells nothing of a fill.
     const last = whole.fills.length ? Date.parse(whole.fills.at(-1).exit_time) : whole.last;
     const first = whole.fills.length ? Date.parse(whole.fills.at(-Math.min(12, whole.fills.length)).entry_time) : whole.first;
     const pad = Math.max(3600e3, (last - first) * 0.06);
     const told = await get(path, { from: Math.round(first - pad), to: Math.round(last + pad), limit: 500 });
-    const drawn = await candles(place, told.candles, told.fills);
+    const drawn = await bars(place, told.bars, told.fills);
     ends.push(drawn.end);
-    const step = told.candles.length > 1 ? (told.candles[1][0] - told.candles[0][0]) / 60 : 0;
-    fill(note, h("span.muted", {}, hasFills ? `the last ${Math.min(12, told.fills.length)} of ${told.fills.length} trades on development data · ${step} min candles` : `its trades were not kept · ${step} min candles`));
+    const step = told.bars.length > 1 ? (told.bars[1][0] - told.bars[0][0]) / 60 : 0;
+    fill(note, h("span.muted", {}, hasFills ? `the last ${Math.min(12, told.fills.length)} of ${told.fills.length} trades on development data · ${step} min bars` : `its trades were not kept · ${step} min bars`));
   } catch (error) {
     fill(place, h("p.muted", {}, error.message));
   }

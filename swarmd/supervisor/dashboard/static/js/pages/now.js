@@ -18,8 +18,8 @@ export function show(page) {
   fill(page, h("h1.sr", {}, "Now"), banner, h("div.stack", {},
     goal, tiles,
     h("div.split", {},
-      h("div.stack", {}, h("section.card", { "aria-label": "Lanes" }, h("header", {}, h("h2", {}, "Lanes"), idle), lanes.table)),
-      h("div.stack", {}, card("Open incidents", { right: h("a", { href: "/incidents" }, "all") }, troubles), card("What happened", { note: "UTC" }, log), steps))));
+      h("div.stack", {}, h("section.card", { "aria-label": "Lanes" }, h("header", {}, h("h2", {}, "Lanes"), idle), lanes.table), steps),
+      h("div.stack", {}, card("Open incidents", { right: h("a", { href: "/incidents" }, "all") }, troubles), card("What happened", { note: "UTC" }, log)))));
   let history = {}, asked = 0;
 
   const machine = async () => {
@@ -48,7 +48,7 @@ export function show(page) {
 
 function event(row) {
   const isStory = row.kind === "incident";
-  const text = row.text.replace(/^decided: /, "");
+  const text = row.text.replace(/^decided: /, "").replaceAll(`${live.state?.campaign?.name}.`, "");
   return h("li", {}, h("time", { title: `${clock(row.at, { day: true })} UTC` }, clock(row.at)),
     h("div", {}, h("span.agent", {}, row.agent), isStory ? h("button.ref", { type: "button", onclick: () => openStory(row.id) }, text) : text));
 }
@@ -111,7 +111,7 @@ function drawTroubles(place, state) {
   const { newest, open, closed } = state.incidents;
   fill(place, newest.length ? newest.slice().reverse().map((row) => h("div.trouble", {},
     h("button.ref", { type: "button", onclick: () => openStory(row.id) }, `${words(row.signature)} · ${short(row.subject) || row.subject}`),
-    h("div", {}, row.cause), h("div.muted", {}, `${row.remedy} · ${ago(row.opened_at, state.campaign?.now ?? Date.now())}`))) : h("p.muted", {}, `None. ${closed ? `${closed} came and were closed.` : ""}`),
+    h("div", {}, row.cause), h("div.muted", {}, `${row.remedy} · ${ago(row.opened_at, state.campaign?.now ?? Date.now())}`))) : h("p.muted", {}, `None.${closed ? ` ${closed} came and ${closed === 1 ? "was" : "were"} closed.` : ""}`),
   open > newest.length ? h("p.muted", {}, `and ${open - newest.length} more`) : null);
 }
 
@@ -124,13 +124,12 @@ function laneGrid() {
     topic: "lanes", label: "lanes", rows: 12, search: false,
     empty: "No lanes yet.",
     columns: [
-      { name: "id", label: "Lane", width: "4.2rem", keep: true },
-      { name: "symbol", label: "Work", width: "minmax(0,1.5fr)", keep: true, span: (row) => !row.run, show: (row) => (row.run ? [row.symbol, row.mode, row.phase].filter(Boolean).join(" · ") : wait(row)), title: (row) => row.waits },
-      { name: "share", label: "Progress", width: "minmax(4rem,1fr)", keep: true, show: (row) => (row.share === null ? (row.run ? row.standing : "") : meter(row.share, { label: `progress of ${row.id}` })), title: (row) => percent(row.share, 1) },
-      { name: "done", label: "Done", width: "minmax(0,7.6rem)", end: true, show: (row) => (row.done === null || row.done === undefined ? "" : `${whole(row.done)}${row.total ? ` / ${whole(row.total)}` : ""}`) },
-      { name: "rate", label: "Rate", width: "minmax(0,6.4rem)", end: true, show: (row) => (row.rate ? `${compact(row.rate)} ${row.unit}/s` : "") },
+      { name: "id", label: "Lane", width: "3.8rem", keep: true },
+      { name: "symbol", label: "Work", width: "minmax(6rem,2.6fr)", keep: true, span: (row) => !row.run, show: (row) => (row.run ? [row.phase, row.symbol, row.mode].filter(Boolean).join(" · ") : wait(row)), title: (row) => row.waits },
+      { name: "share", label: "Progress", width: "minmax(3.2rem,1fr)", keep: true, show: (row) => (row.share === null ? (row.run ? row.standing : "") : meter(row.share, { label: `progress of ${row.id}` })), title: (row) => percent(row.share, 1) },
+      { name: "done", label: "Done", width: "minmax(0,6.6rem)", end: true, show: (row) => (row.done === null || row.done === undefined ? "" : `${whole(row.done)}${row.total ? ` / ${whole(row.total)}` : ""}`) },
+      { name: "rate", label: "Rate", width: "minmax(0,7rem)", end: true, show: (row) => (row.rate ? `${compact(row.rate)} ${row.unit}/s` : "") },
       { name: "eta_s", label: "Left", width: "4.6rem", end: true, keep: true, show: (row) => (row.eta_s === null || row.eta_s === undefined ? "" : spoken(row.eta_s)) },
-      { name: "rss_bytes", label: "Memory", width: "5.2rem", end: true, show: (row) => (row.rss_bytes && row.run ? bytes(row.rss_bytes) : "") },
     ],
     onOpen: (row) => details(`Lane ${row.id}`, row, row.run ? [["kill", row.id]] : []),
   });

@@ -1,4 +1,4 @@
-"""Candles of an asset for the Champion page: the campaign's own bars, put together so that few hundred fill a chart.
+"""Bars of an asset for the Champion page: the campaign's own, put together so that a few hundred fill the chart.
 
 Reads the file that the campaign names (its ``data.root``, from the journal; never a path of a client's). pyarrow and
 numpy are imported only when a chart is asked for; the last two files stay in memory for the next look at them.
@@ -13,7 +13,7 @@ from swarmd.state.errors import OperatorError
 
 Row = dict[str, Any]
 
-CANDLES_MAX = 2_000
+BARS_MAX = 2_000
 _SUFFIXES = (".parquet", ".feather", ".csv")
 _COLUMNS = ("open", "high", "low", "close")
 _TIMES = ("timestamp", "open_time", "time", "date")
@@ -29,14 +29,14 @@ class Series:
     prices: dict[str, Any]
 
 
-class CandleFiles:
+class BarFiles:
     """Opened bar files, by path and time of change."""
 
     def __init__(self) -> None:
         self._kept: OrderedDict[tuple[str, int], Series] = OrderedDict()
 
-    def candles(self, root: str, symbol: str, since: int | None, until: int | None, most: int) -> Row:
-        """At most so many candles of [since, until] (ms UTC), and how many bars each is made of."""
+    def drawn(self, root: str, symbol: str, since: int | None, until: int | None, most: int) -> Row:
+        """At most so many of [since, until] (ms UTC), and how many bars of the file each is made of."""
         path = bars_path(root, symbol)
         key = (str(path), path.stat().st_mtime_ns)
         series = self._kept.get(key)
@@ -44,7 +44,7 @@ class CandleFiles:
             series = self._kept[key] = _opened(path)
             while len(self._kept) > _KEPT:
                 self._kept.popitem(last=False)
-        return together(series, since, until, max(1, min(most, CANDLES_MAX)))
+        return together(series, since, until, max(1, min(most, BARS_MAX)))
 
 
 def bars_path(root: str, symbol: str) -> Path:
@@ -58,7 +58,7 @@ def bars_path(root: str, symbol: str) -> Path:
             if path.stat().st_size > _FILE_BYTES:
                 raise OperatorError(f"{path.name} has more than {_FILE_BYTES >> 30} GiB: too much to draw from here")
             return path
-    raise OperatorError(f"no bars of {symbol} in {folder} any more, so that no candles can be drawn")
+    raise OperatorError(f"no bars of {symbol} in {folder} any more, so that none can be drawn")
 
 
 def _opened(path: Path) -> Series:
@@ -103,7 +103,7 @@ def together(series: Series, since: int | None, until: int | None, most: int) ->
     first = 0 if since is None else int(np.searchsorted(series.times, since, side="left"))
     last = n if until is None else int(np.searchsorted(series.times, until, side="right"))
     if last <= first:
-        return {"bars_each": 1, "first": None, "last": None, "candles": []}
+        return {"bars_each": 1, "first": None, "last": None, "bars": []}
     each = -(-(last - first) // most)
     starts = np.arange(first, last, each)
     ends = np.minimum(starts + each, last)
@@ -117,5 +117,5 @@ def together(series: Series, since: int | None, until: int | None, most: int) ->
         "bars_each": each,
         "first": int(series.times[0]),
         "last": int(series.times[-1]),
-        "candles": [list(row) for row in rows],
+        "bars": [list(row) for row in rows],
     }
