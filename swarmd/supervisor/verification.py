@@ -49,10 +49,11 @@ class Check:
 def checks_for(view: View, home: Home) -> list[Check]:
     """What a reader would run first: only commands that have something to say here."""
     campaign = view.campaign
-    checks = [
-        Check(("replay",), "every decision of the journal comes out the same when it is made again", 60.0),
-        *_champions(view),
-    ]
+    checks: list[Check] = []
+    if view.sessions:
+        shows = "every decision of the journal comes out the same when it is made again"
+        checks.append(Check(("replay",), shows, 60.0))
+    checks += _champions(view)
     if campaign is not None:
         checks += _data(campaign, view)
     if any(home.state.joinpath("ledger").glob("*/*.jsonl")):

@@ -13,10 +13,11 @@ from swarmd.agents.rules.claims import refusal_to_state
 from swarmd.state.errors import OperatorError, OutsideError
 from swarmd.state.hypothesis_rows import hypothesis_rows
 from swarmd.state.query import Facts, Picture
-from swarmd.state.records.claim import Among, Comparison, Metric, StatedClaim, claim_id
+from swarmd.state.records.claim import StatedClaim, claim_id
 from swarmd.state.settings_file import nearest
 from swarmd.state.store.files import Home
 from swarmd.state.store.raw import read_journal
+from swarmd.supervisor.commands.claim_options import BOUNDS, claim_options
 from swarmd.supervisor.commands.options import home_option, json_option, print_document
 from swarmd.supervisor.commands.query import require_journal
 from swarmd.supervisor.glance import glance
@@ -37,59 +38,26 @@ def hypothesis() -> None:
     "Exit codes: 0 stated, or left for the next daemon, 1 refused by the daemon, 2 a mistake you can mend, or too late."
 )
 @click.argument("claim")
-@click.option("--campaign", required=True, metavar="NAME", help="The campaign it is about; it may be still to come.")
-@click.option(
-    "--metric",
-    type=click.Choice([each.value for each in Metric]),
-    default=Metric.OOS_ANNUAL_SHARPE.value,
-    show_default=True,
-    help="The figure it is judged by.",
-)
-@click.option("--above", type=float, metavar="X", help="The figure is above X.")
-@click.option("--at-least", type=float, metavar="X", help="The figure is X or above.")
-@click.option("--below", type=float, metavar="X", help="The figure is below X.")
-@click.option("--at-most", type=float, metavar="X", help="The figure is X or below.")
-@click.option("--asset", "assets", multiple=True, metavar="SYMBOL", help="Of these assets only; may be repeated.")
-@click.option("--mode", "modes", multiple=True, metavar="MODE", help="In these modes only; may be repeated.")
-@click.option(
-    "--among",
-    type=click.Choice([each.value for each in Among]),
-    default=Among.EVERY.value,
-    show_default=True,
-    help="For how many assets and modes of its scope.",
-)
-@click.option("--because", "rationale", default="", metavar="TEXT", help="Why it should be so.")
+@claim_options
 @home_option
 @json_option
-def state(
-    claim: str,
-    campaign: str,
-    metric: str,
-    above: float | None,
-    at_least: float | None,
-    below: float | None,
-    at_most: float | None,
-    assets: tuple[str, ...],
-    modes: tuple[str, ...],
-    among: str,
-    rationale: str,
-    home: Home,
-    as_json: bool,
-) -> int:
+def state(claim: str, home: Home, as_json: bool, **figures: Any) -> int:
     """State a CLAIM about a campaign before its searches begin, in figures that can be judged."""
-    bounds = {
-        Comparison.ABOVE: above,
-        Comparison.AT_LEAST: at_least,
-        Comparison.BELOW: below,
-        Comparison.AT_MOST: at_most,
-    }
-    given = [(comparison, bound) for comparison, bound in bounds.items() if bound is not None]
+    return tell_claim(home, claim, figures, as_json=as_json)
+
+
+def tell_claim(home: Home, claim: str, figures: dict[str, Any], *, as_json: bool) -> int:
+    """``figures`` as `claim_options` gives them. Gives back the exit code."""
+    campaign = (figures["campaign"] or "").strip()
+    if not campaign:
+        raise OperatorError("a claim is about a campaign; name it with --campaign, it may be still to come")
+    given = [(name, figures[name]) for name in BOUNDS if figures[name] is not None]
     if len(given) != 1:
         raise OperatorError("give one of --above, --at-least, --below and --at-most, with the figure that is claimed")
-    comparison, threshold = given[0]
-    fields = {"metric": metric, "comparison": comparison, "threshold": threshold, "among": among}
-    scope = {"assets": assets, "modes": modes}
-    stated = _checked({"claim": claim, "scope": scope, "rationale": rationale, **fields})
+    ((comparison, threshold),) = given
+    fields = {name: figures[name] for name in ("metric", "among", "rationale")}
+    scope = {"assets": figures["assets"], "modes": figures["modes"]}
+    stated = _checked({"claim": claim, "comparison": comparison, "threshold": threshold, "scope": scope, **fields})
     return tell_stated(home, campaign, stated, as_json=as_json)
 
 
