@@ -33,7 +33,7 @@ def explain(id: str, home: Home, as_json: bool) -> None:
     """
     require_journal(home)
     damages: list[Damage] = []
-    index = Index(_lines_about(home, id, damages))
+    index = Index(lines_about(home, id, damages))
     chain = chain_of(index, id)
     story = incident_story(index, id)
     held = _held(home, id, index)
@@ -63,7 +63,7 @@ def _held(home: Home, id: str, index: Index) -> str:
     return by_cohort or awaits_branches(jobs[id], jobs)
 
 
-def _lines_about(home: Home, id: str, damages: list[Damage]) -> list[Line]:
+def lines_about(home: Home, id: str, damages: list[Damage]) -> list[Line]:
     """Raises OperatorError for an unknown id, with the nearest ones."""
     lines = trail(backward(home.journal, damages), id)
     if not any(line.id == id for line in lines):

@@ -1,0 +1,29 @@
+"""Texts without secrets, for whatever leaves this machine: answers to agents, messages to people.
+
+Hidden are the values of variables whose names call them secret, user and password in addresses, and what is assigned to
+a word for a secret.
+"""
+
+import os
+import re
+from collections.abc import Iterable, Mapping
+
+_HIDDEN = "***"
+_SECRET = r"(?:pass(?:word|wd)?|secret|token|api[_-]?key|access[_-]?key|private[_-]?key|credential)"
+_ASSIGNED = re.compile(rf"(?i)(\b[\w-]*{_SECRET}[\w-]*[\"']?\s*[=:]\s*[\"']?)([^\s\"',;&]+)")
+_IN_ADDRESS = re.compile(r"(\b[a-z][a-z0-9+.-]*://)[^\s/@\"']+@")
+_LEAST = 6
+
+
+def secrets_of(environment: Mapping[str, str] = os.environ) -> tuple[str, ...]:
+    """Values that a name in the environment calls secret, the longest first."""
+    found = {
+        value for name, value in environment.items() if re.search(_SECRET, name, re.IGNORECASE) and len(value) >= _LEAST
+    }
+    return tuple(sorted(found, key=len, reverse=True))
+
+
+def redacted(text: str, hidden: Iterable[str]) -> str:
+    for value in hidden:
+        text = text.replace(value, _HIDDEN)
+    return _ASSIGNED.sub(rf"\g<1>{_HIDDEN}", _IN_ADDRESS.sub(rf"\g<1>{_HIDDEN}@", text))
