@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from swarmd.engine.commands.export_named import champions_named, terms_of
+from swarmd.engine.commands.export_named import champion_in_force, paths_named, terms_of
 from swarmd.engine.commands.export_parity import parity
 from swarmd.state.errors import OperatorError
 from swarmd.state.store.files import Home, home_from
@@ -20,7 +20,7 @@ if TYPE_CHECKING:  # numba comes in only when a command runs
     from swarmd.engine.export.pine import Terms
 
 SCHEMA = "swarmd.export/1"
-_CODES = "Exit codes: 0 written, 1 some of them have no Pine form (told), 2 a mistake you can mend."
+_CODES = "Exit codes: 0 written, 1 some could not be (told), 2 a mistake you can mend."
 _Writer = Callable[["ChampionFile", "Terms", Path], dict[str, Any]]
 
 
@@ -77,8 +77,9 @@ def alerts(symbol: str | None, timeframe: str | None, everyone: bool, out: Path 
 
 @export.command("csv", epilog="Example: swarmd export csv majors-mtf     Exit codes: 0 written, 2 a mistake to mend.")
 @click.argument("campaign", required=False)
+@click.option("--out", type=click.Path(file_okay=False, path_type=Path), help="Folder; else HOME/results/CAMPAIGN.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
-def plan(campaign: str | None, as_json: bool) -> None:
+def plan(campaign: str | None, out: Path | None, as_json: bool) -> None:
     """Write pine_plan_fullguards.csv: the champions that passed every guard, of one campaign or of each."""
     from swarmd.engine.export.written import champions_of, write_plan
 
@@ -88,7 +89,11 @@ def plan(campaign: str | None, as_json: bool) -> None:
         raise OperatorError(
             f"no champion in force of campaign {campaign!r}; there are of: {', '.join(there) or 'none'}"
         )
-    written = [(name, *write_plan(name, home)) for name in ([campaign] if campaign is not None else there)]
+    meant = there if campaign is None else [campaign]
+    if out is not None and len(meant) > 1:
+        raise OperatorError(f"--out takes the plan of one campaign; name it: {', '.join(there)}")
+    folder = None if out is None else out.absolute()
+    written = [(name, *write_plan(name, home, folder)) for name in meant]
     if as_json:
         plans = [{"campaign": name, "path": str(path), "champions": rows} for name, path, rows in written]
         click.echo(json.dumps({"schema": SCHEMA, "what": "csv", "plans": plans}, indent=2))
@@ -109,17 +114,19 @@ def _exported(
     write: _Writer,
     as_json: bool,
 ) -> int:
-    """One by one; of several, one without a Pine form keeps nobody else from his."""
-    champions = champions_named(home, symbol, timeframe, everyone=everyone)
+    """One by one; with --all, one that cannot be exported keeps nobody else from his."""
+    paths = paths_named(home, symbol, timeframe, everyone=everyone)
     written: list[dict[str, Any]] = []
     refused: list[dict[str, str]] = []
-    for champion in champions:
+    for path in paths:
         try:
+            champion = champion_in_force(home, path)
             told = write(champion, terms_of(champion, home), folder.absolute())
-        except ValueError as refusal:
+        except (OperatorError, ValueError) as refusal:
+            why = f"{path.stem}: {refusal}" if isinstance(refusal, ValueError) else str(refusal)
             if not everyone:
-                raise OperatorError(f"{champion.niche}: {refusal}") from refusal
-            refused.append({"niche": champion.niche, "why": str(refusal)})
+                raise OperatorError(why) from refusal
+            refused.append({"niche": path.stem, "why": why})
             continue
         written.append({"niche": champion.niche, "strategy": champion.strategy, "mode": champion.mode, **told})
     if as_json:
@@ -129,7 +136,7 @@ def _exported(
         for each in written:
             click.echo(f"{each['niche']:<18} {each['strategy']:<20} {each['path']}" + _told_parity(each))
         for each in refused:
-            click.echo(f"{each['niche']:<18} refused: {each['why']}", err=True)
+            click.echo(f"refused: {each['why']}", err=True)
     return 1 if refused else 0
 
 

@@ -1,5 +1,6 @@
 """Whose export is meant, and the terms he was judged by: shared by the verbs of `swarmd export`."""
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from swarmd.engine.champions.champion import ChampionFile, read_champion
@@ -12,29 +13,26 @@ if TYPE_CHECKING:  # numba comes in only when a command runs
     from swarmd.engine.export.pine import Terms
 
 
-def champions_named(home: Home, symbol: str | None, timeframe: str | None, *, everyone: bool) -> list[ChampionFile]:
-    """One by symbol and timeframe (or niche), or all in force.
+def paths_named(home: Home, symbol: str | None, timeframe: str | None, *, everyone: bool) -> list[Path]:
+    """The file of one champion, by symbol and timeframe or by niche, or those of all.
 
     Raises
     ------
     OperatorError
-        If neither or both are said, there is none, or its file does not hold.
+        If neither or both are said, or there is none.
     """
     if everyone == (symbol is not None):
         raise OperatorError("name a champion (SYMBOL TIMEFRAME), or all of them with --all")
     if symbol is not None:
-        return [champion_at(home, symbol, timeframe)]
-    changes = readable_changes(home.champions)
-    read = [read_champion(path) for path in sorted(home.champions.glob("*.json"))]
-    found = [each for each in read if each is not None and dethroning_of(changes, each.niche, each.claim) is None]
-    if not found:
+        return [champion_named(home.champions, symbol, timeframe)]
+    paths = sorted(home.champions.glob("*.json"))
+    if not paths:
         raise OperatorError(f"{home.champions}: no champions yet; `swarmd champion list` shows what is there")
-    return found
+    return paths
 
 
-def champion_at(home: Home, symbol: str, timeframe: str | None) -> ChampionFile:
-    """The champion in force; one that its monitor has dethroned is refused."""
-    path = champion_named(home.champions, symbol, timeframe)
+def champion_in_force(home: Home, path: Path) -> ChampionFile:
+    """The champion of that file; one that is damaged, or that its monitor has dethroned, is refused."""
     champion = read_champion(path)
     if champion is None:
         raise OperatorError(f"{path}: gone just now; `swarmd champion list` shows what is there")

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from swarmd.engine.commands.export_named import champion_at, terms_of
+from swarmd.engine.commands.export_named import champion_in_force, paths_named, terms_of
 from swarmd.state.errors import OperatorError, OutsideError
 from swarmd.state.store.files import Home, home_from
 
@@ -44,7 +44,7 @@ def parity(
     from swarmd.engine.export.written import parity_head, pine_folder, write_json, write_script
 
     home = home_from()
-    champion = champion_at(home, symbol, timeframe)
+    champion = champion_in_force(home, paths_named(home, symbol, timeframe, everyone=False)[0])
     terms = terms_of(champion, home)
     try:
         written = write_script(champion, terms, (out or pine_folder(home)).absolute())

@@ -1,7 +1,7 @@
 """`final_trigger` in Pine: regime and second filter, the stop in average true ranges, three legs and a moving stop.
 
 The unit of the distances is known when the order is given, so levels are exact from the entry bar on. Which legs have
-left is told by the prices since the entry, as the engine tells it; a stop moved by a leg is in force from the next bar.
+left is told by what is still held; a stop moved by a leg is in force from the next bar.
 """
 
 from swarmd.engine.export.pine_parts import ENTRY_PRICE
@@ -71,16 +71,16 @@ if enters
     bought := quantity(regime, math.min(1.0, {number(RISK)} * close / (sl * unit)))
 """
 
-_MANAGED = """\
-var float best = na
+# Half-way between what is left before a leg has gone and after it.
+_AFTER_1 = 1.0 - SHARES[0] / 2
+_AFTER_2 = 1.0 - SHARES[0] - SHARES[1] / 2
+_MANAGED = f"""\
 side = held > 0 ? 1 : -1
-best := held == 0 ? na : side > 0 ? (bar_index == entryBar ? high : math.max(best, high)) : \
-(bar_index == entryBar ? low : math.min(best, low))
 target1 = entry + side * tp1 * unit
 target2 = entry + side * tp2 * unit
 target3 = entry + side * tp3 * unit
-has1 = side > 0 ? best >= target1 : best <= target1
-has2 = side > 0 ? best >= target2 : best <= target2
+has1 = held != 0 and math.abs(held) < bought * {number(round(_AFTER_1, 10))}
+has2 = held != 0 and math.abs(held) < bought * {number(round(_AFTER_2, 10))}
 stopAt = has2 ? target1 : has1 ? entry : entry - side * sl * unit
 """
 

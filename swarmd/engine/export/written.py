@@ -122,9 +122,10 @@ def remove_exports(niche: str, home: Home) -> None:
             raise OutsideError(f"cannot remove {path}: {cause.strerror}") from cause
 
 
-def write_plan(campaign: str, home: Home) -> tuple[Path, int]:
-    """The campaign's plan as its champions stand now, and how many rows it has; one writer at a time."""
-    path = home.results_of(campaign) / PLAN_FILE
+def write_plan(campaign: str, home: Home, folder: Path | None = None) -> tuple[Path, int]:
+    """The campaign's plan as its champions stand now, in its results or in that folder, and how many rows it has; one
+    writer at a time."""
+    path = (folder or home.results_of(campaign)) / PLAN_FILE
     with alone_with(path):
         rows = [
             row for champion in champions_of(home) if champion.campaign == campaign for row in _rows(champion, home)

@@ -18,7 +18,6 @@ from swarmd.engine.export.written import (
     write_script,
 )
 from swarmd.engine.phases.desk import Desk
-from swarmd.state.errors import OperatorError, OutsideError
 
 
 class Exported(NamedTuple):
@@ -37,9 +36,10 @@ def leave_exports(champion: ChampionFile, certificate: Mapping[str, Any], desk: 
     try:
         exported = _scripts(champion, certificate, desk)
         write_plan(champion.campaign, desk.home)
-    except (OperatorError, OutsideError) as failure:
+    # The champion is on the disk already; whatever is wrong with a script must not make a failure of its crowning.
+    except Exception as failure:
         desk.say(f"{champion.niche}: not exported: {failure}; `swarmd export pine` does it again")
-        return Exported("-", f"; not exported: {failure}", ())
+        return Exported("-", f"; not exported ({type(failure).__name__}: {failure})", ())
     return exported
 
 

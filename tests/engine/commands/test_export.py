@@ -103,6 +103,8 @@ def test_the_plan_is_written_for_one_campaign_or_each(home, capsys):
     assert (plan["campaign"], plan["champions"]) == ("c", 1)
     assert "exports/pine/BTCUSDT_5m.pine,-,exported," in (home.results / "c" / "pine_plan_fullguards.csv").read_text()
     assert "c: 1 champions passed every guard" in told(capsys, "csv", "c")[0]
+    told(capsys, "csv", "--out", home.root / "elsewhere")
+    assert (home.root / "elsewhere" / "pine_plan_fullguards.csv").is_file()
     assert "no champion in force of campaign 'nope'; there are of: c" in told(capsys, "csv", "nope", code=2)[1]
 
 
@@ -132,6 +134,9 @@ def test_a_damaged_or_dethroned_champion_is_not_exported(home, capsys):
     document = told(capsys, "pine", "--all", "--json", code=1)
     assert [entry["niche"] for entry in document["written"]] == ["BTCUSDT_5m"]
     (home.champions / "BTCUSDT_5m.json").write_text("{")
+    document = told(capsys, "alerts", "--all", "--json", code=1)
+    assert [entry["niche"] for entry in document["refused"]] == ["BTCUSDT_5m", "ETHUSDT_5m", "LINKUSDT_1h"]
+    assert document["written"] == []
     assert "not JSON" in told(capsys, "pine", "BTCUSDT", code=2)[1]
 
 
