@@ -30,7 +30,8 @@ def report(results: str, symbol: str | None, mode: str | None, out: Path | None,
     Phases write them at their end; this makes them again, or elsewhere. The finalist is run again on the days it was
     shown; nothing is searched, nothing is judged, and no vault is opened.
     """
-    from swarmd.engine.phases.report import mode_folders, require_results, write_campaign
+    from swarmd.engine.phases.report import require_results, write_campaign
+    from swarmd.engine.phases.report_material import result_folders
 
     home = home_from()
     campaign, named = _campaign_of(results, home)
@@ -38,11 +39,11 @@ def report(results: str, symbol: str | None, mode: str | None, out: Path | None,
     home = Home(root=home.root, state_root=home.state_root, logs_root=home.logs_root, results_root=campaign.parent)
     chosen = [
         folder
-        for folder in mode_folders(campaign)
+        for folder in result_folders(campaign)
         if _is_asked(folder.relative_to(campaign).parts, named, symbol, mode)
     ]
     if not chosen:
-        there = ", ".join(" ".join(folder.relative_to(campaign).parts) for folder in mode_folders(campaign))
+        there = ", ".join(" ".join(folder.relative_to(campaign).parts) for folder in result_folders(campaign))
         raise OperatorError(f"{campaign}: no such asset and mode; there are: {there}")
     written = [_written(folder, campaign, home, out, as_json=as_json) for folder in chosen]
     page = write_campaign(campaign.name, home, out)
@@ -74,7 +75,7 @@ def _written(folder: Path, campaign: Path, home: Home, out: Path | None, *, as_j
             atomic_write(where / name, content)
     if not as_json:
         click.echo(f"{' '.join(parts):<28} {where / PAGE_FILE}")
-    return {"symbol": parts[0], "mode": parts[1], "page": str(where / PAGE_FILE)}
+    return {"symbol": parts[0], "mode": " ".join(parts[1:]), "page": str(where / PAGE_FILE)}
 
 
 def _campaign_of(results: str, home: Home) -> tuple[Path, tuple[str, ...]]:

@@ -10,14 +10,14 @@ import io
 import json
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import wraps
 from pathlib import Path
 
-from swarmd.engine.phases.desk import PREFLIGHT_FILE, Desk
+from swarmd.engine.phases.desk import Desk
 from swarmd.engine.phases.question import mode_folder, work_folder
-from swarmd.engine.phases.report_material import Ran, documents_of, is_branch, material_of
+from swarmd.engine.phases.report_material import Ran, documents_of, is_branch, material_of, result_folders
 from swarmd.engine.phases.trade_table import trades_csv
 from swarmd.engine.reports.asset_page import asset_page
 from swarmd.engine.reports.asset_text import asset_text
@@ -83,36 +83,30 @@ def asset_files(folder: Path, home: Home) -> dict[str, bytes]:
     }
 
 
-def mode_folders(campaign: Path) -> list[Path]:
-    """The folders of a campaign in which assets were searched, one a mode; of an asset without any, its own."""
-    found = []
-    for asset in sorted(path for path in campaign.iterdir() if path.is_dir() and not path.name.startswith(".")):
-        modes = sorted(path for path in asset.iterdir() if path.is_dir() and not path.name.startswith("."))
-        found += modes or ([asset] if (asset / PREFLIGHT_FILE).is_file() else [])
-    return found
-
-
 def write_campaign(campaign: str, home: Home, out: Path | None = None) -> Path:
     """The page and the text of the campaign, one writer after the other: the last one sees what all have left."""
     results = home.results_of(campaign)
     where = out or results
     with _alone(where):
-        rows = [row_of(folder, where / folder.relative_to(results), home) for folder in mode_folders(results)]
+        taken = _lane_seconds(campaign, home)
+        rows = [_row(folder.relative_to(results), results, where, home, taken) for folder in result_folders(results)]
         command = f"swarmd report {campaign}"
         atomic_write(where / TEXT_FILE, campaign_text(campaign, rows, command).encode())
         atomic_write(where / PAGE_FILE, campaign_page(campaign, rows, command).encode())
     return where / PAGE_FILE
 
 
-def row_of(folder: Path, pages: Path, home: Home) -> Row:
-    """The results of one asset and mode; `pages` is where its report lies, which is the same place but for `--out`."""
-    material = documents_of(folder, home)
+def _row(name: Path, results: Path, where: Path, home: Home, taken: Mapping[tuple[str, str], float]) -> Row:
+    """One asset and mode by the name of its folder; `where` has its page, which is with the results but for `--out`."""
+    material = documents_of(results / name, home, is_brief=True)
     return Row(
         material,
-        stretches=_curves(pages / EQUITY_FILE) or _curves(folder / EQUITY_FILE),
-        href=f"{material.symbol}/{pages.name}/{PAGE_FILE}" if (pages / PAGE_FILE).is_file() else "",
-        lane_seconds=_lane_seconds(material, home),
-    )
+        stretches=_curves(where / name / EQUITY_FILE) or _curves(results / name / EQUITY_FILE),
+        href=(name / PAGE_FILE).as_posix() if (where / name / PAGE_FILE).is_file() else "",
+        # A branch's time is in its mode's.
+        lane_seconds=taken.get((name.parts[0], name.parts[1] if len(name.parts) > 1 else "")) if len(name.parts) < 3
+        else None,
+    )  # fmt: skip
 
 
 def _tables(material: Material, ran: Ran) -> dict[str, bytes]:
@@ -149,11 +143,13 @@ def _curves(path: Path) -> tuple[Stretch, ...]:
     )
 
 
-def _lane_seconds(material: Material, home: Home) -> float | None:
-    """What the asset's runs took from ready to result, by the clock; None where no outbox tells."""
-    job = ".".join(filter(None, (material.campaign, material.symbol, material.mode)))
-    total, is_told = 0.0, False
-    for events in sorted(home.outbox.glob(f"{job}.*/events.jsonl")):
+def _lane_seconds(campaign: str, home: Home) -> dict[tuple[str, str], float]:
+    """What the runs of each asset and mode took from ready to result, by the clock, where an outbox still tells; those
+    of no mode are the asset's own."""
+    taken: dict[tuple[str, str], float] = {}
+    for events in sorted(home.outbox.glob(f"{campaign}.*/events.jsonl")):
+        symbol, _, rest = events.parent.name.removeprefix(f"{campaign}.").partition(".")
+        mode = rest.partition(".")[0] if "." in rest else ""
         walls: dict[str, int] = {}
         for line in events.read_text(errors="replace").splitlines():
             try:
@@ -162,8 +158,9 @@ def _lane_seconds(material: Material, home: Home) -> float | None:
             except (ValueError, KeyError, TypeError):
                 continue
         if "ready" in walls and "result" in walls:
-            total, is_told = total + (walls["result"] - walls["ready"]) / 1000.0, True
-    return total if is_told else None
+            seconds = (walls["result"] - walls["ready"]) / 1000.0
+            taken[symbol, mode] = taken.get((symbol, mode), 0.0) + seconds
+    return taken
 
 
 @contextmanager
@@ -182,5 +179,5 @@ def _alone(folder: Path) -> Iterator[None]:
 
 def require_results(folder: Path) -> None:
     """OperatorError where nothing of a campaign lies in the folder."""
-    if not folder.is_dir() or not mode_folders(folder):
+    if not folder.is_dir() or not result_folders(folder):
         raise OperatorError(f"{folder}: no asset with results in it; name a campaign, or a folder of one")

@@ -28,6 +28,7 @@ from swarmd.engine.reports.search_sections import finalist_params
 from swarmd.engine.strategies.contract import without_tp_progression
 from swarmd.engine.strategies.registry import strategy_named
 from swarmd.state.errors import OperatorError
+from swarmd.state.records.job import Phase
 from swarmd.state.store.files import Home
 from swarmd.state.units import iso, millis_of_iso
 
@@ -38,6 +39,8 @@ _FILES = {
     "guards": ("guards.json", "swarmd.guards/1"),
     "certificate": ("certificate.json", "swarmd.certificate/1"),
 }
+_JUDGED = ("screen", "guards", "certificate")
+_BRANCH = f"{Phase.GUARDS.value}-"
 # Gaps were accepted by the campaign; here the digest of the bars decides whether they are the same.
 _ANY_GAP = 10**9
 _DAY_MS = 86_400_000
@@ -80,30 +83,55 @@ def material_of(folder: Path, home: Home) -> tuple[Material, Ran]:
     return shown, ran
 
 
-def documents_of(folder: Path, home: Home) -> Material:
-    """The documents alone: what the campaign's table needs, without a run. The folder of an asset without any mode will
-    do as well."""
+def documents_of(folder: Path, home: Home, *, is_brief: bool = False) -> Material:
+    """The documents without a run. A brief one, for a row of the campaign's table, reads the last word alone: trials
+    and screened vectors are megabytes. The folder of an asset without any mode will do as well."""
     is_asset = (folder / PREFLIGHT_FILE).is_file()
     mode = folder.parent if is_branch(folder) else folder
     asset = folder if is_asset else mode.parent
-    found: dict[str, Any] = {name: read_result(folder / file, schema) for name, (file, schema) in _FILES.items()}
-    if is_branch(folder):
-        found["prescreen"] = read_result(mode / _FILES["prescreen"][0], _FILES["prescreen"][1])
-    if found["guards"] and not found["certificate"]:
+    found: dict[str, Any] = {name: read_result(folder / _FILES[name][0], _FILES[name][1]) for name in _JUDGED}
+    for name, where in (("search", folder), ("prescreen", mode)):
+        if not is_brief or not any(found.values()):
+            found[name] = read_result(where / _FILES[name][0], _FILES[name][1])
+    if found["guards"] and not found["certificate"] and not is_brief:
         # What the guards judged is of the second search.
         again = search_folder(mode, found["guards"].get("found_by")) / _FILES["search"][0]
         found["search"] = read_result(again, _FILES["search"][1]) or found["search"]
     preflight = read_result(asset / PREFLIGHT_FILE, "swarmd.preflight/1")
-    campaign, mode_name = asset.parent.name, "" if is_asset else mode.name
+    campaign = asset.parent.name
+    mode_name = "" if is_asset else mode.name
+    branch = f" {folder.name.removeprefix(_BRANCH)}" if is_branch(folder) else ""
     return Material(
         symbol=asset.name,
-        mode=str(found["guards"].get("mode", mode_name)) if is_branch(folder) else mode_name,
+        mode=f"{mode_name}{branch}",
         campaign=campaign,
         preflight=preflight,
         **found,
         champion=_champion(home, asset.name, preflight),
         command=f"swarmd report {campaign} --symbol {asset.name}" + (f" --mode {mode_name}" if mode_name else ""),
+        way_up="../" * len(folder.relative_to(asset.parent).parts),
     )
+
+
+def result_folders(campaign: Path) -> list[Path]:
+    """The folders of a campaign in which something was found out: one a mode and one a branch of it; of an asset that
+    came to none, its own."""
+    found: list[Path] = []
+    for asset in _folders(campaign):
+        modes = [mode for mode in _folders(asset) if _holds_results(mode)]
+        for mode in modes:
+            branches = [folder for folder in _folders(mode) if is_branch(folder) and _holds_results(folder)]
+            found += [mode, *branches]
+        found += [asset] if not modes and (asset / PREFLIGHT_FILE).is_file() else []
+    return found
+
+
+def _folders(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.iterdir() if path.is_dir() and not path.name.startswith("."))
+
+
+def _holds_results(folder: Path) -> bool:
+    return any((folder / name).is_file() for name, _ in _FILES.values())
 
 
 def read_result(path: Path, schema: str) -> dict[str, Any]:
@@ -120,7 +148,8 @@ def read_result(path: Path, schema: str) -> dict[str, Any]:
 
 
 def is_branch(folder: Path) -> bool:
-    return folder.name.startswith(("guards-", "reoptimize-"))
+    """Whether it is a branch's own, below its mode's."""
+    return folder.name.startswith(_BRANCH)
 
 
 def _champion(home: Home, symbol: str, preflight: Mapping[str, Any]) -> dict[str, Any]:

@@ -92,6 +92,8 @@ def _market(material: Material) -> str:
         return full(title, absent(material.missing.get("prices", "the bars were not read")))
     whole = market_charts.gathered(prices, 0, prices.open_time.size, market_charts.WHOLE)
     caption = f"In bars of {span_name(whole.minutes)}. Below, the return of each trade at its exit."
+    if len(material.trades) <= market_charts.MOST_ENTRIES:
+        caption += " Dots are entries, blue long and orange short."
     return full(title, picture(market_charts.whole_chart(prices, material.stretches), caption))
 
 

@@ -49,17 +49,14 @@ def title_of(material: Material) -> str:
 
 
 def _head(material: Material, told: Outcome, name: str, files: frozenset[str]) -> str:
-    links = "".join(f'<a href="{file}">{escaped(words)}</a>' for file, words in _LINKS if file in files)
+    links = "".join(f'<a href="{file}">{escaped(told_as)}</a>' for file, told_as in _LINKS if file in files)
+    links = f'<a href="{material.way_up}report.html">all of {escaped(material.campaign)}</a>{links}' if files else ""
     vault = part(material.judged, "vault")
     return (
         f'<header><h1>{escaped(name)}</h1><p class="verdict {told.kind}">{escaped(told.name)}</p>'
         f'<p class="lead">{escaped(told.because)}</p>{said(told.expect, "lead")}'
         + (said(f"Vault: {stretch_told(material.judged, 'vault')}.", "quiet") if vault else "")
-        + (
-            f'<p class="links"><a href="../../report.html">all of {escaped(material.campaign)}</a>{links}</p>'
-            if files
-            else ""
-        )
+        + (f'<p class="links">{links}</p>' if links else "")
         + "</header>"
     )
 

@@ -64,7 +64,8 @@ th[aria-sort] button::after{content:" ▲";font-size:.7em}th[aria-sort=descendin
 h1,.links,.lead{overflow-wrap:anywhere}
 .verdict.pass,.verdict.fail,.verdict.none{white-space:normal}
 .verdict.pass{background:var(--good-ground);color:var(--good)}
-.verdict.fail,.verdict.none{background:var(--bad-ground);color:var(--bad)}
+.verdict.fail{background:var(--bad-ground);color:var(--bad)}
+.verdict.none{background:var(--rule);color:var(--ink)}
 details>summary{cursor:pointer;font-weight:650}
 pre.doc{max-height:22em;overflow:auto}
 @media screen and (max-width:760px){.windows{grid-template-columns:minmax(0,1fr)}}

@@ -35,7 +35,7 @@ from swarmd.engine.reports.material import VAULT, Prices, Stretch, Trade
 
 WHOLE, _WINDOW = 220, 72
 # With more of them on one picture, entries hide the bars.
-_MOST_ENTRIES = 150
+MOST_ENTRIES = 150
 _STRIP = 54
 _MOST_WINDOWS = 6
 _SPANS = (1, 5, 15, 30, 60, 120, 240, 360, 720, 1440, 2880, 3 * 1440, 5 * 1440, 7 * 1440, 14 * 1440, 28 * 1440)
@@ -62,7 +62,7 @@ def whole_chart(prices: Prices, stretches: Sequence[Stretch], height: int = 300)
     across = _across(slow)
     upright = axis_over([float(slow.low.min()), float(slow.high.max())], floor, TOP, is_log=True)
     stretched = _drawn(slow, across, upright)
-    if len(trades) <= _MOST_ENTRIES:
+    if len(trades) <= MOST_ENTRIES:
         for is_long, kind in ((True, "long"), (False, "short")):
             of_side = [(across.at(each.entry_ms), upright.at(each.entry_price)) for each in trades
                        if each.is_long is is_long]  # fmt: skip

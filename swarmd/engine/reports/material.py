@@ -11,6 +11,8 @@ from swarmd.engine.arrays import FloatArray, IntArray
 from swarmd.engine.certificates.reading import Document
 
 DEVELOPMENT, VAULT = "development", "vault"
+# The one stretch of a table of trades, which nobody has divided.
+RECORD = "trades"
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +84,8 @@ class Material:
     description: str = ""
     missing: Mapping[str, str] = field(default_factory=dict)
     command: str = ""
+    # From the folder of its page to the campaign's.
+    way_up: str = "../../"
 
     @property
     def judged(self) -> Document:

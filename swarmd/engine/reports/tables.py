@@ -5,11 +5,11 @@ Cells are markup with the exact value beside the readable one, as in the certifi
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from swarmd.engine.certificates.figures import many, percent, plain, signed_percent
+from swarmd.engine.certificates.figures import many, percent, signed_percent
 from swarmd.engine.certificates.markup import escaped, figure
 from swarmd.engine.reports.calendar import Fall
 from swarmd.engine.reports.instants import minute
-from swarmd.engine.reports.material import Stretch, Trade
+from swarmd.engine.reports.material import RECORD, Stretch, Trade
 
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 Month = tuple[int, int]
@@ -60,31 +60,34 @@ def _short(change: float) -> str:
 
 def falls_table(falls: Sequence[tuple[str, Fall]]) -> str:
     """The deepest falls of each stretch, the deepest first."""
-    return sortable(
-        ("stretch", "from", "trough", "until", "depth", "days"),
+    lines = [
         (
-            (
-                escaped(name), escaped(fall.start), escaped(fall.trough), escaped(fall.end or "still below"),
-                figure(-fall.depth, percent(-fall.depth)), figure(float(fall.days)),
-            )
-            for name, fall in falls
-        ),
-    )  # fmt: skip
+            name, escaped(fall.start), escaped(fall.trough), escaped(fall.end or "still below"),
+            figure(-fall.depth, percent(-fall.depth)), figure(float(fall.days)),
+        )
+        for name, fall in falls
+    ]  # fmt: skip
+    return _by_stretch(("from", "trough", "until", "depth", "days"), lines)
 
 
 def trades_table(shown: Sequence[tuple[Stretch, Trade]]) -> str:
-    return sortable(
-        ("stretch", "#", "side", "in", "at", "out", "at", "return", "bars", "why out"),
+    lines = [
         (
-            (
-                escaped(stretch.name), figure(float(each.number)), "long" if each.is_long else "short",
-                _instant(each.entry_ms), figure(each.entry_price, price(each.entry_price)), _instant(each.exit_ms),
-                figure(each.exit_price, price(each.exit_price)), _signed(each.return_), figure(float(each.bars_held)),
-                escaped(each.reason.replace("_", " ")),
-            )
-            for stretch, each in shown
-        ),
-    )  # fmt: skip
+            stretch.name, figure(float(each.number)), "long" if each.is_long else "short", _instant(each.entry_ms),
+            figure(each.entry_price, price(each.entry_price)), _instant(each.exit_ms),
+            figure(each.exit_price, price(each.exit_price)), _signed(each.return_), figure(float(each.bars_held)),
+            escaped(each.reason.replace("_", " ")),
+        )
+        for stretch, each in shown
+    ]  # fmt: skip
+    return _by_stretch(("#", "side", "in", "at", "out", "at", "return", "bars", "why out"), lines)
+
+
+def _by_stretch(head: Sequence[str], lines: Sequence[tuple[str, ...]]) -> str:
+    """Lines that begin with the name of their stretch, which nobody needs to read where there is but one record."""
+    if {line[0] for line in lines} == {RECORD}:
+        return sortable(head, (line[1:] for line in lines))
+    return sortable(("stretch", *head), ((escaped(line[0]), *line[1:]) for line in lines))
 
 
 def ends_of(stretches: Sequence[Stretch], most: int) -> tuple[list[tuple[Stretch, Trade]], str]:
@@ -95,10 +98,9 @@ def ends_of(stretches: Sequence[Stretch], most: int) -> tuple[list[tuple[Stretch
         trades = stretch.trades
         is_all = len(trades) <= 2 * most
         shown += [(stretch, each) for each in (trades if is_all else (*trades[:most], *trades[-most:]))]
-        said.append(
-            f"{stretch.name}: " + (f"all {many(len(trades), 'trade')}" if is_all else
-            f"the first and last {most} of {plain(len(trades))} trades")
-        )  # fmt: skip
+        named = "" if stretch.name == RECORD else f"{stretch.name}: "
+        counted = many(len(trades), "trade")
+        said.append(named + (f"all {counted}" if is_all else f"the first and last {most} of {counted}"))
     return shown, "; ".join(said)
 
 

@@ -10,7 +10,7 @@ import io
 import math
 from collections.abc import Mapping, Sequence
 
-from swarmd.engine.reports.material import Stretch, Trade
+from swarmd.engine.reports.material import RECORD, Stretch, Trade
 
 WANTED = ("entry_time", "exit_time", "side", "entry_price", "exit_price", "pnl", "return", "exit_reason")
 _SIDES = {"long": True, "short": False}
@@ -69,7 +69,7 @@ def account_of(trades: Sequence[Trade]) -> Stretch:
         is_ruined = is_ruined or level <= 0.0
         days.append(dt.datetime.fromtimestamp(day * 86_400, tz=dt.UTC).date().isoformat())
         equity.append(0.0 if is_ruined else level)
-    return Stretch("trades", tuple(days), tuple(equity), tuple(trades), first)
+    return Stretch(RECORD, tuple(days), tuple(equity), tuple(trades), first)
 
 
 def _trade(cells: Mapping[str, str], number: int, where: str) -> Trade:
