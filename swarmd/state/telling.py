@@ -179,6 +179,16 @@ def _hypothesis(id: str, data: Said) -> str:
     return f"{id} is {data['status'].replace('_', ' ')}: {data['claim']}{_because(data['verdict'])}"
 
 
+def _lesson(id: str, data: Said) -> str:
+    return (
+        f"{id}: {data['claim']} ({data['held']} of {data['n']}, 95% interval {data['low']:.2f} to {data['high']:.2f})"
+    )
+
+
+def _errand(id: str, data: Said) -> str:
+    return f"the errand for {id} that {data['order']} asked for is {data['status']}{_because(data['outcome'])}"
+
+
 def _device(id: str, data: Said) -> str:
     if not data["is_there"]:
         return f"{id} ({data['name']}) does not answer{_because(data['trouble'])}"
@@ -207,6 +217,8 @@ _TELLERS: Mapping[str, Callable[[str, Said], str]] = {
     "scores": _scores,
     "failure": _failure,
     "hypothesis": _hypothesis,
+    "lesson": _lesson,
+    "errand": _errand,
     "device": _device,
     "gauge": lambda id, data: f"{id} is {data['value']:g}",
     "finding": lambda id, data: data["text"] or f"{id} is taken back",

@@ -50,6 +50,9 @@ def test_a_run_that_cannot_be_started_is_lost_and_the_other_effects_are_carried_
         assert (run.status, run.was_launched) == ("lost", False)
         assert not swarm.backend.holds_lock(RUN)
         assert not swarm.backend.has_handle(RUN)
+        # The page is written beside the cycle, by a process of its own.
+        assert swarm.projection.view().errands["handoff"].pid > 0
+        swarm.errands["handoff"].let_finish(120)
         assert list(home.docs.glob("HANDOFF_*"))
 
 

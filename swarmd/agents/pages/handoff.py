@@ -7,18 +7,19 @@ broke and what was done, what to do next, how to reproduce it. It closes with co
 from collections.abc import Sequence
 
 from swarmd.agents.pages.analysis import analysis, other_findings
+from swarmd.agents.pages.asked import asked
 from swarmd.agents.pages.incident_stories import what_broke
 from swarmd.agents.pages.learned import claims, lessons
 from swarmd.agents.pages.markdown import code, figure, plain, table
 from swarmd.agents.pages.reproduce import reproduce
-from swarmd.agents.pages.trust import trust
+from swarmd.agents.pages.trust import best_in_one_line, trust
 from swarmd.agents.pages.verdicts import Verdict, verdicts
 from swarmd.agents.pages.verification import CommandOutput, in_one_line, verification
 from swarmd.agents.rules.rungs import rungs, trials_saved
 from swarmd.agents.rules.words import said_no, several
 from swarmd.state.champion_words import evidence_in_words, standing_in_words
 from swarmd.state.pipeline import phases_of
-from swarmd.state.records.campaign import Campaign, CampaignSettings, CampaignStatus
+from swarmd.state.records.campaign import Campaign, CampaignStatus
 from swarmd.state.records.champion import Champion
 from swarmd.state.records.job import Job, JobStatus, Phase
 from swarmd.state.records.run import RunEnded, RunStatus
@@ -35,7 +36,7 @@ def handoff(view: View, now: Millis, *, evidence: Sequence[CommandOutput]) -> st
     sections = [
         f"# Handoff: {title}",
         _in_short(view, campaign, found, evidence, now),
-        _asked(campaign),
+        asked(campaign),
         _came_out(view, campaign, found),
         trust(view, campaign, evidence),
         what_broke(view, now),
@@ -64,7 +65,7 @@ def _in_short(
         f"{several(len(campaign.settings.strategy.modes), 'mode')}, "
         "after costs, on data it was not searched on?",
         f"**Came out:** {_outcome(view, campaign, found)}",
-        f"**Trust:** {in_one_line(evidence)}",
+        f"**Trust:** {best_in_one_line(view, campaign)} {in_one_line(evidence)}",
         f"**Broke:** {_trouble(view)}",
         f"**Next:** {_advice(view, campaign)}",
     ]
@@ -101,65 +102,6 @@ def _trouble(view: View) -> str:
         return told.replace("**", "")
     first = view.open_incidents()[0]
     return f"{told} The first that is open: {code(first.id)}, {plain(first.cause, 200)}."
-
-
-def _asked(campaign: Campaign | None) -> str:
-    if campaign is None:
-        return ""
-    asked = campaign.settings
-    data = asked.data
-    span = f"{data.start or 'the first bar'} to {data.end or 'the last'}"
-    prescreen, refine = asked.search.prescreen, asked.search.refine
-    rows = [
-        *([("in its author's words", plain(asked.label))] if asked.label else []),
-        ("campaign file", f"{code(campaign.file)}, settings digest {code(campaign.digest[:12])}"),
-        ("strategy", f"{code(asked.strategy.name)}, modes {', '.join(asked.strategy.modes)}"),
-        *((f"assets, {plain(tier)}", ", ".join(symbols)) for tier, symbols in asked.assets.tiers.items()),
-        ("data", f"{data.interval} bars in {code(data.root)}, {span}; the last {data.oos_share:.0%} kept unseen"),
-        ("search", f"{prescreen.combos:,} combinations an asset and mode (seed {prescreen.seed}), top {prescreen.top}"),
-        ("refinement", f"{_method_asked(asked)} (seed {refine.seed}){_rungs_asked(asked)}"),
-        ("costs", f"fee {asked.costs.fee_bps:g} bps, slippage {asked.costs.slippage_bps:g} bps"),
-        (
-            "gates",
-            f"at least {asked.constraints.min_trades} trades, drawdown at most {asked.constraints.max_drawdown:.2f}, "
-            f"{_judged_by(asked)} at alpha {asked.validation.alpha:g}",
-        ),
-        *_second_asked(asked),
-    ]
-    return f"## What was asked\n\n{table(('what', 'as asked'), rows)}"
-
-
-def _judged_by(asked: CampaignSettings) -> str:
-    validation = asked.validation
-    if not asked.asks_evidence:
-        return validation.screen
-    also = f" and {validation.strict}" if validation.crown_on == "both" else ""
-    return f"evidence of up to {validation.surrogates} surrogate markets and the vault{also}"
-
-
-def _second_asked(asked: CampaignSettings) -> list[tuple[str, str]]:
-    """Nothing where the screen crowns."""
-    if not asked.is_strict:
-        return []
-    again = asked.search.reoptimize
-    important = ", ".join(asked.important()) or "no asset"
-    return [
-        ("second search", f"{again.trials:,} trials on all development data, {again.window_trials:,} in each window"),
-        ("guards", f"{asked.validation.strict} on the unseen part; other displacements for {important}"),
-    ]
-
-
-def _method_asked(asked: CampaignSettings) -> str:
-    search = asked.search
-    trials = "every point of a grid" if search.procedure == "grid" else f"{search.refine.trials:,} trials"
-    method = "" if search.procedure == "grid" else f" with {search.procedure}"
-    walked = f", walked forward over {search.walk_forward.windows} windows" if search.method == "walk_forward" else ""
-    return f"{trials}{method}{walked}"
-
-
-def _rungs_asked(asked: CampaignSettings) -> str:
-    rungs = ", ".join(map(str, asked.rungs()))
-    return f", in cohorts of {asked.assets.batch_size} with rungs after {rungs}" if rungs else ""
 
 
 def _ran(view: View, campaign: Campaign | None, now: Millis) -> str:
@@ -297,7 +239,7 @@ def _advice(view: View, campaign: Campaign | None) -> str:
     if campaign.status is CampaignStatus.DONE:
         crowned = [each for each in view.champions.values() if each.is_in_force and each.campaign == campaign.id]
         decide = (
-            f"decide about {several(len(crowned), 'champion')} by what can be trusted below (first "
+            f"decide about {several(len(crowned), 'champion')} by “What can be trusted” on this page (first "
             f"{code(f'swarmd champion show {crowned[0].symbol} {crowned[0].timeframe}')}); a daemon that runs "
             "holds each to "
             "its promise. Nothing else"

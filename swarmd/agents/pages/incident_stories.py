@@ -99,11 +99,7 @@ def _story(view: View, incident: Incident, order: ActionTaken | None, now: Milli
     )
     kept = ", ".join(code(path) for path in incident.evidence)
     action = f" ({code(order.id)})" if order is not None else ""
-    rung = (
-        f" The remedy by name: {incident.rung.value.replace('_', ' ')}{_by_then(view, incident)}."
-        if incident.rung
-        else ""
-    )
+    rung = f" Tried: {incident.rung.value.replace('_', ' ')}{_by_then(view, incident)}." if incident.rung else ""
     if is_closed:
         hoped = "as hoped" if incident.is_verified else "**not what was hoped for**"
         late = incident.at - incident.due
@@ -128,4 +124,4 @@ def _by_then(view: View, incident: Incident) -> str:
     if failure is None or incident.rung is None or incident.rung.value not in tallies:
         return ""
     tally = failure.remedies[incident.rung.value]
-    return f" (helped {tally.verified} of {tally.tried} times by now, {success(tally):.0%} likely to)"
+    return f", which has helped {tally.verified} of {tally.tried} times by now ({success(tally):.0%} likely to help)"

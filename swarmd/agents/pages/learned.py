@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from swarmd.agents.pages.markdown import code, figure, p_value, plain, table
 from swarmd.agents.rules.words import several
-from swarmd.state.records.claim import WORDS, Metric
+from swarmd.state.records.claim import WORDS, Metric, whom_of
 from swarmd.state.records.hypothesis import Hypothesis, HypothesisStatus
 from swarmd.state.records.lesson import Lesson
 from swarmd.state.view import View
@@ -67,7 +67,7 @@ def claims(view: View, campaign: str) -> str:
 
 
 def _authored(each: Hypothesis) -> tuple[str, ...]:
-    why = f" Because: {plain(each.rationale, 200)}" if each.rationale else ""
+    why = f". Because: {plain(each.rationale, 200)}" if each.rationale else ""
     return (
         plain(each.claim) + why,
         each.origin,
@@ -80,7 +80,7 @@ def _authored(each: Hypothesis) -> tuple[str, ...]:
 
 
 def in_figures(each: Hypothesis) -> str:
-    whom = "" if each.origin == "standard" else f", {each.among.value} of its scope"
+    whom = "" if each.origin == "standard" else f", for {whom_of(each.among, each.scope)}"
     return f"{WORDS[each.metric]} {each.comparison.words} {each.threshold:g}{whom}"
 
 

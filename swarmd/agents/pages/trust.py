@@ -41,6 +41,19 @@ def trust(view: View, campaign: Campaign | None, verification: Sequence[CommandO
     return "\n\n".join([*parts, _of_work(view, campaign)])
 
 
+def best_in_one_line(view: View, campaign: Campaign) -> str:
+    """Of the champion that luck explains least, what to expect of it; or that there is nothing to be trusted."""
+    crowned = [each for each in judged_searches(view, campaign) if each.passed]
+    if not crowned:
+        return "no result to be used."
+    best = min(crowned, key=lambda each: (each.figure("p") if each.figure("p") is not None else 1.0, each.symbol))
+    p, forecast = best.figure("p"), best.figure("forecast")
+    told = [f"p {p_value(p)} where {campaign.settings.validation.alpha:g} was asked"] if p is not None else []
+    told += [f"expect an annual Sharpe of {forecast:.2f}"] if forecast is not None else []
+    figures = ", ".join(told) or "passed its gates, and was not priced against luck"
+    return f"{best.symbol} {best.mode}: {figures}."
+
+
 def _of_champion(view: View, campaign: Campaign, judged: Judged, verification: Sequence[CommandOutput]) -> str:
     champion = view.champions.get(f"{judged.symbol}_{campaign.settings.data.interval}")
     lines = [*_luck(view, campaign, judged), *_effort(judged), *_outlook(judged), *_against(view, campaign, judged)]
@@ -158,7 +171,9 @@ def _standing(
             if run.holds
             else f"**verification failed** ({run.told}), see below"
         )
-    yield f"**By now.** {state}, {anew}; the monitor: {watched or 'no day to weigh yet'}. File {code(champion.path)}."
+    kept = [path for path in judged.result.summary.artifacts if path.endswith(("certificate.json", "guards.json"))]
+    files = ", ".join(code(path) for path in (champion.path, *kept))
+    yield f"**By now.** {state}, {anew}; the monitor: {watched or 'no day to weigh yet'}. On file: {files}."
 
 
 def _figures(campaign: Campaign, judged: Sequence[Judged]) -> str:
@@ -206,7 +221,14 @@ def _of_work(view: View, campaign: Campaign) -> str:
     late = sum(1 for result in view.loose_results if result.job in own)
     told = f"{several(len(ended), 'run')} ended, {lost} of them without a result of their own"
     left = f", {late} came late and {'was' if late == 1 else 'were'} left out" if late else ""
+    changed = {(each.code_version, each.rules) for each in view.sessions.values()}
+    other = (
+        f" **{len(changed)} different sets of rules or versions decided in its sessions** (see how to reproduce): what "
+        "was decided by the older ones is on record as they decided it."
+        if len(changed) > 1
+        else ""
+    )
     return (
         f"The work itself: {told}. Each job counts exactly one result, by its fencing token{left}; what a lost run had "
-        "done was taken up or done again, so that no trial counts twice."
+        f"done was taken up or done again, so that no trial counts twice.{other}"
     )

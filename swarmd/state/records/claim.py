@@ -133,13 +133,13 @@ class StatedClaim(Shape):
 
     def in_figures(self) -> str:
         """``drawdown out of sample at most 0.2, for every one of BTCUSDT in all modes``."""
-        return f"{WORDS[self.metric]} {self.comparison.words} {self.threshold:g}, for {self._whom()}"
+        return f"{WORDS[self.metric]} {self.comparison.words} {self.threshold:g}, for {whom_of(self.among, self.scope)}"
 
-    def _whom(self) -> str:
-        head = {Among.EVERY: "every one of", Among.MOST: "most of", Among.ANY: "at least one of"}[self.among]
-        assets = ", ".join(self.scope.assets) or "all assets"
-        modes = ", ".join(self.scope.modes) or "all modes"
-        return f"{head} {assets} in {modes}"
+
+def whom_of(among: Among, scope: ClaimScope) -> str:
+    """``most of BTCUSDT, ETHUSDT in all modes``."""
+    head = {Among.EVERY: "every one of", Among.MOST: "most of", Among.ANY: "at least one of"}[among]
+    return f"{head} {', '.join(scope.assets) or 'all assets'} in {', '.join(scope.modes) or 'all modes'}"
 
 
 def claim_id(campaign: str, claim: StatedClaim) -> str:

@@ -131,7 +131,7 @@ def test_a_night_of_many_incidents_is_told_by_kind_and_nothing_rare_hides_behind
     assert "| a run crashed | 50 | 25 of 50 | 50 of 50 | 2 s | relaunch 25 of 50 |" in page
     assert "3 of 51 in full: those still open, then the newest of each kind." in page
     assert "a device failed, over after 6 ms" in page
-    assert "The remedy by name: relaunch (helped 25 of 50 times by now, 50% likely to)." in page
+    assert "Tried: relaunch, which has helped 25 of 50 times by now (50% likely to help)." in page
 
 
 def test_findings_are_told_and_those_taken_back_are_not() -> None:

@@ -107,7 +107,7 @@ def test_the_ledger_shows_each_claim_and_one_of_them_whole(tmp_path: Path) -> No
 
 
 def test_what_the_journal_has_taught_is_found_in_the_knowledge_base(tmp_path: Path) -> None:
-    """Failures with what helped, lessons, claims and champions, each with the records behind it; put twice, kept once."""
+    """Failures with what helped, lessons, claims, champions, each with its evidence; put twice, kept once."""
     failure = a_failure(
         "out_of_memory", "refine", count=4, remedies={"smaller": (3, 3)}, last_incidents=("r1/out_of_memory",)
     )
