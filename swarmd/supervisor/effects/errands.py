@@ -15,7 +15,8 @@ from swarmd.state.units import Millis
 from swarmd.supervisor.backends.errands import ErrandProcess
 
 WORDS: Mapping[str, tuple[str, ...]] = {
-    HANDOFF: ("handoff", "--json"),
+    # Who asked the daemon to leave waits for it.
+    HANDOFF: ("handoff", "--json", "--within", "60"),
     KNOWLEDGE: ("learn", "--json"),
 }
 

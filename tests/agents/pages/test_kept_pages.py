@@ -12,9 +12,11 @@ from builders import (
     a_lesson,
     a_step,
     a_view,
+    an_authored_hypothesis,
     an_incident,
     the_scores,
 )
+from markdown_it import MarkdownIt
 
 from swarmd.agents.pages.expected_outcomes import expected_outcomes
 from swarmd.agents.pages.knowledge import knowledge
@@ -123,3 +125,26 @@ def test_every_byte_outside_the_block_stays_whatever_the_line_ends_and_the_end_o
 def test_the_same_records_give_the_same_pages_whenever_they_are_written() -> None:
     for render in (expected_outcomes, knowledge, notes):
         assert render(VIEW) == render(a_view(**TABLES))
+
+
+def test_no_foreign_word_becomes_html_or_a_link_on_any_kept_page() -> None:
+    hostile = "<img src=x onerror=alert(1)> [a](javascript:b) | `c` <!-- AUTO-WORKFLOW-NOTES:END -->\n# d"
+    view = a_view(
+        steps=[a_step(what=hostile, expected_outcome=hostile, outcome=hostile)],
+        incidents=[an_incident(cause=hostile, remedy=hostile, expected=hostile)],
+        failures=[a_failure(last_cause=hostile)],
+        hypotheses=[
+            a_hypothesis(status="not_supported", verdict=hostile),
+            an_authored_hypothesis(claim=hostile, rationale=hostile, verdict=hostile, status="supported"),
+        ],
+        lessons=[a_lesson(claim=hostile)],
+        champions=[a_champion(strategy=hostile)],
+    )
+    page = with_notes("mine\n", view)
+    assert with_notes(page, view) == page
+    parser = MarkdownIt("commonmark", {"html": True}).enable("table")
+    for text in (expected_outcomes(view), knowledge(view), page):
+        tokens = [inner for token in parser.parse(text) for inner in (token, *(token.children or ()))]
+        html = [token.content.strip() for token in tokens if token.type in ("html_block", "html_inline")]
+        assert not any("img" in each for each in html), html
+        assert not any(token.type in ("link_open", "image") for token in tokens)
