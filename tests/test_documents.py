@@ -227,7 +227,9 @@ def test_the_pages_and_the_code_name_the_same_phases() -> None:
 
 def test_words_that_have_a_better_one_are_not_used() -> None:
     better = {"candlestick": "bar", "candle": "bar", "worker thread": "lane", "hyperparameter": "parameter"}
-    texts = [each for each in committed_texts("swarmd", "docs", "README.md") if "vendor" not in each[0].parts]
+    # The table of synonyms holds what other people call our things.
+    passed = {"vendor", "domains.py"}
+    texts = [each for each in committed_texts("swarmd", "docs", "README.md") if passed.isdisjoint(each[0].parts)]
     used = [f"{path}: {word}" for path, text in texts for word in better if re.search(rf"\b{word}s?\b", text.lower())]
     assert used == []
 
