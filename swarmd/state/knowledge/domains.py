@@ -85,7 +85,7 @@ def resolved(name: str) -> str:
 def pointed_at(found: set[str], title: set[str]) -> tuple[str, ...]:
     """The domains whose words a text holds, the one with the most first; a word in the title counts as two."""
     marks: dict[str, int] = {}
-    for term in found & _POINTERS.keys():
+    for term in _POINTING & found:
         for domain in _POINTERS[term]:
             marks[domain] = marks.get(domain, 0) + (2 if term in title else 1)
     return tuple(sorted((d for d, count in marks.items() if count >= 2), key=lambda d: (-marks[d], d)))
@@ -106,6 +106,7 @@ _POINTERS: dict[str, tuple[str, ...]] = {}
 for _domain, _it in DOMAINS.items():
     for _term in dict.fromkeys([*terms(_it.words), _domain]):
         _POINTERS[_term] = (*_POINTERS.get(_term, ()), _domain)
+_POINTING = frozenset(_POINTERS)
 _SAME: dict[tuple[str, str], tuple[str, ...]] = {}
 for _domain, _it in DOMAINS.items():
     for _group in _it.same:

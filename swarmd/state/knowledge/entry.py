@@ -5,10 +5,12 @@ writing it twice changes nothing. What cannot be kept by every backend (a NUL, h
 """
 
 import hashlib
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
-from typing import Any, Literal, get_args
+from operator import attrgetter
+from typing import Any, Literal, NamedTuple, get_args
+
+import orjson
 
 from swarmd.state.units import Millis
 
@@ -52,10 +54,10 @@ class Entry:
 
 
 NAMES = tuple(field.name for field in fields(Entry))
+_VALUES = attrgetter(*NAMES)
 
 
-@dataclass(frozen=True, slots=True)
-class Link:
+class Link(NamedTuple):
     """``source`` is an entry's id; ``target`` another's, or a name such as ``symbol:evaluate_many``.
 
     Who *defines* a name is reached by all who mention or import it, whichever of the two was written first.
@@ -156,8 +158,8 @@ def _kept(text: str) -> str:
 
 def digest_of(entry: Entry, links: Sequence[Link] = ()) -> str:
     """Of everything an entry says and leads to: equal digests mean that nothing has to be written."""
-    said = [getattr(entry, name) for name in NAMES] + [[link.relation, link.target] for link in links]
-    return hashlib.blake2b(json.dumps(said).encode(), digest_size=16).hexdigest()
+    said = [_VALUES(entry), [(link.relation, link.target) for link in links]]
+    return hashlib.blake2b(orjson.dumps(said), digest_size=16).hexdigest()
 
 
 def as_fields(entry: Entry) -> dict[str, Any]:

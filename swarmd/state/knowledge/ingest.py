@@ -1,6 +1,6 @@
 """Documents into the knowledge base: what is new is read, what is as it was costs a look, what vanished is forgotten.
 
-A file counts as the same by size and time of change, else by the digest of its bytes. Batches of 800 sections
+A file counts as the same by size and time of change, else by the digest of its bytes. Batches of 1,600 sections
 are written in one short transaction each, so that a daemon never waits long, and a break costs only the batch at hand.
 """
 
@@ -19,7 +19,7 @@ from swarmd.state.knowledge.entry import Changed, FileMark, FileRead
 from swarmd.state.knowledge.prepared import BY_ITS_WORDS
 from swarmd.state.knowledge.walk import MOST_BYTES, Found, Passed, Skipped, files_below, read, shown
 
-BATCH_SECTIONS, BATCH_FILES = 800, 200
+BATCH_SECTIONS, BATCH_FILES = 1_600, 200
 _NAMED = 20  # of each reason; the rest is counted
 
 

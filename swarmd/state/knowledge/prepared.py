@@ -6,6 +6,7 @@ Pure, and the same for every backend; all that is slow about writing is done her
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from itertools import chain
 
 from swarmd.state.knowledge.domains import guessed, pointed_at
 from swarmd.state.knowledge.entry import Entry, Link, digest_of, storable
@@ -18,15 +19,13 @@ BY_ITS_WORDS = "?"
 
 @dataclass(frozen=True, slots=True)
 class Columns:
-    """The terms of one entry by where they stand, and the tags."""
+    """The terms of one entry by where they stand, the tags, and each different term once."""
 
     title: list[str]
     under: list[str]
     text: list[str]
     tags: list[str]
-
-    def different(self) -> set[str]:
-        return {*self.title, *self.under, *self.text}
+    different: set[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,13 +58,13 @@ def _prepared(said: Entry, links: Iterable[Link]) -> Prepared:
     if entry.domain == BY_ITS_WORDS:
         entry = replace(entry, domain=guessed(hints))
     tags = [kind_tag(entry.kind), own_tag(entry.domain), *map(domain_tag, dict.fromkeys((entry.domain, *hints)))]
-    kept = tuple(sorted(set(links), key=lambda link: (link.relation, link.target)))
-    return Prepared(entry, digest_of(entry, kept), Columns(title, under, text, tags), hints, kept)
+    kept = tuple(sorted(set(links)))
+    return Prepared(entry, digest_of(entry, kept), Columns(title, under, text, tags, found), hints, kept)
 
 
 def counted(batch: Iterable[Prepared]) -> Counter[str]:
     """In how many of them each term stands."""
-    return Counter(term for one in batch for term in one.columns.different())
+    return Counter(chain.from_iterable(one.columns.different for one in batch))
 
 
 # -- what has to be written -------------------------------------------------------------------------------------------
