@@ -16,7 +16,7 @@ from swarmd.engine.reports.shell import page
 
 _LINKS = (
     ("report.md", "in plain text"), ("equity.csv", "equity"), ("development_trades.csv", "trades, development"),
-    ("vault_trades.csv", "trades, vault"), ("certificate.json", "certificate"), ("guards.json", "guards"),
+    ("vault_trades.csv", "trades, vault"), ("screen_trades.csv", "trades, screen"), ("certificate.json", "certificate"), ("guards.json", "guards"),
     ("screen.json", "screen"), ("all_trials.json", "trials of the search"), ("phase0_top500.json", "screened vectors"),
 )  # fmt: skip
 
@@ -51,11 +51,12 @@ def title_of(material: Material) -> str:
 def _head(material: Material, told: Outcome, name: str, files: frozenset[str]) -> str:
     links = "".join(f'<a href="{file}">{escaped(told_as)}</a>' for file, told_as in _LINKS if file in files)
     links = f'<a href="{material.way_up}report.html">all of {escaped(material.campaign)}</a>{links}' if files else ""
-    vault = part(material.judged, "vault")
+    vault, stand_in = part(material.judged, "vault"), words(material.judged, "stands_for_the_vault")
+    called = "Vault" if stand_in is None else f"Called the vault here, {stand_in}"
     return (
         f'<header><h1>{escaped(name)}</h1><p class="verdict {told.kind}">{escaped(told.name)}</p>'
         f'<p class="lead">{escaped(told.because)}</p>{said(told.expect, "lead")}'
-        + (said(f"Vault: {stretch_told(material.judged, 'vault')}.", "quiet") if vault else "")
+        + (said(f"{called}: {stretch_told(material.judged, 'vault')}.", "quiet") if vault else "")
         + (f'<p class="links">{links}</p>' if links else "")
         + "</header>"
     )

@@ -10,9 +10,9 @@ from itertools import zip_longest
 
 from swarmd.engine.certificates.figures import printable
 
-_LIVE = re.compile(r"[\\`*\[\]<>|~&$]|(?<!\w)_|_(?!\w)|(?<=\w):(?=//)")
+_LIVE = re.compile(r"[\\`*\[\]<|~&$]|(?<!\w)_|_(?!\w)|(?<=\w):(?=//)")
 _BARS = " ▁▂▃▄▅▆▇█"
-_OPENS = re.compile(r"^(\s*)([#+=-]|\d+[.)])")
+_OPENS = re.compile(r"^(\s*)([#+=>-]|\d+[.)])")
 
 
 def safe(words: object) -> str:

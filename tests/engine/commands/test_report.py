@@ -83,6 +83,25 @@ def test_a_folder_names_what_is_made_and_out_leaves_the_results_alone(searched: 
     assert {path: path.stat().st_mtime_ns for path in before} == before
 
 
+def test_a_branch_has_a_page_and_a_row_of_its_own(searched: Path, tmp_path: Path):
+    """What the guards have judged in a branch, as they leave it: its document, and the second search it came from."""
+    shutil.copytree(searched, tmp_path / "copy")
+    mode = results(tmp_path / "copy") / "EDGE" / MODE
+    for name in ("guards-conservative", "reoptimize-conservative"):
+        (mode / name).mkdir()
+    judged = json.loads((mode / "screen.json").read_text()) | {"schema": "swarmd.guards/1", "found_by": "conservative"}
+    (mode / "guards-conservative" / "guards.json").write_text(json.dumps(judged))
+    shutil.copy(mode / "all_trials.json", mode / "reoptimize-conservative" / "all_trials.json")
+    assert exit_code_of(["--home", str(tmp_path / "copy" / "home"), "report", "c", "--mode", MODE]) == 0
+    page = (mode / "guards-conservative" / "report.html").read_text()
+    assert 'href="../../../report.html"' in page
+    assert "EDGE 15m, mtf_ema aggressive conservative" in page
+    assert "The search, trial by trial" in page
+    campaign = results(tmp_path / "copy")
+    assert f'href="EDGE/{MODE}/guards-conservative/report.html"' in (campaign / "report.html").read_text()
+    assert "| EDGE aggressive conservative" in (campaign / "report.md").read_text()
+
+
 def test_the_equity_ends_where_the_documents_say(searched: Path):
     folder = results(searched) / "EDGE" / MODE
     document = json.loads((folder / "screen.json").read_text())
