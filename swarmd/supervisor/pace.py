@@ -24,7 +24,9 @@ def rest_for(view: View, now: Millis, *, is_still: bool) -> Millis:
     ``is_still`` says that the last one had nothing to record: then the pace is slower, unless somebody waits for an
     answer or a run for its end.
     """
-    is_calm = is_still and not view.pending_requests() and all(_is_running(run) for run in view.open_runs())
+    # The end of an errand is told by nobody, and the end of a session may wait for it.
+    is_awaited = bool(view.pending_requests()) or any(errand.is_running for errand in view.errands.values())
+    is_calm = is_still and not is_awaited and all(_is_running(run) for run in view.open_runs())
     pace = max(STILL_EVERY, view.policy.cycle_every) if is_calm else view.policy.cycle_every
     waits = (job.not_before for job in view.queued_jobs() if job.not_before > now)
     limits = (limit_of(run, view.beats.get(run.id), view.policy) for run in view.live_runs())

@@ -1,7 +1,7 @@
 """The next look is due when a wait ends or a limit is crossed, sooner where much moves and later where nothing does."""
 
 import pytest
-from builders import a_beat, a_job, a_policy, a_request, a_run, a_view
+from builders import a_beat, a_job, a_policy, a_request, a_run, a_view, an_errand
 
 from swarmd.agents.rules.pulse import hang_of
 from swarmd.state.records.run import RunAlive
@@ -24,6 +24,9 @@ def test_a_wait_that_ends_sooner_is_looked_at_as_soon_as_it_is_over() -> None:
 def test_nobody_who_asked_waits_longer_than_a_cycle_however_still_it_is() -> None:
     view = a_view(policy=a_policy(cycle_every=1_000), runs=[], jobs=[], requests=[a_request()])
     assert rest_for(view, NOW, is_still=True) == 1_000
+    # The end of a session waits for its page.
+    awaited = a_view(policy=a_policy(cycle_every=1_000), runs=[], jobs=[], errands=[an_errand(status="running")])
+    assert rest_for(awaited, NOW, is_still=True) == 1_000
 
 
 @pytest.mark.parametrize("status", ["starting", "stopping"])
