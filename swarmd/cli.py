@@ -52,6 +52,7 @@ VERBS: dict[str, Verb] = {
     "explain": Verb(f"{_CONTROL}.explain:explain", LOOKING, "Why: from an action or incident back to what was seen."),
     "replay": Verb(f"{_CONTROL}.replay:replay", LOOKING, "Decide the journal again; tell each decision that differs."),
     "mcp": Verb(f"{_CONTROL}.mcp:mcp", LOOKING, "The swarm for agents: an MCP server on stdin and stdout."),
+    "notify": Verb(f"{_CONTROL}.notify:notify", LOOKING, "Messages to people: try the channels."),
     "attach": Verb(f"{_CONTROL}.attach:attach", LOOKING, "Attach to the tmux session with the monitors."),
     "monitor": Verb(f"{_CONTROL}.monitor:monitor", LOOKING, "One monitor: gpu, cpu, progress or log-index."),
     "serve": Verb(f"{_CONTROL}.serve:serve", LOOKING, "The dashboard in a browser; the daemon starts one by itself."),

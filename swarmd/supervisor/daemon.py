@@ -228,6 +228,7 @@ async def _turn(swarm: Swarm, *, late: Millis, is_hasty: bool) -> Turn:
         done = await turn(swarm, ROSTER, late=late, is_hasty=is_hasty)
         if not is_hasty:
             swarm.backend.keep_spares(done.view)
+            swarm.notices.look(done.view, swarm.clock.now(), is_last=done.ending is not None)
         swarm.is_losing_turns = False
         return done
     except OutsideError as error:

@@ -21,6 +21,7 @@ from swarmd.supervisor.backends.monitoring import MonitoringProcess
 from swarmd.supervisor.chronicle import Chronicle
 from swarmd.supervisor.clock import SteadyClock
 from swarmd.supervisor.effects.errands import errand_processes
+from swarmd.supervisor.effects.notify import NoticeDesk
 from swarmd.supervisor.logs import log
 from swarmd.supervisor.monitors.desk import MonitorDesk
 from swarmd.supervisor.sensors.champions import ChampionWatch
@@ -88,9 +89,11 @@ class Swarm:
     champions: ChampionWatch = field(default_factory=ChampionWatch)
     monitoring: MonitoringProcess = field(init=False)
     errands: dict[str, ErrandProcess] = field(init=False)
+    notices: NoticeDesk = field(init=False)
     lock: HomeLock | None = None
 
     def __post_init__(self) -> None:
+        self.notices = NoticeDesk(self.home)
         self.monitoring = MonitoringProcess(self.home)
         self.errands = errand_processes(self.home)
 

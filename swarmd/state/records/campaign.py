@@ -244,6 +244,24 @@ class ValidationSettings(Shape):
     paths: Annotated[int, Field(ge=2_000, le=1_000_000)] = 2_000
 
 
+NoticeLevel = Literal["info", "warning", "error"]
+NoticeEvent = Literal["campaign", "champion", "incident", "job"]
+
+
+class NotifySettings(Shape):
+    """A channel: where messages go (an Apprise address; ``${NAME}`` is taken from the environment), and which.
+
+    ``digest`` gathers what is no error for so long and sends it as one; ``at_most`` bounds the messages of a minute,
+    an hour or a day (``10/h``), beyond which they wait and go as one. On record stands a label for the address.
+    """
+
+    url: Annotated[str, Field(min_length=3, max_length=2_048)]
+    levels: Annotated[tuple[NoticeLevel, ...], Field(min_length=1)] = ("info", "warning", "error")
+    events: Annotated[tuple[NoticeEvent, ...], Field(min_length=1)] = ("campaign", "champion", "incident", "job")
+    digest: Duration | None = None
+    at_most: Annotated[str, Field(pattern=r"^[1-9][0-9]{0,4}/[mhd]$")] = "10/h"
+
+
 class TargetSettings(Shape):
     cpu_util: Ratio = 0.90
 
@@ -293,6 +311,7 @@ class CampaignSettings(Shape):
     validation: ValidationSettings = ValidationSettings()
     targets: TargetSettings = TargetSettings()
     limits: LimitSettings = LimitSettings()
+    notify: tuple[NotifySettings, ...] = ()
     hypotheses: tuple[StatedClaim, ...] = ()
     label: str = ""
 

@@ -23,7 +23,7 @@ from swarmd.supervisor.recall import past, present, trials
 _LOOK_EVERY_S = 0.25
 _EVENTS_SHOWN = 200
 _DAMAGES_TOLD = 5
-_FROM_FILES = ("events", "trials")
+_FROM_FILES = ("events", "trials", "notices")
 
 Row = dict[str, Any]
 
@@ -65,6 +65,8 @@ def query(topic: str | None, follow: bool, at_text: str | None, home: Home, as_j
             if topic == "events"
             else trials(home, picture, at)
             if topic == "trials"
+            else _notices(home, at)
+            if topic == "notices"
             else TOPICS[topic](picture, facts)
         )
         document = head(picture, facts) | {"topic": topic, "total": len(rows), "rows": rows}
@@ -74,6 +76,13 @@ def query(topic: str | None, follow: bool, at_text: str | None, home: Home, as_j
         _print_state(document, is_past=facts.is_past)
     else:
         _print_rows(topic, document["rows"][-_EVENTS_SHOWN:], document["total"])
+
+
+def _notices(home: Home, at: Millis | None) -> list[Row]:
+    """What became of messages to people, by the file of those who deliver."""
+    from swarmd.supervisor.notices.ledger import rows
+
+    return [row for row in rows(home) if at is None or millis_of_iso(row["at"]) <= at]
 
 
 def require_journal(home: Home) -> None:

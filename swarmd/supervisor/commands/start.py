@@ -17,6 +17,7 @@ from swarmd.supervisor.glance import newest_handoff, require_campaign
 from swarmd.supervisor.presence import daemon_of
 
 if TYPE_CHECKING:
+    from swarmd.state.records.campaign import CampaignSettings
     from swarmd.supervisor.daemon import OnCycle
 
 
@@ -137,7 +138,7 @@ def _start_here(
             from swarmd.supervisor.campaign_checks import check_campaign
 
             check_campaign(file)
-        settings = file.settings
+        settings = _without_addresses(home, file.settings)
     with _shown(home, is_live=is_live) as on_cycle:
         code = run_daemon(
             home,
@@ -153,6 +154,20 @@ def _start_here(
         click.echo(f"handoff: {page}")
     if code:
         sys.exit(code)
+
+
+def _without_addresses(home: Home, settings: "CampaignSettings") -> "CampaignSettings":
+    """Where messages go is kept apart from what is journalled."""
+    if not settings.notify:
+        return settings
+    from swarmd.supervisor.commands.notify import require_apprise
+    from swarmd.supervisor.notices.addresses import keep, set_apart
+
+    require_apprise()
+    settings, addresses = set_apart(settings)
+    home.prepare()
+    keep(home, addresses)
+    return settings
 
 
 def _shown(home: Home, *, is_live: bool) -> "contextlib.AbstractContextManager[OnCycle]":
