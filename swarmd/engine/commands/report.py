@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from swarmd.state.errors import OperatorError
+from swarmd.state.errors import OperatorError, OutsideError
 from swarmd.state.store.files import Home, atomic_write, home_from
 
 
@@ -70,9 +70,14 @@ def _written(folder: Path, campaign: Path, home: Home, out: Path | None, *, as_j
         if out is None
         else nullcontext()
     )
-    with alone:
-        for name, content in asset_files(folder, home).items():
-            atomic_write(where / name, content)
+    try:
+        with alone:
+            for name, content in asset_files(folder, home).items():
+                atomic_write(where / name, content)
+    except OutsideError as busy:
+        # A run that works there writes its report itself when it ends.
+        click.echo(f"left out: {busy}", err=True)
+        return {"symbol": parts[0], "mode": " ".join(parts[1:]), "page": None}
     if not as_json:
         click.echo(f"{' '.join(parts):<28} {where / PAGE_FILE}")
     return {"symbol": parts[0], "mode": " ".join(parts[1:]), "page": str(where / PAGE_FILE)}

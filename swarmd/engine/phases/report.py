@@ -98,7 +98,12 @@ def write_campaign(campaign: str, home: Home, out: Path | None = None) -> Path:
 
 def _row(name: Path, results: Path, where: Path, home: Home, taken: Mapping[tuple[str, str], float]) -> Row:
     """One asset and mode by the name of its folder; `where` has its page, which is with the results but for `--out`."""
-    material = documents_of(results / name, home, is_brief=True)
+    try:
+        material = documents_of(results / name, home, is_brief=True)
+    except OperatorError as damage:
+        # One that cannot be read must not hide all others.
+        mode = " ".join(name.parts[1:])
+        material = Material(name.parts[0], mode, results.name, missing={"documents": str(damage)})
     return Row(
         material,
         stretches=_curves(where / name / EQUITY_FILE) or _curves(results / name / EQUITY_FILE),

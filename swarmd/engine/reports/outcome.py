@@ -24,6 +24,8 @@ class Outcome:
 
 
 def outcome_of(material: Material) -> Outcome:
+    if (damage := material.missing.get("documents")) is not None:
+        return Outcome("none", "Unreadable", f"{damage}.")
     if material.certificate:
         head = certified.headline(material.certificate)
         because = " ".join(filter(None, (head.because, _in_force(material))))

@@ -12,6 +12,7 @@ from search_builders import MODE, a_market, run_phase
 from swarmd.cli import exit_code_of
 from swarmd.engine.market.formats import write_bars
 from swarmd.engine.market.synth import planted_market
+from swarmd.engine.phases.folder import alone_in
 
 QUICK: dict[str, Any] = {"search": {"prescreen": {"combos": 200, "top": 50}, "refine": {"trials": 24, "warm_start": 6}}}
 PAGES = ("report.html", "report.md", "equity.csv", "development_trades.csv")
@@ -149,6 +150,26 @@ def test_a_damaged_document_is_named(searched: Path, tmp_path: Path, capsys: pyt
     path.write_text("{")
     assert exit_code_of(["--home", str(tmp_path / "copy" / "home"), "report", "c"]) == 2
     assert f"{path} cannot be read" in capsys.readouterr().err
+
+
+def test_one_that_cannot_be_read_hides_no_other(searched: Path, tmp_path: Path):
+    shutil.copytree(searched, tmp_path / "copy")
+    (results(tmp_path / "copy") / "EDGE" / MODE / "screen.json").write_text("{")
+    assert exit_code_of(["--home", str(tmp_path / "copy" / "home"), "report", "c", "--symbol", "NOISE"]) == 0
+    text = (results(tmp_path / "copy") / "report.md").read_text()
+    assert "EDGE aggressive: " in text
+    assert "screen.json cannot be read" in text
+    assert "NOISE aggressive: None of 200 screened vectors" in text
+
+
+def test_a_folder_that_a_run_works_in_is_left_to_it(searched: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    shutil.copytree(searched, tmp_path / "copy")
+    folder = results(tmp_path / "copy") / "EDGE" / MODE
+    (folder / "report.html").unlink()
+    with alone_in(folder, {"run": "r1", "pid": 1}, should_yield=lambda: False):
+        assert exit_code_of(["--home", str(tmp_path / "copy" / "home"), "report", "c", "--symbol", "EDGE"]) == 0
+    assert "is held by r1" in capsys.readouterr().err
+    assert not (folder / "report.html").exists()
 
 
 def test_a_report_that_cannot_be_made_costs_nobody_a_result(searched: Path, tmp_path: Path):
