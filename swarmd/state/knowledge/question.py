@@ -36,17 +36,22 @@ class Match:
 
 
 def kind_tag(kind: str) -> str:
-    """No text has such a term, for § is no letter."""
+    """An entry of this kind has it. No text has such a term, for § is no letter."""
     return f"§kind.{kind}"
 
 
 def domain_tag(domain: str) -> str:
-    return f"§{''.join(letter if letter.isalnum() else '.' for letter in domain)}"
+    """Of the entries of this domain, and of those whose words point at it."""
+    return f"§near.{_plain(domain)}"
 
 
 def own_tag(domain: str) -> str:
-    """Of the domain an entry was given; ``domain_tag`` is also of those its words point at."""
-    return f"§in{domain_tag(domain)[1:]}"
+    """Of the entries of this domain alone."""
+    return f"§in.{_plain(domain)}"
+
+
+def _plain(domain: str) -> str:
+    return "".join(letter if letter.isalnum() else "." for letter in domain)
 
 
 def groups_of(question: str, domain: str | None = None) -> tuple[Group, ...]:

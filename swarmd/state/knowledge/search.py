@@ -144,6 +144,7 @@ def suggestion(index: Index, question: str, domain: str | None = None) -> str | 
     better = []
     for word in words:
         is_known = any(all(counts.get(term) for term in way) for group in groups[word] for way in group)
-        near = None if is_known or len(word) < 4 else nearest(groups[word][0][0][0], dict(index.like(word.lower())))
+        plain = groups[word][0][0][0]
+        near = None if is_known or len(word) < 4 else nearest(plain, dict(index.like(plain)))
         better.append(near or word)
     return " ".join(better) if better != words else None

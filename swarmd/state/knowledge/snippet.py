@@ -12,6 +12,7 @@ from swarmd.state.knowledge.words import TOKEN, forms
 WIDTH = 200
 _LOOKED_AT = 50_000
 _CONTROL = re.compile("[\\x00-\\x1f\\x7f-\\x9f\\u200b-\\u200f\\u2028-\\u202e\\u2060-\\u2069\\ufeff]+")
+_OBEYED = re.compile("[\\x7f-\\x9f\\u200b-\\u200f\\u2028-\\u202e\\u2060-\\u2069]")
 # A whole sequence goes, not only its escape: what is left of `ESC[31m` would be read as text.
 _ESCAPE = re.compile(
     "\\x1b(?:\\[[0-?]*[ -/]*[@-~]|[\\]PX^_][^\\x07\\x1b]*(?:\\x07|\\x1b\\\\)?|[ -/]*[0-~])|\\x9b[0-?]*[ -/]*[@-~]"
@@ -26,6 +27,11 @@ def plain(text: str) -> str:
 def plain_lines(text: str) -> str:
     """As ``plain``, the lines kept."""
     return "\n".join(_CONTROL.sub(" ", line.expandtabs(4)).rstrip() for line in _ESCAPE.sub("", text).split("\n"))
+
+
+def harmless_json(document: str) -> str:
+    """The same JSON with escapes for what a terminal would obey; only within strings can such characters stand."""
+    return _OBEYED.sub(lambda found: f"\\u{ord(found[0]):04x}", document)
 
 
 def snippet(text: str, wanted: frozenset[str], width: int = WIDTH) -> tuple[Piece, ...]:

@@ -11,8 +11,8 @@ from collections.abc import Iterator
 from functools import lru_cache
 from itertools import chain, islice
 
-# A change of what follows makes every index stale: with another number the backends write theirs anew.
-VERSION = 1
+# A change of what follows, or of the table of domains, makes every index stale: raise this, and they are made anew.
+VERSION = 2
 MAX_TERMS = 20_000  # of one text; Postgres keeps 1 MiB of them for a row at most
 _LONGEST = 80  # a term beyond is a key or an encoded picture: its beginning is enough
 _PARTS = 12

@@ -22,10 +22,11 @@ from swarmd.state.store.files import Home
 from swarmd.state.units import iso, spoken
 from swarmd.supervisor.clock import wall_millis
 from swarmd.supervisor.commands.claim_options import claim_options
+from swarmd.supervisor.commands.knowledge_document import print_document
 from swarmd.supervisor.commands.knowledge_health import health
 from swarmd.supervisor.commands.knowledge_ingest import ingest
 from swarmd.supervisor.commands.knowledge_move import move
-from swarmd.supervisor.commands.options import home_option, json_option, print_document
+from swarmd.supervisor.commands.options import home_option, json_option
 
 _MOST_TEXT = 1 << 20
 _DOMAIN_HELP = f"{', '.join(DOMAINS)}, another name of one (cuda, pine, search), or a word of your own."

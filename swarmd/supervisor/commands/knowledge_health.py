@@ -4,7 +4,8 @@ import click
 
 from swarmd.state.knowledge.snippet import plain
 from swarmd.state.store.files import Home
-from swarmd.supervisor.commands.options import home_option, json_option, print_document
+from swarmd.supervisor.commands.knowledge_document import print_document
+from swarmd.supervisor.commands.options import home_option, json_option
 
 
 @click.command(

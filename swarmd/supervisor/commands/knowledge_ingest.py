@@ -14,7 +14,6 @@ from types import FrameType
 from typing import Any
 
 import click
-import orjson
 
 from swarmd.state.errors import OperatorError, OutsideError
 from swarmd.state.knowledge.domains import resolved
@@ -22,7 +21,8 @@ from swarmd.state.knowledge.opening import open_knowledge
 from swarmd.state.knowledge.snippet import plain
 from swarmd.state.store.files import Home
 from swarmd.state.units import spoken
-from swarmd.supervisor.commands.options import home_option, json_option, print_document
+from swarmd.supervisor.commands.knowledge_document import print_document, print_line
+from swarmd.supervisor.commands.options import home_option, json_option
 
 _WORDS = {
     "link": "symbolic links, not followed",
@@ -173,7 +173,7 @@ def _tell(place: Any, outcome: Any, took: int, *, as_json: bool, is_line: bool) 
                 {"path": path, "why": why} for path, why in outcome.troubles]},
         }  # fmt: skip
         if is_line:
-            click.echo(orjson.dumps({"schema": "swarmd.knowledge_ingest/1", **_printable(fields)}).decode())
+            print_line("knowledge_ingest", _printable(fields))
         else:
             print_document("knowledge_ingest", _printable(fields))
         return

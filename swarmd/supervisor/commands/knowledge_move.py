@@ -18,7 +18,8 @@ from swarmd.state.knowledge.opening import (
     url_path,
 )  # fmt: skip
 from swarmd.state.store.files import Home
-from swarmd.supervisor.commands.options import home_option, json_option, print_document
+from swarmd.supervisor.commands.knowledge_document import print_document
+from swarmd.supervisor.commands.options import home_option, json_option
 
 
 @click.command(

@@ -96,4 +96,4 @@ def test_the_cheap_looks_come_first_and_common_words_are_looked_for_in_titles() 
 
 def test_a_tag_is_no_word_of_any_text() -> None:
     assert terms(domain_tag("gpu")) != [domain_tag("gpu")]
-    assert domain_tag('a"b c') == "§a.b.c"
+    assert domain_tag('a"b c') == "§near.a.b.c"

@@ -85,6 +85,9 @@ def test_nothing_of_a_document_reaches_the_terminal_raw(home: Path, docs: Path) 
         told = run(home, *words)
         assert told.exit_code == 0
         assert not set(told.output) & set("\x1b\x07\x9b\u202e"), words
+        as_json = run(home, *words, "--json")
+        assert not set(as_json.output) & set("\x1b\x07\x9b\u202e"), words
+    assert asked(home, "show", f"doc:{docs}/b.md")["text"] == f"{HOSTILE} needle"
     assert "red evil" in run(home, "search", "evil").output.replace("«", "").replace("»", "")
 
 
