@@ -227,7 +227,9 @@ def _scatter(rows: Sequence[Row], height: int = 320) -> str:
         words = f"{row.name}: {plain(inside)} found, {plain(outside)} on the vault"
         above += mark_at(across.at(inside), upright.at(outside), "ring", f"point {row.outcome.kind}", words)
         if len(known) <= _MOST_NAMED:
-            above += words_at(across.at(inside), upright.at(outside) - 9, row.name)
+            x = across.at(inside)
+            anchor = "start" if x < 250.0 else "end" if x > 750.0 else "middle"
+            above += words_at(x, upright.at(outside) - 9, row.name, anchor=anchor)
     above += foot([(across.at(value), asked(value)) for value in across.ticks(6)], height - 19)
     drawn_whole = wide(
         "found", title, f"{len(known)} finalists: annual Sharpe ratio on development data against the vault.", height,
