@@ -26,11 +26,11 @@ def standing(connection: Connection, column: str, values: Sequence[Any]) -> dict
 def write(connection: Connection, ready: Sequence[Prepared], files: Mapping[str, int]) -> Changed:
     """Bring these entries in; ``files`` says by id which file said it, where one did."""
     there = standing(connection, "id", [one.entry.id for one in ready])
-    todo = difference(ready, there)
+    writing = difference(ready, there)
     # Before any row goes: the last one may be among those that are written again.
     said = connection.execute("SELECT coalesce(max(row), 0) FROM entry").fetchone()
-    remove(connection, [row for row, _ in todo.changed])
-    written = [*todo.changed, *enumerate(todo.new, (said[0] if said else 0) + 1)]
+    remove(connection, [row for row, _ in writing.changed])
+    written = [*writing.changed, *enumerate(writing.new, (said[0] if said else 0) + 1)]
     _copy(
         connection, f"entry (row, file, hints, digest, {ENTRY})",
         (_row_of(row, one, files.get(one.entry.id)) for row, one in written),
@@ -41,7 +41,7 @@ def write(connection: Connection, ready: Sequence[Prepared], files: Mapping[str,
     moved = [(files[id], it.row) for id, it in there.items() if id in files and it.file != files[id]]
     with connection.cursor() as cursor:
         cursor.executemany("UPDATE entry SET file = %s WHERE row = %s", moved)
-    return Changed(len(todo.new), len(todo.changed), todo.same)
+    return Changed(len(writing.new), len(writing.changed), writing.same)
 
 
 def index(connection: Connection, written: Sequence[tuple[int, Prepared]]) -> None:

@@ -34,12 +34,12 @@ def standing(connection: sqlite3.Connection, column: str, values: Sequence[Any])
 def write(connection: sqlite3.Connection, ready: Sequence[Prepared], files: Mapping[str, int]) -> Changed:
     """Bring these entries in; ``files`` says by id which file said it, where one did."""
     there = standing(connection, "id", [one.entry.id for one in ready])
-    todo = difference(ready, there)
-    old = [row for row, _ in todo.changed]
+    writing = difference(ready, there)
+    old = [row for row, _ in writing.changed]
     add_counts(connection, _less(_counts_of(connection, old)))
     _unlink(connection, old)
     last = connection.execute("SELECT coalesce(max(row), 0) FROM entry").fetchone()[0]
-    written = [*todo.changed, *enumerate(todo.new, last + 1)]
+    written = [*writing.changed, *enumerate(writing.new, last + 1)]
     connection.executemany(
         f"INSERT OR REPLACE INTO entry (row, file, hints, digest, {ENTRY})"
         " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
@@ -52,7 +52,7 @@ def write(connection: sqlite3.Connection, ready: Sequence[Prepared], files: Mapp
     )
     moved = [(files[id], it.row) for id, it in there.items() if id in files and it.file != files[id]]
     connection.executemany("UPDATE entry SET file = ? WHERE row = ?", moved)
-    return Changed(len(todo.new), len(todo.changed), todo.same)
+    return Changed(len(writing.new), len(writing.changed), writing.same)
 
 
 def index(connection: sqlite3.Connection, written: Sequence[tuple[int, Prepared]]) -> None:

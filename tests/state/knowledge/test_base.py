@@ -247,7 +247,7 @@ def test_a_circle_of_links_is_walked_once(base: KnowledgeBase) -> None:
 def a_file(path: str, *texts: str, digest: str = "d") -> FileRead:
     entries = tuple(an_entry(f"doc:{path}#{n}", text, kind="document") for n, text in enumerate(texts))
     links = tuple(Link(entries[0].id, "contains", entry.id) for entry in entries[1:])
-    return FileRead(FileMark(path, "/root", 1, 2, digest, "1 ?"), entries, links)
+    return FileRead(FileMark(path, "/srv", 1, 2, digest, "1 ?"), entries, links)
 
 
 def test_what_a_file_says_no_more_is_forgotten(base: KnowledgeBase) -> None:

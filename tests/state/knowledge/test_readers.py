@@ -18,7 +18,7 @@ def read(name: str, text: str | bytes) -> Said:
     data = text.encode(errors="surrogatepass") if isinstance(text, str) else text
     reader = reader_for(name)
     assert reader is not None
-    return said(data, f"/root/{name}", name, reader, domain="?", at=5)
+    return said(data, f"/srv/{name}", name, reader, domain="?", at=5)
 
 
 def titles(it: Said) -> list[str]:
@@ -65,7 +65,7 @@ def test_markdown_becomes_a_page_with_sections_under_their_headings() -> None:
     assert it.entries[0].at == 5
     assert targets(it, "links-to") == {"doc:/other.md#part", "https://example.com/x"}
     assert "symbol:evaluate_many" in targets(it, "mentions-symbol")
-    assert Link("doc:/root/page.md#part-one", "contains", "doc:/root/page.md#deep") in it.links
+    assert Link("doc:/srv/page.md#part-one", "contains", "doc:/srv/page.md#deep") in it.links
 
 
 def test_html_becomes_text_and_nothing_but_text() -> None:
@@ -77,8 +77,8 @@ def test_html_becomes_text_and_nothing_but_text() -> None:
     assert titles(it) == ["One two", "Sec"]
     assert it.entries[0].text == "Text\nmore b"
     assert it.entries[1].text == "a_b <b>do_it"
-    assert it.entries[1].id == "doc:/root/page.html#sec"
-    assert targets(it, "links-to") == {"doc:/root/b.html#x"}
+    assert it.entries[1].id == "doc:/srv/page.html#sec"
+    assert targets(it, "links-to") == {"doc:/srv/b.html#x"}
     assert not any(word in f"{it.entries}" for word in ("alert", "menu", "p{}"))
 
 
@@ -88,7 +88,7 @@ def test_html_becomes_text_and_nothing_but_text() -> None:
      "&#0;&bogus;", "<p>" * 3000 + "x", "<frameset><frame>"],
 )  # fmt: skip
 def test_broken_html_is_read_all_the_same(broken: str) -> None:
-    assert read("page.html", broken).entries[0].id == "doc:/root/page.html"
+    assert read("page.html", broken).entries[0].id == "doc:/srv/page.html"
 
 
 def test_html_nested_beyond_reason_is_read_as_text() -> None:
@@ -109,7 +109,7 @@ def test_rest_includes_nothing_and_keeps_what_it_does_not_know(tmp_path: Path) -
     assert titles(it) == ["Page", "Part"]
     assert "the secret" not in f"{it.entries}"
     assert "kept words" in it.entries[1].text
-    assert targets(it, "links-to") == {"doc:/root/b.rst"}
+    assert targets(it, "links-to") == {"doc:/srv/b.rst"}
     assert "symbol:do_it" in targets(it, "mentions-symbol")
 
 
@@ -169,7 +169,7 @@ def test_python_is_read_by_its_syntax_and_never_imported() -> None:
     assert titles(it) == ["pkg.mod", "Thing", "run", "size", "size", "go"]
     assert it.entries[2].text == "def run(self, count: int, *, fast: bool=True) -> str\n\nRuns it."
     assert it.entries[2].under == "pkg.mod › Thing"
-    assert it.entries[2].source == "/root/pkg/mod.py:10"
+    assert it.entries[2].source == "/srv/pkg/mod.py:10"
     assert len({entry.id for entry in it.entries}) == 6
     assert targets(it, "imports") == {"module:json", "module:pkg.units", "module:other"}
     assert {"symbol:pkg.mod.Thing.run", "symbol:Thing.run", "symbol:run", "symbol:LIMIT", "module:pkg.mod"} <= targets(
@@ -206,14 +206,14 @@ def test_a_long_section_is_cut_into_parts_that_hang_together() -> None:
     it = read("page.md", "# Long\n\n" + "\n\n".join("word " * 200 for _ in range(40)))
     assert titles(it)[:2] == ["Long", "Long (2)"]
     assert all(len(entry.text) <= 12_000 for entry in it.entries)
-    assert Link("doc:/root/page.md", "contains", it.entries[1].id) in it.links
+    assert Link("doc:/srv/page.md", "contains", it.entries[1].id) in it.links
 
 
 @LAW
 @given(st.sampled_from(sorted(READERS)), st.one_of(st.binary(max_size=300), st.text(max_size=300).map(str.encode)))
 def test_no_reader_fails_whatever_it_is_given(reader: str, data: bytes) -> None:
-    it = said(data, "/root/x", "x", reader, domain="?", at=0)
-    assert it.entries[0].id == "doc:/root/x"
+    it = said(data, "/srv/x", "x", reader, domain="?", at=0)
+    assert it.entries[0].id == "doc:/srv/x"
     assert len({entry.id for entry in it.entries}) == len(it.entries)
     known = {entry.id for entry in it.entries}
     assert all(link.source in known for link in it.links)
