@@ -4,7 +4,7 @@ import click
 
 from swarmd.state.store.files import Home
 from swarmd.supervisor.asking import answered, known_name
-from swarmd.supervisor.commands.options import confirmed, home_option, json_option, told_answer, yes_option
+from swarmd.supervisor.commands.options import confirmed, home_option, json_option, names_of, told_answer, yes_option
 from swarmd.supervisor.glance import glance
 
 
@@ -12,7 +12,7 @@ from swarmd.supervisor.glance import glance
     epilog="Example: swarmd kill cpu3 --yes     swarmd kill majors.BTCUSDT.balanced.refine-a1     "
     "Exit codes: 0 killed, 1 refused (the lane is empty, the run has ended), 2 no such lane or run, or no daemon."
 )
-@click.argument("target", metavar="LANE|RUN")
+@click.argument("target", metavar="LANE|RUN", shell_complete=names_of("lanes", "open_runs"))
 @yes_option
 @home_option
 @json_option

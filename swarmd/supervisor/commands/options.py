@@ -30,6 +30,23 @@ def json_option(command: Command) -> Command:
     return click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")(command)
 
 
+def names_of(*kinds: str) -> Callable[[click.Context, click.Parameter, str], list[str]]:
+    """Completes an argument with names on record: ``lanes``, ``runs``, ``jobs``, ``symbols`` or the ``campaign``."""
+
+    def completed(context: click.Context, _param: click.Parameter, begun: str) -> list[str]:
+        from swarmd.supervisor.glance import glance
+
+        seen = glance(context.params.get("home") or home_from(None))
+        known = [name for kind in kinds for name in _several(getattr(seen, kind))]
+        return [name for name in known if name.startswith(begun)]
+
+    return completed
+
+
+def _several(found: str | tuple[str, ...]) -> tuple[str, ...]:
+    return (found,) if isinstance(found, str) else found
+
+
 def yes_option(command: Command) -> Command:
     return click.option("--yes", is_flag=True, help="Do not ask whether it is meant.")(command)
 

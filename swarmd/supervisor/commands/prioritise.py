@@ -4,7 +4,7 @@ import click
 
 from swarmd.state.store.files import Home
 from swarmd.supervisor.asking import answered, known_name
-from swarmd.supervisor.commands.options import home_option, json_option, told_answer
+from swarmd.supervisor.commands.options import home_option, json_option, names_of, told_answer
 from swarmd.supervisor.glance import glance
 
 
@@ -12,7 +12,7 @@ from swarmd.supervisor.glance import glance
     epilog="Example: swarmd prioritise SOLUSDT     swarmd prioritise BTCUSDT --last     "
     "Exit codes: 0 moved, 1 refused (nothing of it is left to do), 2 no such asset, or no daemon."
 )
-@click.argument("symbol", metavar="SYMBOL")
+@click.argument("symbol", metavar="SYMBOL", shell_complete=names_of("symbols"))
 @click.option("--first/--last", "is_first", default=True, help="Before all other assets (default), or behind them.")
 @home_option
 @json_option

@@ -4,7 +4,7 @@ import click
 
 from swarmd.state.store.files import Home
 from swarmd.supervisor.asking import answered, known_name
-from swarmd.supervisor.commands.options import home_option, json_option, told_answer
+from swarmd.supervisor.commands.options import home_option, json_option, names_of, told_answer
 from swarmd.supervisor.glance import glance
 
 
@@ -12,7 +12,7 @@ from swarmd.supervisor.glance import glance
     epilog="Example: swarmd retry majors.BTCUSDT.balanced.refine     `swarmd query jobs` lists them. "
     "Exit codes: 0 queued again, 1 refused (it is done, or its honest answer was no), 2 no such job, or no daemon."
 )
-@click.argument("job", metavar="JOB")
+@click.argument("job", metavar="JOB", shell_complete=names_of("jobs"))
 @home_option
 @json_option
 def retry(job: str, home: Home, as_json: bool) -> None:

@@ -4,6 +4,7 @@ Pure. The id is the promise that nothing is told twice: it is made of what the n
 looked at.
 """
 
+import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -57,8 +58,9 @@ def _campaigns(view: View) -> Iterator[Notice]:
 
 def _ended(campaign: Campaign) -> Notice:
     level: NoticeLevel = "warning" if campaign.status is CampaignStatus.STOPPED else "info"
-    # A record may be renewed as it stands (what it spent): the instant it was taken up is the same through all of it.
-    id = f"campaign/{campaign.id}/{campaign.status.value}/{campaign.started_at}"
+    # Each session renews the record with instants of its own; what it came to is the same until it comes to more.
+    why = hashlib.sha256(campaign.reason.encode()).hexdigest()[:8]
+    id = f"campaign/{campaign.id}/{campaign.status.value}/{why}"
     title = f"campaign {campaign.id} is {campaign.status.value}"
     return Notice(id, campaign.at, level, "campaign", title, campaign.reason)
 

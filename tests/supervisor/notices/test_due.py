@@ -40,8 +40,10 @@ def test_what_is_worth_a_message_has_an_id_that_stays() -> None:
     assert [(each.level, each.event, each.at) for each in found] == [
         ("warning", "incident", 30), ("error", "job", 40), ("info", "campaign", 50), ("info", "champion", 60),
     ]  # fmt: skip
-    renewed = a_view(campaigns=[a_campaign(status="done", at=99, started_at=7)])
-    assert [each.id for each in notices(renewed)] == ["campaign/majors/done/7"] == [found[2].id]
+    renewed = a_view(campaigns=[a_campaign(status="done", reason="5 jobs settled", at=99, started_at=98)])
+    assert [each.id for each in notices(renewed)] == [found[2].id], "taken up again it has nothing new to tell"
+    more = a_view(campaigns=[a_campaign(status="done", reason="6 jobs settled", at=99)])
+    assert [each.id for each in notices(more)] != [found[2].id]
 
 
 def test_each_notice_goes_to_who_asks_for_its_level_and_its_event() -> None:
