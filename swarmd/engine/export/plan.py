@@ -1,6 +1,7 @@
 """The plan of what goes to production: who of a campaign passed every guard, and what was exported of him.
 
-Pure: rows in, the text of `pine_plan_fullguards.csv` out. A champion that a screen crowned has been before no guard,
+Pure: rows in, the text of `pine_plan_fullguards.csv` out. Every guard is all of the table that crowned: the evidence by
+default, the strict one where the campaign asked for that. A champion that a screen crowned has been before no guard,
 and is not in it.
 """
 
@@ -14,9 +15,15 @@ from swarmd.engine.champions.champion import ChampionFile
 
 PLAN_FILE = "pine_plan_fullguards.csv"
 COLUMNS = (
-    "Asset", "Timeframe", "Strategy", "Mode", "Guards", "Score", "OOS Sharpe", "Script", "Alerts", "Parity",
+    "Asset", "Timeframe", "Strategy", "Mode", "Evidence", "Guards", "Score", "OOS Sharpe", "Script", "Alerts", "Parity",
     "Parameters", "Fee bps", "Slippage bps", "Checksum",
 )  # fmt: skip
+
+
+def evidence_of(certificate: Mapping[str, Any]) -> str | None:
+    """`10/10` and the like, of the gates of the evidence table; None where evidence was not asked for."""
+    gates = certificate.get("evidence", {}).get("gates")
+    return f"{sum(gate['pass'] for gate in gates)}/{len(gates)}" if gates else None
 
 
 def guards_of(certificate: Mapping[str, Any]) -> str | None:
@@ -25,8 +32,9 @@ def guards_of(certificate: Mapping[str, Any]) -> str | None:
     return told if isinstance(told, str) else None
 
 
-def passed_all(guards: str | None) -> bool:
-    passed, _, asked = (guards or "").partition("/")
+def passed_all(certificate: Mapping[str, Any]) -> bool:
+    """Whether all of the table that crowned passes."""
+    passed, _, asked = (evidence_of(certificate) or guards_of(certificate) or "").partition("/")
     return passed != "" and passed == asked
 
 
@@ -46,6 +54,7 @@ def plan_row(
         "Timeframe": champion.timeframe,
         "Strategy": champion.strategy,
         "Mode": champion.mode,
+        "Evidence": evidence_of(certificate) or "-",
         "Guards": guards_of(certificate) or "-",
         "Score": f"{champion.score:.4g}",
         "OOS Sharpe": "-" if sharpe is None else f"{sharpe:.4g}",

@@ -15,7 +15,7 @@ from swarmd.engine.champions.niche import alone_with
 from swarmd.engine.export.alerts import alert_templates
 from swarmd.engine.export.parity_run import HOW
 from swarmd.engine.export.pine import Terms, body_digest, pine_script
-from swarmd.engine.export.plan import PLAN_FILE, guards_of, passed_all, plan_csv, plan_row
+from swarmd.engine.export.plan import PLAN_FILE, passed_all, plan_csv, plan_row
 from swarmd.engine.kernel.costs import Costs
 from swarmd.state.errors import OperatorError, OutsideError
 from swarmd.state.store.files import Home, atomic_write
@@ -157,7 +157,7 @@ def _rows(champion: ChampionFile, home: Home) -> list[dict[str, str]]:
         return []
     try:
         certificate = json.loads(home.inside(champion.certificate).read_bytes())
-        if not passed_all(guards_of(certificate)):
+        if not passed_all(certificate):
             return []
         script, alerts = pine_folder(home) / f"{champion.niche}.pine", alerts_folder(home) / f"{champion.niche}.json"
         parity = parity_in_short(read_parity(script.with_suffix(".parity.json")), champion.checksum)

@@ -7,7 +7,7 @@ import json
 import pytest
 
 from swarmd.engine.champions.champion import ChampionFile, write_champion
-from swarmd.engine.export.plan import COLUMNS, guards_of, passed_all
+from swarmd.engine.export.plan import COLUMNS, evidence_of, guards_of, passed_all
 from swarmd.engine.export.written import Terms, alerts_folder, pine_folder, write_alerts, write_plan, write_script
 from swarmd.state.store.files import Home
 from tests.champion_builders import a_champion
@@ -47,7 +47,7 @@ def test_a_champion_that_passed_every_guard_is_told_with_its_files_parity_parame
     assert tuple(row) == COLUMNS
     assert json.loads(row.pop("Parameters")) == champion.parameters
     assert row == {
-        "Asset": "ETHUSDT", "Timeframe": "5m", "Strategy": "mtf_ema", "Mode": "aggressive", "Guards": "7/7",
+        "Asset": "ETHUSDT", "Timeframe": "5m", "Strategy": "mtf_ema", "Mode": "aggressive", "Evidence": "-", "Guards": "7/7",
         "Score": "1.5", "OOS Sharpe": "1.25", "Script": "exports/pine/ETHUSDT_5m.pine",
         "Alerts": "exports/alerts/ETHUSDT_5m.json", "Parity": "exported", "Fee bps": "7.5", "Slippage bps": "2",
         "Checksum": champion.checksum,
@@ -80,14 +80,17 @@ def test_the_same_champions_leave_the_same_plan(home):
 
 
 @pytest.mark.parametrize(
-    ("certificate", "guards", "passed"),
+    ("certificate", "evidence", "guards", "passed"),
     [
-        ({"guards": "7/7"}, "7/7", True),
-        ({"strict": {"guards": "3/7"}}, "3/7", False),
-        ({}, None, False),
-        ({"guards": 7}, None, False),
+        ({"guards": "7/7"}, None, "7/7", True),
+        ({"strict": {"guards": "3/7"}}, None, "3/7", False),
+        ({"strict": {"guards": "5/7"}, "evidence": {"gates": [{"pass": True}] * 10}}, "10/10", "5/7", True),
+        ({"strict": {"guards": "7/7"}, "evidence": {"gates": [{"pass": True}, {"pass": False}]}}, "1/2", "7/7", False),
+        ({}, None, None, False),
+        ({"guards": 7}, None, None, False),
     ],
 )
-def test_guards_are_read_of_either_judge(certificate, guards, passed):
+def test_the_table_that_crowned_decides_whether_every_guard_was_passed(certificate, evidence, guards, passed):
+    assert evidence_of(certificate) == evidence
     assert guards_of(certificate) == guards
-    assert passed_all(guards) is passed
+    assert passed_all(certificate) is passed
