@@ -47,8 +47,8 @@ def test_a_champion_that_passed_every_guard_is_told_with_its_files_parity_parame
     assert tuple(row) == COLUMNS
     assert json.loads(row.pop("Parameters")) == champion.parameters
     assert row == {
-        "Asset": "ETHUSDT", "Timeframe": "5m", "Strategy": "mtf_ema", "Mode": "aggressive", "Evidence": "-", "Guards": "7/7",
-        "Score": "1.5", "OOS Sharpe": "1.25", "Script": "exports/pine/ETHUSDT_5m.pine",
+        "Asset": "ETHUSDT", "Timeframe": "5m", "Strategy": "mtf_ema", "Mode": "aggressive", "Evidence": "-",
+        "Guards": "7/7", "Score": "1.5", "OOS Sharpe": "1.25", "Script": "exports/pine/ETHUSDT_5m.pine",
         "Alerts": "exports/alerts/ETHUSDT_5m.json", "Parity": "exported", "Fee bps": "7.5", "Slippage bps": "2",
         "Checksum": champion.checksum,
     }  # fmt: skip
