@@ -1,7 +1,7 @@
 """Homes to look at: one in which everything that the pages show has happened, and one in which the real agents turn.
 
 The first is a journal and files of results, written as the daemon and the runs write them; nobody runs on it. In the
-second a thread turns real cycles over a campaign whose one job waits: requests are answered by who answers them.
+second a thread turns real cycles over a campaign whose jobs wait: requests are answered by who answers them.
 """
 
 import asyncio
@@ -254,11 +254,12 @@ class LivingHome:
 
 @contextmanager
 def a_living_home(folder: Path) -> Iterator[LivingHome]:
-    """One lane, one job in a back-off of a year, one that was given up; the daemon has begun."""
+    """One lane, jobs in a back-off of years, one that was given up; the daemon has begun."""
     home = a_home(folder)
-    waiting = a_job("BTCUSDT", "prescreen", not_before=10**12, reason="waits for the test")
+    later = {"not_before": 10**12, "reason": "waits for the test"}
+    waiting = [a_job(symbol, "preflight", **later) for symbol in ("BTCUSDT", "ETHUSDT")]
     given_up = a_job("ETHUSDT", "prescreen", status="quarantined", attempt=5, reason="five losses in a row")
-    with a_swarm(home, waiting, given_up) as swarm:
+    with a_swarm(home, *waiting, given_up) as swarm:
         living = LivingHome(home, swarm)
         living.begin()
         try:

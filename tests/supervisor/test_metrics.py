@@ -1,12 +1,16 @@
 """What Prometheus scrapes: read by its own parser, every figure of the home in it, and nothing of what is gone."""
 
+import json
+import re
 from pathlib import Path
 
 import pytest
 from builders import JOB, RUN, a_champion, a_device, a_failure, a_run, a_throughput
 from dashboard_home import BEGAN, REFINE, told_home
 from prometheus_client.parser import text_string_to_metric_families
+from repository import ROOT
 
+from swarmd.state.records.gauge import Scores
 from swarmd.state.records.record import Record
 from swarmd.state.store.files import Home
 from swarmd.supervisor.metrics import Watched, metrics_text
@@ -104,3 +108,13 @@ def test_an_empty_home_has_figures_too(tmp_path: Path, is_prepared: bool) -> Non
     if is_prepared:
         home.prepare()
     assert scraped(home)["swarmd_up"] == {labels(): 0.0}
+
+
+def test_the_dashboard_for_grafana_asks_for_nothing_that_is_not_measured(tmp_path: Path) -> None:
+    """Every series of its panels is one that a home with everything in it has."""
+    board = json.loads((ROOT / "docs" / "grafana" / "swarmd.json").read_text())
+    asked = set(re.findall(r"swarmd_\w+", json.dumps(board["panels"])))
+    scores = Scores(at=0, adherence=1, efficacy=1, deviation=0, performance=1, efficiency=1)
+    told = scraped(home_with(tmp_path, a_throughput(), scores))
+    assert asked - told.keys() - {"swarmd_cycle_seconds"} == set()  # which only a living daemon tells
+    assert len({panel["id"] for panel in board["panels"]}) == len(board["panels"]) > 15

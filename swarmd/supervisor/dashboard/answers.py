@@ -52,6 +52,8 @@ class Answers:
         self.facts = Facts(now=0)
         self.version = 0
         self._looked_at = 0.0
+        self._read_at = 0.0
+        self._n_trials = 0
         self._made_at = 0.0
         self._made: dict[str, Any] = {}
         self._orders: OrderedDict[tuple[str, tuple[str, str]], Sequence[Row]] = OrderedDict()
@@ -65,7 +67,8 @@ class Answers:
         if self.version and now - self._looked_at < _FRESH_FOR_S:
             return False
         self._looked_at = now
-        came = self.reader.look()
+        came = self.reader.look() or len(self.book) != self._n_trials
+        self._n_trials = len(self.book)
         facts = facts_now(self.home, self.picture, self.reader.last_at)
         is_other = came or facts.is_alive != self.facts.is_alive or not self.version
         self.facts = facts
@@ -75,6 +78,14 @@ class Answers:
             self._made_at = now
             self.version += 1
         return is_other
+
+    def read_trials(self) -> None:
+        """A step further in the book of trials, for who asks about them now."""
+        now = time.monotonic()
+        if now - self._read_at >= _FRESH_FOR_S:
+            self._read_at = now
+            if self.book.look():
+                self._made_at = 0.0  # tables that count trials are made anew
 
     @property
     def picture(self) -> Picture:

@@ -160,6 +160,8 @@ class Site:
 
     async def table(self, request: Request) -> Row:
         asked = Asked.of(lambda name: request.query_params.get(name, ""))
+        if request.path_params["topic"] in ("trials", "studies"):
+            self.answers.read_trials()
         self.answers.look()
         return self.answers.page(request.path_params["topic"], asked)
 
@@ -200,6 +202,7 @@ class Site:
         return Response(page, media_type="text/html", headers={"content-security-policy": _CERTIFICATE_POLICY})
 
     async def search(self, request: Request) -> Row:
+        self.answers.read_trials()
         self.answers.look()
         picture = self.answers.picture
         job = picture.get("job", _word(request, "job"))

@@ -23,6 +23,7 @@ App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 BODY_BYTES = 16 << 10
 _QUERY_BYTES = 4 << 10
+_HEADER_BYTES = 32 << 10
 LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "[::1]"})
 _OPEN_PATHS = frozenset({"/favicon.ico"})
 _COOKIE_FOR_S = 90 * 24 * 3600
@@ -114,6 +115,8 @@ class Guard:
                           "tells, or name the host with `swarmd serve --allow-host NAME`")  # fmt: skip
         if scope["method"] not in _METHODS:
             raise Refusal(405, f"{scope['method'][:10]} is not answered here; use GET, or POST for an action")
+        if sum(len(name) + len(value) for name, value in scope["headers"]) > _HEADER_BYTES:
+            raise Refusal(431, f"the headers are longer than {_HEADER_BYTES >> 10} KiB")
         if len(scope["query_string"]) > _QUERY_BYTES:
             raise Refusal(414, f"the address is longer than {_QUERY_BYTES} bytes")
 

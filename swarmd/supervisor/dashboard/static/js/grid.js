@@ -160,7 +160,7 @@ export function grid({ topic, columns, label, onOpen = null, rows = 12, sort = "
   scroll.addEventListener("keydown", (event) => {
     const moves = { ArrowDown: chosen + 1, ArrowUp: chosen - 1, PageDown: chosen + rows, PageUp: chosen - rows, Home: 0, End: total - 1 };
     if (event.key in moves) { event.preventDefault(); choose(moves[event.key]); }
-    else if (event.key === "Enter" && onOpen && document.activeElement.row) onOpen(document.activeElement.row);
+    else if (event.key === "Enter" && onOpen && event.target.row) { event.preventDefault(); onOpen(event.target.row); } // else it would press the dialog's button
   });
   const renew = () => { drawHead(); for (const line of lines.values()) line.row = null; draw(); };
   narrow.addEventListener("change", renew);

@@ -28,7 +28,7 @@ function drawNav() {
     return h("a.item", { href: each.path, title: `${each.name}  (g ${each.key})` }, icon(each.icon), h("span", {}, each.name), counts[each.path]);
   });
   fill(nav, h("a.brand", { href: "/", "aria-label": "swarmd, now" }, h("img", { src: "/static/favicon.svg", alt: "" }), h("span", {}, "swarmd")), items,
-    h("div.foot", {}, h("div", {}, live.session?.home ?? ""), h("div", {}, `v${live.session?.version ?? ""} · `, h("kbd", {}, "?"), " keys")));
+    h("div.foot", {}, h("div", { title: live.session?.home ?? "" }, (live.session?.home ?? "").split("/").at(-1)), h("div", {}, `v${live.session?.version ?? ""} · `, h("kbd", {}, "?"), " keys")));
 }
 
 const who = h("div.who"), link = h("div.link", { role: "status" }), bar = actionBar();
