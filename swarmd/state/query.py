@@ -272,6 +272,7 @@ def job_rows(picture: Picture, facts: Facts) -> list[Row]:
     settings = {campaign["id"]: campaign["settings"] for campaign in picture.rows("campaign")}
     by_id = {job["id"]: job for job in picture.rows("job")}
     results = {(row["job"], row["attempt"]): row["summary"]["figures"] for row in picture.rows("result")}
+    moved = {campaign["id"]: campaign.get("places", {}) for campaign in picture.rows("campaign")}
 
     def figures_of(job: Mapping[str, Any]) -> Row | None:
         return results.get((job["id"], job["attempt"]))
@@ -285,7 +286,7 @@ def job_rows(picture: Picture, facts: Facts) -> list[Row]:
             "phase": job["phase"],
             "status": "running" if job["status"] == "queued" and job["id"] in busy else job["status"],
             "attempt": job["attempt"],
-            "priority": job["priority"],
+            "priority": moved.get(job["campaign"], {}).get(job["symbol"], job["priority"]),
             "run": busy.get(job["id"]),
             "after": job["after"],
             "not_before": iso(job["not_before"]) if job["not_before"] > facts.now else None,

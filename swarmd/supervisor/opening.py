@@ -25,7 +25,8 @@ from swarmd.supervisor.rules_digest import rules_digest
 
 
 def check_campaign_unchanged(before: View, campaign: CampaignSettings | None) -> None:
-    """Refuse what cannot be begun: no campaign at all, another question under a known name, a budget that is spent.
+    """Refuse what cannot be begun: no campaign at all, another question under a known name, one that was cancelled, a
+    budget that is spent.
 
     The budget is no part of the question: the same file with another ``limits.budget`` goes on where it stood.
     """
@@ -38,6 +39,11 @@ def check_campaign_unchanged(before: View, campaign: CampaignSettings | None) ->
         raise OperatorError(
             f"campaign {campaign.name!r} was started with other settings (digest {known.digest[:12]}, now "
             f"{digest(campaign)[:12]}); give the changed file another `name`, so results of two questions never mix"
+        )
+    if known.status is CampaignStatus.CANCELLED and not before.open_runs():
+        raise OperatorError(
+            f"campaign {known.id!r} is over for good ({known.reason}); what it found stays. Start another file, or "
+            "this one under another `name`"
         )
     if refusal := refusal_to_start(before, _taken_up(before, known, campaign), known.file or "its campaign file"):
         raise OperatorError(refusal)

@@ -89,3 +89,10 @@ def test_a_campaign_that_gives_way_to_another_keeps_its_account() -> None:
     back = campaigns(opened(again, settings("9h")))
     assert back["majors"].spent.wall == 3 * HOUR
     assert back["later"].spent.wall == HOUR
+
+
+def test_a_cancelled_campaign_is_opened_for_its_last_runs_alone() -> None:
+    known = a_known(status="cancelled", reason="asked by cli: cancelled for good")
+    with pytest.raises(OperatorError, match=r"'majors' is over for good .*another `name`"):
+        check_campaign_unchanged(before(known), None)
+    check_campaign_unchanged(before(known, runs=[a_run()]), settings("2h"))

@@ -271,7 +271,7 @@ def _resume(campaign: Campaign | None) -> str:
     ]
     if campaign is None:
         commands[:2] = [("swarmd start CAMPAIGN.yaml", "begin a campaign")]
-    elif campaign.status is CampaignStatus.DONE:
+    elif campaign.status in (CampaignStatus.DONE, CampaignStatus.CANCELLED):
         commands[:2] = [(f"swarmd summarize {campaign.id}", "totals and the best of this campaign")]
     elif campaign.status is CampaignStatus.PAUSED:
         commands[:1] = [("swarmd resume", "go on, with the daemon alive"), *commands[:1]]

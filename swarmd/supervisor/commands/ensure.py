@@ -39,8 +39,8 @@ def _ensured(home: Home, until_done: bool, no_monitors: bool) -> tuple[str, int 
     seen = glance(home)
     if not seen.campaign:
         return "nothing", None, f"no campaign was ever started on {home.root}; begin with `swarmd start CAMPAIGN.yaml`"
-    if seen.status == "done":
-        return "nothing", None, f"campaign {seen.campaign} is done; nothing to run"
+    if seen.status == "done" or (seen.status == "cancelled" and not seen.open_runs):
+        return "nothing", None, f"campaign {seen.campaign} is {seen.status}; nothing to run"
     if seen.status == "stopped" and seen.reason.startswith("budget spent:") and not seen.open_runs:
         return "nothing", None, f"campaign {seen.campaign}: {seen.reason}; raise limits.budget and start its file again"
     if seen.status == "stopped" and seen.stopped_by in ("cli", "Ctrl-C"):

@@ -6,8 +6,11 @@ the process writes down what came of each message, so that it does not matter wh
 
 import subprocess
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from swarmd.state.errors import OutsideError
+from swarmd.state.records.campaign import NotifySettings
 from swarmd.state.store.files import Home, is_locked
 from swarmd.state.units import SECOND, Millis
 from swarmd.state.view import View
@@ -26,10 +29,19 @@ class NoticeDesk:
     _child: subprocess.Popen[bytes] | None = None
 
     def look(self, view: View, now: Millis, *, is_last: bool = False) -> None:
+        """Never raises: that somebody was told is worth no cycle."""
         channels = channels_of(view)
         if not channels or (now - self._looked_at < _LOOK_EVERY and not is_last):
             return
         self._looked_at = now
+        try:
+            self._see_to(channels, view, now, is_last=is_last)
+        except (OutsideError, OSError) as error:
+            log.error("notices could not be seen to: %s", error)
+        except Exception:  # our own bug: the evidence is kept, and the swarm goes on untold
+            log.exception("notices could not be seen to")
+
+    def _see_to(self, channels: Sequence[NotifySettings], view: View, now: Millis, *, is_last: bool) -> None:
         if self._child is not None and self._child.poll() is not None:
             self._child = None
         self._begin([each.url for each in channels], view, now)

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from builders import a_campaign, a_champion, a_job, a_view, an_incident
+from builders import a_campaign, a_champion, a_job, a_view, an_incident, the_settings
 
 from swarmd.state.records.campaign import NotifySettings
 from swarmd.state.units import HOUR, MINUTE, SECOND
@@ -88,8 +88,6 @@ def test_a_digest_waits_but_for_what_is_grave() -> None:
 
 
 def test_a_campaign_asks_the_same_question_whoever_is_told_of_it() -> None:
-    from builders import the_settings
-
     from swarmd.supervisor.question import digest
 
     assert digest(the_settings()) == digest(the_settings(notify=[{"url": "json://here"}]))
@@ -115,3 +113,13 @@ def test_the_ledger_is_read_as_it_was_written_and_a_torn_line_is_a_try_made_agai
         ("n1", "sent"), ("n2", "sent"), ("n3", "failed"),
     ]  # fmt: skip
     assert ledger.path_of(home).stat().st_mode & 0o777 == 0o600
+
+
+def test_that_nobody_can_be_told_is_worth_no_cycle(tmp_path: Any) -> None:
+    from swarmd.state.store.files import Home
+    from swarmd.supervisor.effects.notify import NoticeDesk
+
+    asked = a_campaign(settings=the_settings(notify=[{"url": "json#00000000"}]))
+    desk = NoticeDesk(Home(tmp_path / "nowhere"))
+    desk.look(a_view(campaigns=[asked]), NOW, is_last=True)  # no folder to write in: it says so in the log, and goes on
+    assert not (tmp_path / "nowhere").exists()
