@@ -94,9 +94,8 @@ def _story(view: View, incident: Incident, order: ActionTaken | None, now: Milli
     end = incident.at if is_closed else now
     took = spoken(max(0, end - incident.opened_at))
     when = iso(incident.opened_at)[:19].replace("T", " ")
-    title = (
-        f"### {when} UTC: {in_words(incident.signature)}, {'over after ' + took if is_closed else 'open for ' + took}"
-    )
+    length = f"over after {took}" if is_closed else f"open for {took}"
+    title = f"### {when} UTC: {in_words(incident.signature)}: {code(incident.subject)}, {length}"
     kept = ", ".join(code(path) for path in incident.evidence)
     action = f" ({code(order.id)})" if order is not None else ""
     rung = f" Tried: {incident.rung.value.replace('_', ' ')}{_by_then(view, incident)}." if incident.rung else ""
@@ -108,8 +107,7 @@ def _story(view: View, incident: Incident, order: ActionTaken | None, now: Milli
         late = now - incident.due
         outcome = f"**nothing yet**{f', {spoken(late)} over its time' if late > 0 else ''}."
     lines = [
-        f"**Seen:** {plain(incident.cause)} (of {code(incident.subject)})."
-        + (f" Evidence kept: {kept}." if kept else ""),
+        f"**Seen:** {plain(incident.cause)}." + (f" Evidence kept: {kept}." if kept else ""),
         f"**Decided** by {incident.agent}{action}: {plain(incident.remedy)}.{rung}",
         f"**Expected:** {plain(incident.expected)}, by {iso(incident.due)[11:19]}.",
         f"**Came of it:** {outcome}",

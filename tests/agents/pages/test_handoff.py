@@ -105,16 +105,18 @@ def test_each_asset_has_its_verdict_in_one_sentence_with_the_figures_of_the_vaul
 
 def test_each_incident_is_a_story_of_what_was_seen_decided_expected_and_what_came_of_it() -> None:
     page = a_night()
-    story = page.partition("### 1970-01-01 00:01:00 UTC: a run crashed, over after 3 s\n\n")[2].partition("\n\n")[0]
+    story = page.partition(f"### 1970-01-01 00:01:00 UTC: a run crashed: `{RUN}`, over after 3 s\n\n")[2].partition(
+        "\n\n"
+    )[0]
     assert story.split("\n") == [
-        f"- **Seen:** it exited with code 1 (of `{RUN}`). Evidence kept: `logs/lanes/r.evidence.txt`.",
+        "- **Seen:** it exited with code 1. Evidence kept: `logs/lanes/r.evidence.txt`.",
         "- **Decided** by worker_sentry: a new run.",
         "- **Expected:** the job progresses under attempt 2, by 00:01:00.",
         "- **Came of it:** attempt 2 has done 7 of 100 units (**not what was hoped for**, 3 s late).",
         f"- The whole chain: `swarmd explain {RUN}/crash`",
     ]
     still_open = a_night(incidents=[an_incident(opened_at=NOW - 90_000)])
-    assert "a run crashed, open for 1 min 30 s" in still_open
+    assert f"a run crashed: `{RUN}`, open for 1 min 30 s" in still_open
     assert "- **Came of it:** **nothing yet**, 1 h 59 min over its time." in still_open
     assert "**1 of them is still open.**" in still_open
     assert "nothing; 0 incidents on record" in a_night(incidents=[])
@@ -130,7 +132,7 @@ def test_a_night_of_many_incidents_is_told_by_kind_and_nothing_rare_hides_behind
     page = a_night(incidents=[*crashes, rare], failures=[failure])
     assert "| a run crashed | 50 | 25 of 50 | 50 of 50 | 2 s | relaunch 25 of 50 |" in page
     assert "3 of 51 in full: those still open, then the newest of each kind." in page
-    assert "a device failed, over after 6 ms" in page
+    assert "a device failed: `gpu0`, over after 6 ms" in page
     assert "Tried: relaunch, which has helped 25 of 50 times by now (50% likely to help)." in page
 
 
