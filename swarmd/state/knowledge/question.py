@@ -105,6 +105,12 @@ def looks(
     return found
 
 
+def last_look(groups: tuple[Group, ...], counts: Mapping[str, int], tags: tuple[str, ...]) -> list[Match]:
+    """Where common words never stand together: the last written that have the rarest of them."""
+    sought = sorted((n, group) for group in groups if (n := _count(group, counts)))
+    return [Match((group,), tags=tags, is_recent=True) for _, group in sought[:1]]
+
+
 def _count(group: Group, counts: Mapping[str, int]) -> int:
     """About how many entries have it: a way of several terms has no more than the rarest of them."""
     return sum(min(counts.get(term, 0) for term in way) for way in group)

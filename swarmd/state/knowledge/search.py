@@ -9,7 +9,7 @@ from typing import NamedTuple, Protocol
 
 from swarmd.state.knowledge.domains import resolved
 from swarmd.state.knowledge.entry import Entry, Hit, Kind
-from swarmd.state.knowledge.question import Group, Match, domain_tag, groups_of, kind_tag, looks, own_tag
+from swarmd.state.knowledge.question import Group, Match, domain_tag, groups_of, kind_tag, last_look, looks, own_tag
 from swarmd.state.knowledge.ranking import score
 from swarmd.state.knowledge.snippet import snippet
 from swarmd.state.knowledge.words import nearest, tokens
@@ -100,6 +100,8 @@ def _by_words(
                 words[row] = max(figure, words.get(row, 0.0))
             if len(found) >= ENOUGH:
                 break  # with so many that have all the words, those that lack some come too late to be seen
+        for match in last_look(groups, counts, limits) if not words else ():
+            words.update(index.ranked(match, counts, n_entries))
     return words
 
 

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from swarmd.state.knowledge.domains import DOMAINS, alternatives, pointed_at, resolved
-from swarmd.state.knowledge.question import MOST_WORDS, domain_tag, groups_of, looks
+from swarmd.state.knowledge.question import MOST_WORDS, domain_tag, groups_of, last_look, looks
 from swarmd.state.knowledge.words import forms, nearest, terms
 
 
@@ -92,6 +92,8 @@ def test_the_cheap_looks_come_first_and_common_words_are_looked_for_in_titles() 
     assert first.in_titles
     assert second.is_recent
     assert looks(groups_of("unheard"), counts, 100_000, (), many=1_000) == []
+    (last,) = last_look((common, rare), counts, ())
+    assert (last.groups, last.is_recent) == ((rare,), True)
 
 
 def test_a_tag_is_no_word_of_any_text() -> None:
