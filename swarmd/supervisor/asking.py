@@ -47,8 +47,7 @@ def answered(
     within_s: float = ANSWER_WITHIN_S,
 ) -> Answered:
     """Raises OperatorError where nobody is there to be asked, OutsideError where no answer has come in time."""
-    if daemon_of(home) is None:
-        raise OperatorError(f"no daemon runs on {home.root}: there is nothing to {verb}; start it with `swarmd start`")
+    require_daemon(home, verb)
     request = ask(home, verb, subject=subject, place=place, asked_by=asked_by)
     for _ in looks(within_s):
         seen = glance(home)
@@ -57,6 +56,11 @@ def answered(
     raise OutsideError(
         f"the daemon has not answered within {within_s:g} s; the request {request} stands: see `swarmd status`"
     )
+
+
+def require_daemon(home: Home, verb: str) -> None:
+    if daemon_of(home) is None:
+        raise OperatorError(f"no daemon runs on {home.root}: there is nothing to {verb}; start it with `swarmd start`")
 
 
 def known_name(name: str, known: Collection[str], what: str, listed_by: str) -> str:

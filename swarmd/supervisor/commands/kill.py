@@ -3,7 +3,7 @@
 import click
 
 from swarmd.state.store.files import Home
-from swarmd.supervisor.asking import answered, known_name
+from swarmd.supervisor.asking import answered, known_name, require_daemon
 from swarmd.supervisor.commands.options import confirmed, home_option, json_option, names_of, told_answer, yes_option
 from swarmd.supervisor.glance import glance
 
@@ -21,6 +21,7 @@ def kill(target: str, yes: bool, home: Home, as_json: bool) -> None:
 
     It is relaunched: the job stays queued, its next attempt follows, and the killed one does not count as a loss.
     """
+    require_daemon(home, "kill")
     seen = glance(home)
     known_name(target, {*seen.lanes, *seen.runs}, "lane or run", "swarmd query runs")
     confirmed(f"kill what runs as {target}?", yes=yes, is_asked=not as_json)

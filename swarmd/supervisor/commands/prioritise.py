@@ -3,7 +3,7 @@
 import click
 
 from swarmd.state.store.files import Home
-from swarmd.supervisor.asking import answered, known_name
+from swarmd.supervisor.asking import answered, known_name, require_daemon
 from swarmd.supervisor.commands.options import home_option, json_option, names_of, told_answer
 from swarmd.supervisor.glance import glance
 
@@ -18,6 +18,7 @@ from swarmd.supervisor.glance import glance
 @json_option
 def prioritise(symbol: str, is_first: bool, home: Home, as_json: bool) -> None:
     """Move an asset to the front of the queue, or to its end."""
+    require_daemon(home, "prioritise")
     known_name(symbol, glance(home).symbols, "asset", "swarmd query tracker")
     place = "first" if is_first else "last"
     told_answer("prioritise", answered(home, "prioritise", subject=symbol, place=place), as_json=as_json)

@@ -3,7 +3,7 @@
 import click
 
 from swarmd.state.store.files import Home
-from swarmd.supervisor.asking import answered, known_name
+from swarmd.supervisor.asking import answered, known_name, require_daemon
 from swarmd.supervisor.commands.options import home_option, json_option, names_of, told_answer
 from swarmd.supervisor.glance import glance
 
@@ -20,5 +20,6 @@ def retry(job: str, home: Home, as_json: bool) -> None:
 
     None of its former losses counts any more. Of a job that was skipped, what failed before it is tried again.
     """
+    require_daemon(home, "retry")
     known_name(job, glance(home).jobs, "job", "swarmd query jobs")
     told_answer("retry", answered(home, "retry", subject=job), as_json=as_json)

@@ -121,4 +121,7 @@ def rows(home: Home) -> list[Line]:
             key = (line["channel"], line["notice"])
             last.pop(key, None)
             last[key] = line
-    return [{"id": line["notice"], **{name: line[name] for name in line if name != "notice"}} for line in last.values()]
+    return [
+        {"id": line["notice"], **{name: line[name] for name in line if name not in ("notice", "message")}}
+        for line in last.values()
+    ]
