@@ -202,11 +202,15 @@ def past_document(home: Home, at: Millis) -> Row:
     Raises OperatorError for an instant that was cleaned away or is still to come.
     """
     read = past(home, at, with_lines=False)
-    picture, facts = read.picture, read.facts
+    return whole_document(read.picture, read.facts, read.note)
+
+
+def whole_document(picture: Picture, facts: Facts, note: str = "") -> Row:
+    """The first page and the tables below it in one."""
     jobs = job_table(TOPICS["jobs"](picture, facts), facts)
     lanes = lane_table(picture, facts, jobs)
     return now_document(picture, facts, jobs, lanes) | {
-        "note": read.note,
+        "note": note,
         "lane_rows": lanes[:200],
         "tracker": TOPICS["tracker"](picture, facts)[:200],
         "actions": TOPICS["actions"](picture, facts)[-20:][::-1],

@@ -23,7 +23,7 @@ from swarmd import __version__
 from swarmd.state.errors import OperatorError, OutsideError
 from swarmd.state.store.files import Home
 from swarmd.state.units import millis_of_iso
-from swarmd.supervisor.dashboard.answers import Answers, past_document
+from swarmd.supervisor.dashboard.answers import Answers, past_document, whole_document
 from swarmd.supervisor.dashboard.bar_files import BARS_MAX
 from swarmd.supervisor.dashboard.certificate import certificate_html
 from swarmd.supervisor.dashboard.controls import asked_of, controls
@@ -223,6 +223,9 @@ class Site:
             raise OperatorError("say which instant: ?at=2026-01-31T09:30:00Z")
         if (known := self.answers.known_past(at)) is not None:
             return known
+        self.answers.look()
+        if self.answers.facts.is_alive and at >= millis_of_iso(self.answers.reader.last_at):
+            return whole_document(self.answers.picture, self.answers.facts)  # nothing was written since: it is now
         async with self._past_turn:
             document = await asyncio.to_thread(past_document, self.home, at)
         self.answers.keep_past(at, document)

@@ -1,13 +1,14 @@
 """What the addresses answer: tables in pages, documents, the past, a champion's files; and errors a person can mend."""
 
 import json
+import os
 from typing import Any
 
 import pytest
 from builders import JOB, RUN, a_lane
 from dashboard_home import BEGAN, N_TRIALS, REFINE, Client, told_home
 
-from swarmd.state.store.files import Home
+from swarmd.state.store.files import Home, lock_file
 from swarmd.supervisor.dashboard.app import PAGES
 
 
@@ -181,3 +182,17 @@ async def test_an_empty_home_is_shown_as_what_it_is(client: Client, tmp_path_fac
         assert (await asking.get(f"/api/table/{topic}")).json()["rows"] == [], topic
     assert (await asking.get("/api/time")).json()["from"] is None
     assert (await asking.get("/metrics")).status_code == 200
+
+
+async def test_the_latest_instant_of_a_home_that_is_alive_is_the_present(client: Client, tmp_path_factory: Any) -> None:
+    """With nothing written since, only the lock tells that somebody still works."""
+    home = told_home(tmp_path_factory.mktemp("alive"))
+    at = BEGAN + 180_000
+    asking = client(home=home)
+    assert not (await asking.get("/api/at", params={"at": at})).json()["daemon"]["alive"]
+    held = lock_file(home.daemon_lock, {"pid": 4242})
+    assert held is not None
+    then = (await client(home=home).get("/api/at", params={"at": at})).json()
+    assert then["daemon"]["alive"]
+    assert {row["id"] for row in then["lane_rows"]} >= {"cpu0", "fill0"}
+    os.close(held)

@@ -47,8 +47,9 @@ export function parallel(study, { onKept = () => {}, onNear = () => {} } = {}) {
         pen.fillStyle = colour("text"); pen.textAlign = "center";
         pen.fillText(axis.name, place, 13);
         pen.fillStyle = colour("muted");
-        pen.fillText(axis.words ? axis.words.at(-1) : figure(axis.high), place, TOP - 7);
-        pen.fillText(axis.words ? axis.words[0] : figure(axis.low), place, height - BOTTOM + 14);
+        const isTight = (width - LEFT - RIGHT) / axes.length < 60, end = (number) => (isTight ? String(Number(number.toPrecision(2))) : figure(number));
+        pen.fillText(axis.words ? axis.words.at(-1) : end(axis.high), place, TOP - 7);
+        pen.fillText(axis.words ? axis.words[0] : end(axis.low), place, height - BOTTOM + 14);
         if (kept.has(at)) { const [from, to] = kept.get(at); pen.fillStyle = colour("accent"); pen.globalAlpha = 0.25; pen.fillRect(place - 6, y(to, height), 12, y(from, height) - y(to, height)); pen.globalAlpha = 1; }
       });
       onKept(count, trials.length);

@@ -34,7 +34,7 @@ export function show(page) {
 
   const draw = () => painted(strip, (pen, width, height) => {
     if (!points.length) { pen.fillStyle = colour("muted"); pen.font = "13px system-ui"; pen.fillText("no incident on record", 4, height / 2); return; }
-    const first = points[0].at, last = Math.max(points.at(-1).end, first + 60000);
+    const goal = live.state?.campaign, first = Math.min(points[0].at, goal?.started_at ?? Infinity), last = Math.max(points.at(-1).end, goal?.now ?? 0, first + 60000);
     const x = (at) => 6 + ((at - first) / (last - first)) * (width - 12);
     pen.strokeStyle = colour("line-strong");
     pen.beginPath(); pen.moveTo(0, height - 18); pen.lineTo(width, height - 18); pen.stroke();
