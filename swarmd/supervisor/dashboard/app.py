@@ -125,6 +125,8 @@ class Site:
         return Response(file.content, media_type=file.kind, headers=headers)
 
     async def events(self, request: Request) -> Response:
+        if request.method == "HEAD":
+            return Response(media_type="text/event-stream")
         if self.stream.is_full:
             self.stream.refuse()
             text = f"{self.stream.n_clients} pages are open already, which is the limit; close one, or ask /api/now"
