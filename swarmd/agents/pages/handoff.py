@@ -233,8 +233,8 @@ def _advice(view: View, campaign: Campaign | None) -> str:
     if quarantined:
         return (
             f"{several(len(quarantined), 'job')} in quarantine (first {code(quarantined[0].id)}): read the "
-            "evidence, mend "
-            "the cause, and ask again under a new campaign name; expected: a verdict instead of a quarantine."
+            f"evidence, mend the cause, and give it a fresh start ({code(f'swarmd retry {quarantined[0].id}')}, with a "
+            "daemon alive); expected: a verdict instead of a quarantine."
         )
     if campaign.status is CampaignStatus.DONE:
         crowned = [each for each in view.champions.values() if each.is_in_force and each.campaign == campaign.id]
