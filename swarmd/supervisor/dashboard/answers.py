@@ -27,6 +27,7 @@ from swarmd.supervisor.dashboard.pages import Asked, in_order, page_of
 from swarmd.supervisor.dashboard.reader import Reader
 from swarmd.supervisor.dashboard.studies import study_rows
 from swarmd.supervisor.dashboard.trial_book import TrialBook
+from swarmd.supervisor.notices import ledger
 from swarmd.supervisor.recall import facts_now, past
 
 Row = dict[str, Any]
@@ -117,7 +118,7 @@ class Answers:
         makers: dict[str, Callable[[], list[Row]]] = {
             "lanes": lambda: lane_table(self.picture, self.facts, self._job_rows()),
             "jobs": lambda: job_table(self._job_rows(), self.facts),
-            "inbox": lambda: inbox_rows(self.picture, self.facts),
+            "inbox": lambda: inbox_rows(self.picture, self.facts, ledger.rows(self.home)),
             "events": lambda: [*reversed(self.reader.events)],
             "incidents": lambda: TOPICS["incidents"](self.picture, self.facts)[::-1],
             "actions": lambda: TOPICS["actions"](self.picture, self.facts)[::-1],

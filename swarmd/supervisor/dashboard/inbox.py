@@ -4,7 +4,7 @@ Pure, over plain rows. An item has a level (``act`` wants a decision, ``look`` a
 instant it came up, what it is about and what can be done; its id stays the same, so that a browser knows what was read.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from swarmd.state.champion_words import standing_in_words
@@ -14,8 +14,8 @@ from swarmd.state.units import iso
 Row = dict[str, Any]
 
 
-def inbox_rows(picture: Picture, facts: Facts) -> list[Row]:
-    """The newest first."""
+def inbox_rows(picture: Picture, facts: Facts, notices: Iterable[Row] = ()) -> list[Row]:
+    """The newest first. ``notices`` are the last words on messages that were to go out."""
     rows = [
         *_daemon(picture, facts),
         *_incidents(picture),
@@ -25,6 +25,7 @@ def inbox_rows(picture: Picture, facts: Facts) -> list[Row]:
         *_requests(picture),
         *_steps(picture),
         *_findings(picture),
+        *_undelivered(notices),
     ]
     return sorted(rows, key=lambda row: str(row["at"]), reverse=True)
 
@@ -115,3 +116,12 @@ def _findings(picture: Picture) -> Iterator[Row]:
         if row["text"]:
             yield _item("look", f"finding/{row['id']}/{row['at']}", row["at"], f"{row['agent'].replace('_', ' ')} says",
                         row["text"], "", row["id"])  # fmt: skip
+
+
+def _undelivered(notices: Iterable[Row]) -> Iterator[Row]:
+    for row in notices:
+        if row["status"] == "given_up":
+            kind = str(row["channel"]).partition(":")[0]  # what follows may be the channel's own secret
+            text = f"{row.get('title', '')}: {row.get('text', '')} (by {kind}: {row.get('why', 'no reason told')})"
+            yield _item("act", f"notice/{kind}/{row['id']}", row["at"], "A message could not be delivered",
+                        text, "Mend the channel in the campaign's notify section.", row["id"])  # fmt: skip

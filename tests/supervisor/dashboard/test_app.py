@@ -10,6 +10,7 @@ from dashboard_home import BEGAN, N_TRIALS, REFINE, Client, told_home
 
 from swarmd.state.store.files import Home, lock_file
 from swarmd.supervisor.dashboard.app import PAGES
+from swarmd.supervisor.notices import ledger
 
 
 async def asked(client: Client, path: str, **params: Any) -> Any:
@@ -196,3 +197,20 @@ async def test_the_latest_instant_of_a_home_that_is_alive_is_the_present(client:
     assert then["daemon"]["alive"]
     assert {row["id"] for row in then["lane_rows"]} >= {"cpu0", "fill0"}
     os.close(held)
+
+
+async def test_a_message_that_no_channel_took_is_in_the_inbox(client: Client, tmp_path_factory: Any) -> None:
+    home = told_home(tmp_path_factory.mktemp("notices"))
+    told = {
+        "channel": "json://desk",
+        "at": "2026-01-31T10:00:00.000Z",
+        "title": "A crash",
+        "text": "r1",
+        "why": "refused",
+    }
+    lost = [told | {"notice": "n1", "status": "given_up"}, told | {"notice": "n2", "status": "sent"}]
+    ledger.append(home, lost)
+    rows = (await client(home=home).get("/api/table/inbox", params={"filter": "delivered"})).json()["rows"]
+    assert [(row["id"], row["level"]) for row in rows] == [("notice/json/n1", "act")]
+    assert "refused" in rows[0]["text"]
+    assert "desk" not in str(rows)  # an address of a channel may hold its secret
