@@ -1,4 +1,4 @@
-"""The tutorial and the how-tos, typed as they stand: every block marked `sh`, one after the other, in an empty folder."""
+"""The tutorial and the how-tos, typed as they stand: each block marked `sh`, one after the other, in an empty place."""
 
 import os
 import re
