@@ -40,23 +40,23 @@ def niche_document(home: Home, picture: Picture, facts: Facts, id: str) -> Row:
         "metrics": file.get("metrics", {}),
         "file": {name: file.get(name) for name in ("created_at", "run_id", "trial_id", "tried", "score", "checksum")},
         "certificate": {name: certificate[name] for name in _FIGURES if name in certificate},
-        "has_fills": _trades_file(folder, file.get("trial_id")) is not None,
+        "has_fills": bool(_trade_files(folder, file.get("trial_id"))),
         "pine": _pine(home, id),
         "missing": missing,
     }
 
 
 def fills(home: Home, picture: Picture, id: str) -> list[Row]:
-    """The champion's trades on its development bars, where the search kept them."""
+    """The trades in the order of time: on the development bars and in the vault, as far as they were kept."""
     row = picture.get("champion", id)
     if row is None:
         raise OperatorError(f"there is no champion {id!r}")
     file = _read(home, row["path"], [])
-    path = _trades_file(_folder(home, file.get("certificate", "")), file.get("trial_id"))
-    if path is None:
-        return []
-    with path.open(newline="") as lines:
-        return [_trade(line) for _, line in zip(range(_TRADES_MAX), csv.DictReader(lines), strict=False)]
+    found = []
+    for path in _trade_files(_folder(home, file.get("certificate", "")), file.get("trial_id")):
+        with path.open(newline="") as lines:
+            found += [_trade(line) for _, line in zip(range(_TRADES_MAX), csv.DictReader(lines), strict=False)]
+    return found
 
 
 def _trade(line: dict[str, str]) -> Row:
@@ -81,9 +81,18 @@ def _folder(home: Home, certificate: str) -> Path | None:
         return None
 
 
-def _trades_file(folder: Path | None, trial: Any) -> Path | None:
-    """One of the four shown vectors may be the champion itself; then its trades were kept."""
-    if folder is None or not isinstance(trial, int):
+def _trade_files(folder: Path | None, trial: Any) -> list[Path]:
+    """What the judgement and the report have left; of older results the development trades at most."""
+    if folder is None:
+        return []
+    development, vault = folder / "development_trades.csv", folder / "vault_trades.csv"
+    searched = development if development.is_file() else _searched_trades(folder, trial)
+    return [path for path in (searched, vault) if path is not None and path.is_file()]
+
+
+def _searched_trades(folder: Path, trial: Any) -> Path | None:
+    """One of the four shown vectors may be the champion itself; then its trades were kept by the search."""
+    if not isinstance(trial, int):
         return None
     for config in sorted(folder.glob("*/config.json")):
         try:

@@ -116,6 +116,16 @@ async def test_a_champion_is_told_from_its_own_files(client: Client) -> None:
     assert part["bars"][0][0] == 1_609_459_200 + 3600
 
 
+async def test_the_fills_in_the_vault_follow_those_of_the_search(client: Client, tmp_path_factory: Any) -> None:
+    home = told_home(tmp_path_factory.mktemp("vault"))
+    kept = next(home.results.glob("*/*/*/*/trades.csv"))
+    rows = kept.read_text().splitlines(keepends=True)
+    (kept.parent.parent / "vault_trades.csv").write_text("".join(rows[:4]).replace("2021-", "2022-"))
+    drawn = (await client(home=home).get("/api/champions/BTCUSDT_5m/bars")).json()["fills"]
+    assert len(drawn) == 23
+    assert [fill["entry_time"][:4] for fill in (drawn[0], drawn[19], drawn[20])] == ["2021", "2021", "2022"]
+
+
 async def test_an_exported_script_is_told_with_its_parity(client: Client, tmp_path_factory: Any) -> None:
     home = told_home(tmp_path_factory.mktemp("pine"))
     folder = home.exports / "pine"

@@ -248,7 +248,7 @@ def test_the_handle_of_time_shows_what_was_known_then(tab: Callable[..., Tab], t
 
 def test_a_champion_shows_its_fills_and_names_who_draws_them(tab: Callable[..., Tab], told: Server) -> None:
     one = tab(told, path="/champion")
-    one.sees("trades on development data")
+    one.sees("the last 12 of 20 trades")
     assert one.page.locator(".chart canvas").count() >= 3
     assert one.page.get_attribute("a:has-text('TradingView')", "href") == "https://www.tradingview.com/"
 

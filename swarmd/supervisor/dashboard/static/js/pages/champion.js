@@ -115,7 +115,7 @@ async function fillsOn(place, note, niche, hasFills, ends) {
     const drawn = await bars(place, told.bars, told.fills);
     ends.push(drawn.end);
     const step = told.bars.length > 1 ? (told.bars[1][0] - told.bars[0][0]) / 60 : 0;
-    fill(note, h("span.muted", {}, hasFills ? `the last ${Math.min(12, told.fills.length)} of ${told.fills.length} trades on development data · ${step} min bars` : `its trades were not kept · ${step} min bars`));
+    fill(note, h("span.muted", {}, hasFills ? `the last ${Math.min(12, told.fills.length)} of ${told.fills.length} trades · ${step} min bars` : `its trades were not kept · ${step} min bars`));
   } catch (error) {
     fill(place, h("p.muted", {}, error.message));
   }
