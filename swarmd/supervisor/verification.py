@@ -5,12 +5,11 @@ ends it too. What is shown is cut in the middle: how a command began and how it 
 """
 
 import os
-import re
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +19,7 @@ from swarmd.state.records.campaign import Campaign
 from swarmd.state.records.champion import Champion
 from swarmd.state.store.files import Home
 from swarmd.state.view import View
+from swarmd.supervisor.redaction import redacted, secrets_of
 
 _AT_ONCE = 2
 _OUTPUT_MAX = 4_000
@@ -27,13 +27,6 @@ _SHORT = 700
 _CHAMPIONS_MAX = 3
 _FILES_MAX = 3
 _SUFFIXES = (".parquet", ".csv", ".feather")
-
-# In names of variables and before a colon or an equals sign in what a command says.
-_SECRET = r"(?:pass(?:word|wd)?|secret|token|api[_-]?key|access[_-]?key|private[_-]?key|credential)"
-_ASSIGNED = re.compile(rf"(?i)(\b[\w-]*{_SECRET}[\w-]*[\"']?\s*[=:]\s*[\"']?)([^\s\"',;&]+)")
-_IN_URL = re.compile(r"(?i)(\b[a-z][a-z0-9+.-]*://)([^\s/@\"']+)@")
-_LEAST_SECRET = 6
-_HIDDEN = "[hidden]"
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +89,7 @@ def _data(campaign: Campaign, view: View) -> Iterator[Check]:
 def run_checks(home: Home, checks: Iterable[Check], *, within_s: float) -> list[CommandOutput]:
     """All of them, two at a time, in the order they were given. What does not answer in time is ended and told."""
     until = time.monotonic() + within_s
-    hidden = secrets_of(os.environ)
+    hidden = secrets_of()
     with ThreadPoolExecutor(_AT_ONCE) as pool:
         return list(pool.map(lambda check: _ran(home, check, until, hidden), checks))
 
@@ -144,20 +137,3 @@ def shortened(text: str, most: int) -> str:
     head = head[: head.rfind("\n")] if "\n" in head else head
     tail = tail[tail.find("\n") + 1 :] if "\n" in tail else tail
     return f"{head}\n… {len(text) - len(head) - len(tail):,} characters left out …\n{tail}"
-
-
-def secrets_of(environment: Mapping[str, str]) -> tuple[str, ...]:
-    """Values that a name in the environment calls secret, the longest first."""
-    found = {
-        value
-        for name, value in environment.items()
-        if re.search(_SECRET, name, re.IGNORECASE) and len(value) >= _LEAST_SECRET
-    }
-    return tuple(sorted(found, key=len, reverse=True))
-
-
-def redacted(text: str, hidden: Iterable[str] = ()) -> str:
-    """The text without what looks like a secret: those values, passwords in addresses, and what is assigned to one."""
-    for value in hidden:
-        text = text.replace(value, _HIDDEN)
-    return _ASSIGNED.sub(rf"\g<1>{_HIDDEN}", _IN_URL.sub(rf"\g<1>{_HIDDEN}@", text))

@@ -4,7 +4,6 @@ The journal is only read. The daemon runs this very command on its errand, so th
 person asks for are the same.
 """
 
-import os
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +18,8 @@ from swarmd.state.units import Millis, iso
 from swarmd.supervisor.commands.options import home_option, json_option, print_document
 from swarmd.supervisor.commands.query import require_journal
 from swarmd.supervisor.picture import picture
-from swarmd.supervisor.verification import checks_for, redacted, run_checks, secrets_of
+from swarmd.supervisor.redaction import redacted, secrets_of
+from swarmd.supervisor.verification import checks_for, run_checks
 
 _LATEST = "HANDOFF_LATEST.md"
 
@@ -53,7 +53,7 @@ def handoff(prints: bool, out: Path | None, no_verify: bool, within: float, home
     seen = picture(home)
     checks = [] if no_verify else checks_for(seen.view, home)
     evidence = run_checks(home, checks, within_s=within)
-    text = redacted(page_of(seen.view, seen.now, evidence=evidence), secrets_of(os.environ))
+    text = redacted(page_of(seen.view, seen.now, evidence=evidence), secrets_of())
     failed = [each for each in evidence if not each.holds]
     if prints:
         click.echo(text, nl=False)
