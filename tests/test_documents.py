@@ -257,8 +257,8 @@ def test_the_page_of_the_records_has_a_chapter_for_every_kind_and_a_drawing_for_
     assert set(KINDS) <= set(re.findall(r"^## (\w+)$", text, re.MULTILINE))
     drawn = re.findall(r"^## (\w+)\n(?:(?!^## ).)*?^stateDiagram-v2$", text, re.MULTILINE | re.DOTALL)
     kinds = [
-        "campaign", "champion", "errand", "hypothesis", "incident", "job", "lane", "monitoring", "request", "run", "session",
-        "source", "step",
+        "campaign", "champion", "errand", "hypothesis", "incident", "job", "lane", "monitoring", "request", "run",
+        "session", "source", "step",
     ]  # fmt: skip
     assert drawn == kinds
     assert "    starting --> running\n" in text

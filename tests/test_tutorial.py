@@ -16,6 +16,7 @@ def typed(page: Path, folder: Path) -> subprocess.CompletedProcess[str]:
     """Stops at the first command that ends badly, and says which by echoing each."""
     script = "set -euxo pipefail\n" + "".join(BLOCK.findall(page.read_text()))
     environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
+    environment.pop("SWARMD_NO_VERIFY")
     try:
         return subprocess.run(
             ["bash", "-c", script], cwd=folder, env=environment, capture_output=True, text=True, timeout=280
@@ -34,4 +35,6 @@ def test_every_command_of_the_page_ends_well(name: str, tmp_path: Path) -> None:
         assert not (tmp_path / "swarm" / "champions" / "NOISE_15m.json").exists()
         assert (tmp_path / "swarm" / "exports" / "pine" / "EDGE_15m.pine").exists()
         assert "EDGE_15m: holds" in done.stdout
+        handoff = (tmp_path / "swarm" / "docs" / "reference" / "HANDOFF_LATEST.md").read_text()
+        assert "6 of 6 commands run for this page ended well" in handoff
         assert "0 differences" in done.stdout

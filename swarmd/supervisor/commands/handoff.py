@@ -30,7 +30,10 @@ _LATEST = "HANDOFF_LATEST.md"
 )
 @click.option("--print", "prints", is_flag=True, help="To stdout; nothing is written.")
 @click.option("--out", type=click.Path(dir_okay=False, path_type=Path), metavar="F", help="Into this file instead.")
-@click.option("--no-verify", is_flag=True, help="Run no commands; the page says so.")
+@click.option(
+    "--no-verify", is_flag=True, envvar="SWARMD_NO_VERIFY",
+    help="Run no commands; the page says so. $SWARMD_NO_VERIFY=1 says it to the daemon's pages too.",
+)  # fmt: skip
 @click.option(
     "--within",
     type=click.FloatRange(min=1, max=3_600),

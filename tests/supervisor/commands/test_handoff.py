@@ -15,6 +15,11 @@ from swarmd.state.store.files import Home
 from swarmd.state.store.journal import Journal
 
 
+@pytest.fixture(autouse=True)
+def _commands_are_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("SWARMD_NO_VERIFY")
+
+
 def told(tmp_path: Path) -> Home:
     home = a_home(tmp_path)
     journal, _ = Journal.open(home.journal)
