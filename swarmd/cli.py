@@ -73,7 +73,7 @@ VERBS: dict[str, Verb] = {
     "champion": Verb(f"{_ENGINE}.champion:champion", RESEARCH, "Champions: show, verify, set, roll back, monitor."),
     "export": Verb(f"{_ENGINE}.export:export", RESEARCH, "Champions as Pine scripts, alert templates, plans."),
     "ledger": Verb(f"{_ENGINE}.ledger:ledger", RESEARCH, "How many vectors were ever tried on an asset."),
-    "hypothesis": Verb(f"{_CONTROL}.hypothesis:hypothesis", RESEARCH, "State a claim before a search; see its verdict."),
+    "hypothesis": Verb(f"{_CONTROL}.hypothesis:hypothesis", RESEARCH, "State a claim before a search; its verdict."),
     "learn": Verb(f"{_CONTROL}.learn:learn", RESEARCH, "Put what the journal has taught into the knowledge base."),
     "knowledge": Verb(f"{_CONTROL}.knowledge:knowledge", RESEARCH, "What is known: search, add, ingest, health."),
     "completion": Verb(f"{_CONTROL}.completion:completion", MACHINE, "Complete our words in bash, zsh, fish."),
