@@ -4,9 +4,7 @@ For those who look from outside the daemon: ``status`` and the progress monitor.
 """
 
 from dataclasses import dataclass
-from typing import Any
-
-from rich.console import RenderableType
+from typing import TYPE_CHECKING, Any
 
 from swarmd.state.projection import Projection
 from swarmd.state.records.run import RunAlive
@@ -15,8 +13,10 @@ from swarmd.state.units import Millis, iso, spoken
 from swarmd.state.view import View
 from swarmd.supervisor.clock import anchored
 from swarmd.supervisor.presence import Presence, daemon_of
-from swarmd.supervisor.screen import screen
 from swarmd.supervisor.standing import eta_of, job_counts
+
+if TYPE_CHECKING:  # a daemon without a screen loads nothing that draws
+    from rich.console import RenderableType
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +36,9 @@ class Picture:
         age = f", last record {spoken(max(0, self.now - self.said_at))} ago" if self.said_at else ""
         return f"not running{age}"
 
-    def drawn(self) -> RenderableType:
+    def drawn(self) -> "RenderableType":
+        from swarmd.supervisor.screen import screen
+
         return screen(self.view, self.now, daemon=self.told(), home=str(self.home.root))
 
 

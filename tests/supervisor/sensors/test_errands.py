@@ -57,8 +57,11 @@ def test_no_answer_is_a_failure_that_says_what_there_was_and_how_often(answer: A
     assert (failed.status.value, failed.outcome, failed.failures) == ("failed", told, 2)
 
 
-def test_a_real_one_is_begun_beside_the_cycle_and_its_end_is_seen(tmp_path: Path) -> None:
+def test_a_real_one_is_begun_beside_the_cycle_and_its_end_is_seen(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Of an empty journal there is a page as well: nothing was asked."""
+    monkeypatch.delenv("SWARMD_NO_VERIFY")
     processes = errand_processes(a_home(tmp_path))
     process = processes["handoff"]
     begun = begin_errand(process, an_errand(**RUNNING), now=1_000)
