@@ -56,17 +56,20 @@ class PostgresIndex:
         values: list[object] = []
         for term in terms:
             values += [_SCALE * math.log(1.0 + n_entries / counts[term]), _WEIGHTS, f"'{term}'"]
-        asked, limits = f"{column} @@ %s::tsquery", [written(match)]
-        if match.is_recent:
-            # As many of the last as hold enough of them: sorting all that match would read half of the table.
-            share = min(counts.get(term, 0) for term in terms) / max(n_entries, 1) if terms else 1.0
-            asked += " AND row > %s"
-            limits.append(str(n_entries - int(_RECENT / max(share, 0.01))))
-        found = self._connection.execute(
-            f"SELECT row, {figure} AS figure FROM words WHERE {asked} ORDER BY figure DESC LIMIT {WEIGHED}",
-            (*values, *limits),
-        )
-        return {row: max(float(points), 1e-9) for row, points in found}
+        place = f"words WHERE {column} @@ %s::tsquery"
+        if not match.is_recent:
+            return self._best(figure, place, (*values, written(match)))
+        # As many of the last as hold enough of them: sorting all that match would read half of the table.
+        share = min(counts.get(term, 0) for term in terms) / max(n_entries, 1) if terms else 1.0
+        since = n_entries - int(_RECENT / max(share, 0.01))
+        found = self._best(figure, f"{place} AND row > %s", (*values, written(match), since))
+        # Words that were common once, and not of late: then the last that have them, wherever they lie.
+        last = f"(SELECT * FROM {place} ORDER BY row DESC LIMIT {_RECENT}) AS last"
+        return found or self._best(figure, last, (*values, written(match)))
+
+    def _best(self, figure: str, place: str, values: Sequence[object]) -> Mapping[int, float]:
+        asked = f"SELECT row, {figure} AS figure FROM {place} ORDER BY figure DESC LIMIT {WEIGHED}"
+        return {row: max(float(points), 1e-9) for row, points in self._connection.execute(asked, tuple(values))}
 
     def kept(self, rows: Sequence[int]) -> Mapping[int, Kept]:
         asked = f"SELECT row, hints, {ENTRY} FROM entry WHERE row = ANY(%s)"

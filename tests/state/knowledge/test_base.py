@@ -193,6 +193,13 @@ def test_words_that_everybody_has_still_find(base: KnowledgeBase) -> None:
     assert ids(base.search("common text 217", limit=1)) == ["note:217"]
 
 
+def test_words_that_were_common_once_and_not_of_late_still_find(base: KnowledgeBase) -> None:
+    """More than are ranked at once have them, and none of the last that are looked at."""
+    base.put([an_entry(f"note:a{n}", "harbour quay") for n in range(5_100)])
+    base.put([an_entry(f"note:b{n}", "meadow grass") for n in range(5_100)])
+    assert ids(base.search("harbour quay", limit=1))[0].startswith("note:a")
+
+
 def test_a_word_nobody_wrote_is_answered_with_the_nearest(base: KnowledgeBase) -> None:
     base.put([an_entry(text="deflated sharpe ratio")])
     assert base.suggestion("deflatde sharp") == "deflated sharpe"
