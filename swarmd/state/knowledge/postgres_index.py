@@ -63,9 +63,11 @@ class PostgresIndex:
         share = min(counts.get(term, 0) for term in terms) / max(n_entries, 1) if terms else 1.0
         since = n_entries - int(_RECENT / max(share, 0.01))
         found = self._best(figure, f"{place} AND row > %s", (*values, written(match), since))
-        # Words that were common once, and not of late: then the last that have them, wherever they lie.
+        if found or not match.is_last:
+            return found
+        # Words that were common once, and not of late: the last that have them, wherever they lie. A tenth of a second.
         last = f"(SELECT * FROM {place} ORDER BY row DESC LIMIT {_RECENT}) AS last"
-        return found or self._best(figure, last, (*values, written(match)))
+        return self._best(figure, last, (*values, written(match)))
 
     def _best(self, figure: str, place: str, values: Sequence[object]) -> Mapping[int, float]:
         asked = f"SELECT row, {figure} AS figure FROM {place} ORDER BY figure DESC LIMIT {WEIGHED}"

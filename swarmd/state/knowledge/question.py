@@ -22,7 +22,7 @@ class Match:
     """One look into the index: groups that all must match (or any, where ``is_any``), within these limits.
 
     ``tags`` are a kind or domain that must be had; ``in_titles`` looks at titles and headings only; ``is_recent``
-    takes the last written that match, not the best of all.
+    takes the last written that match, not the best of all; ``is_last`` spares no cost to find some.
     """
 
     groups: tuple[Group, ...]
@@ -30,6 +30,7 @@ class Match:
     tags: tuple[str, ...] = ()
     in_titles: bool = False
     is_recent: bool = False
+    is_last: bool = False
 
     def terms(self) -> tuple[str, ...]:
         return tuple(dict.fromkeys(term for group in self.groups for way in group for term in way))
@@ -108,7 +109,7 @@ def looks(
 def last_look(groups: tuple[Group, ...], counts: Mapping[str, int], tags: tuple[str, ...]) -> list[Match]:
     """Where common words never stand together: the last written that have the rarest of them."""
     sought = sorted((n, group) for group in groups if (n := _count(group, counts)))
-    return [Match((group,), tags=tags, is_recent=True) for _, group in sought[:1]]
+    return [Match((group,), tags=tags, is_recent=True, is_last=True) for _, group in sought[:1]]
 
 
 def _count(group: Group, counts: Mapping[str, int]) -> int:
