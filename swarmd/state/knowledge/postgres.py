@@ -5,14 +5,13 @@ advisory lock, a batch each; readers see one picture of the store and never wait
 """
 
 import contextlib
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from types import TracebackType
-from typing import Any, Self
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any
 
 from swarmd.state.errors import OperatorError
-from swarmd.state.knowledge import search as searching
+from swarmd.state.knowledge.asked import Asked
 from swarmd.state.knowledge.domains import resolved
-from swarmd.state.knowledge.entry import Changed, Entry, FileMark, FileRead, Hit, Kind, Link, Totals
+from swarmd.state.knowledge.entry import Changed, Entry, FileMark, FileRead, Kind, Link, Totals
 from swarmd.state.knowledge.prepared import prepared
 from swarmd.state.knowledge.sqlite import BATCH, wall_now
 from swarmd.state.knowledge.sqlite_index import ENTRY, entry_of
@@ -32,11 +31,12 @@ except ImportError:
 _FILE = "path, root, size, mtime_ns, digest, how"
 
 
-class PostgresKnowledge:
+class PostgresKnowledge(Asked):
     """The contract over one connection. ``place`` is the address as people may see it."""
 
     def __init__(self, url: str, place: str, *, now: Callable[[], Millis] = wall_now) -> None:
-        self._url, self._place, self._now = url, place, now
+        super().__init__(now)
+        self._url, self._place = url, place
         self._connection = connect(url, place)
         with self._reading() as connection:
             said = connection.execute("SELECT value FROM meta WHERE key = 'words'").fetchone()
@@ -59,11 +59,6 @@ class PostgresKnowledge:
                 gone += remove(connection, [it.row for it in standing(connection, "id", batch).values()])
         return gone
 
-    def entry(self, id: str) -> Entry | None:
-        with self._reading() as connection:
-            kept = PostgresIndex(connection).kept_by_id([id])
-        return kept[id].entry if id in kept else None
-
     def entries(
         self, *, domain: str | None = None, kind: Kind | None = None, limit: int = 100, after: str = ""
     ) -> list[Entry]:
@@ -75,26 +70,6 @@ class PostgresKnowledge:
         with self._reading() as connection:
             found = connection.execute(f"{asked} ORDER BY id LIMIT %s", (*values, max(limit, 0)))
             return [entry_of(*said) for said in found]
-
-    # -- searching ------------------------------------------------------------------------------------------------
-
-    def search(
-        self, question: str, *, domain: str | None = None, kind: Kind | None = None, limit: int = 10,
-        graph: bool = False, only: bool = False,
-    ) -> list[Hit]:  # fmt: skip
-        with self._reading() as connection:
-            return searching.search(
-                PostgresIndex(connection), question, domain=domain, kind=kind, limit=limit, graph=graph, only=only,
-                now=self._now(),
-            )  # fmt: skip
-
-    def suggestion(self, question: str) -> str | None:
-        with self._reading() as connection:
-            return searching.suggestion(PostgresIndex(connection), question)
-
-    def neighbours(self, ids: Sequence[str]) -> Mapping[str, Sequence[tuple[str, str]]]:
-        with self._reading() as connection:
-            return PostgresIndex(connection).neighbours(ids)
 
     # -- documents ------------------------------------------------------------------------------------------------
 
@@ -161,13 +136,10 @@ class PostgresKnowledge:
         with contextlib.suppress(psycopg.Error):
             self._connection.close()
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
+    @contextlib.contextmanager
+    def _index(self) -> Iterator[PostgresIndex]:
+        with self._reading() as connection:
+            yield PostgresIndex(connection)
 
     @contextlib.contextmanager
     def _reading(self) -> Iterator[Connection]:

@@ -8,14 +8,13 @@ see nothing else.
 import contextlib
 import sqlite3
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
-from swarmd.state.knowledge import search as searching
+from swarmd.state.knowledge.asked import Asked
 from swarmd.state.knowledge.domains import resolved
-from swarmd.state.knowledge.entry import Changed, Entry, FileMark, FileRead, Hit, Kind, Link, Totals
+from swarmd.state.knowledge.entry import Changed, Entry, FileMark, FileRead, Kind, Link, Totals
 from swarmd.state.knowledge.prepared import prepared
 from swarmd.state.knowledge.sqlite_index import ENTRY, SqliteIndex, entry_of
 from swarmd.state.knowledge.sqlite_tables import connect, trouble
@@ -32,11 +31,12 @@ def wall_now() -> Millis:
     return time.time_ns() // 1_000_000
 
 
-class SqliteKnowledge:
+class SqliteKnowledge(Asked):
     """The contract over one file. ``patience`` is how long a writer waits for another before it gives up."""
 
     def __init__(self, path: Path, *, patience: Millis = 20 * SECOND, now: Callable[[], Millis] = wall_now) -> None:
-        self._path, self._now = path, now
+        super().__init__(now)
+        self._path = path
         self._connection = connect(path, patience)
         said = self._connection.execute("SELECT value FROM meta WHERE key = 'words'").fetchone()
         if said is None or int(said[0]) < VERSION:
@@ -58,11 +58,6 @@ class SqliteKnowledge:
                 gone += remove(connection, [it.row for it in standing(connection, "id", batch).values()])
         return gone
 
-    def entry(self, id: str) -> Entry | None:
-        with self._transaction() as connection:
-            kept = SqliteIndex(connection).kept_by_id([id])
-        return kept[id].entry if id in kept else None
-
     def entries(
         self, *, domain: str | None = None, kind: Kind | None = None, limit: int = 100, after: str = ""
     ) -> list[Entry]:
@@ -74,26 +69,6 @@ class SqliteKnowledge:
         with self._transaction() as connection:
             found = connection.execute(f"{asked} ORDER BY id LIMIT ?", (*values, max(limit, 0)))
             return [entry_of(*said) for said in found]
-
-    # -- searching ------------------------------------------------------------------------------------------------
-
-    def search(
-        self, question: str, *, domain: str | None = None, kind: Kind | None = None, limit: int = 10,
-        graph: bool = False, only: bool = False,
-    ) -> list[Hit]:  # fmt: skip
-        with self._transaction() as connection:
-            return searching.search(
-                SqliteIndex(connection), question, domain=domain, kind=kind, limit=limit, graph=graph, only=only,
-                now=self._now(),
-            )  # fmt: skip
-
-    def suggestion(self, question: str) -> str | None:
-        with self._transaction() as connection:
-            return searching.suggestion(SqliteIndex(connection), question)
-
-    def neighbours(self, ids: Sequence[str]) -> Mapping[str, Sequence[tuple[str, str]]]:
-        with self._transaction() as connection:
-            return SqliteIndex(connection).neighbours(ids)
 
     # -- documents ------------------------------------------------------------------------------------------------
 
@@ -159,13 +134,10 @@ class SqliteKnowledge:
         with contextlib.suppress(sqlite3.Error):
             self._connection.close()
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
+    @contextlib.contextmanager
+    def _index(self) -> Iterator[SqliteIndex]:
+        with self._transaction() as connection:
+            yield SqliteIndex(connection)
 
     @contextlib.contextmanager
     def _transaction(self, how: str = "DEFERRED") -> Iterator[sqlite3.Connection]:
