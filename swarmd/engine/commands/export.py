@@ -6,7 +6,7 @@ What the verbs write is made in `engine.export`; here is who is meant, where it 
 import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
@@ -22,6 +22,27 @@ if TYPE_CHECKING:  # numba comes in only when a command runs
 SCHEMA = "swarmd.export/1"
 _CODES = "Exit codes: 0 written, 1 some could not be (told), 2 a mistake you can mend."
 _Writer = Callable[["ChampionFile", "Terms", Path], dict[str, Any]]
+_Command = TypeVar("_Command", bound=Callable[..., Any])
+
+
+def _of_champions(folder: str) -> Callable[[_Command], _Command]:
+    """Which champions are meant, and where their files go: into that folder of the exports unless told otherwise."""
+    options = (
+        click.argument("symbol", required=False, metavar="[SYMBOL|NICHE]"),
+        click.argument("timeframe", required=False),
+        click.option("--all", "everyone", is_flag=True, help="Every champion in force."),
+        click.option(
+            "--out", type=click.Path(file_okay=False, path_type=Path), help=f"Folder; else HOME/exports/{folder}."
+        ),
+        click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout."),
+    )
+
+    def decorated(command: _Command) -> _Command:
+        for option in reversed(options):
+            command = option(command)
+        return command
+
+    return decorated
 
 
 @click.group(epilog="Example: swarmd export pine BTCUSDT 5m")
@@ -33,11 +54,7 @@ export.add_command(parity)
 
 
 @export.command("pine", epilog=f"Example: swarmd export pine --all     {_CODES}")
-@click.argument("symbol", required=False, metavar="[SYMBOL|NICHE]")
-@click.argument("timeframe", required=False)
-@click.option("--all", "everyone", is_flag=True, help="Every champion in force.")
-@click.option("--out", type=click.Path(file_okay=False, path_type=Path), help="Folder; else HOME/exports/pine.")
-@click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
+@_of_champions("pine")
 def pine(symbol: str | None, timeframe: str | None, everyone: bool, out: Path | None, as_json: bool) -> int:
     """Write a champion's TradingView strategy (Pine v6) and, beside it, its parity file.
 
@@ -59,11 +76,7 @@ def pine(symbol: str | None, timeframe: str | None, everyone: bool, out: Path | 
 
 
 @export.command("alerts", epilog=f"Example: swarmd export alerts BTCUSDT 5m     {_CODES}")
-@click.argument("symbol", required=False, metavar="[SYMBOL|NICHE]")
-@click.argument("timeframe", required=False)
-@click.option("--all", "everyone", is_flag=True, help="Every champion in force.")
-@click.option("--out", type=click.Path(file_okay=False, path_type=Path), help="Folder; else HOME/exports/alerts.")
-@click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
+@_of_champions("alerts")
 def alerts(symbol: str | None, timeframe: str | None, everyone: bool, out: Path | None, as_json: bool) -> int:
     """Write a champion's webhook templates: for TradingView's placeholders, and for any other sender."""
     from swarmd.engine.export.written import alerts_folder, write_alerts
