@@ -38,7 +38,7 @@ def summary_of(folder: Path, *, top: int) -> dict[str, Any]:
     be evaluated. Assets that the preflight refused are listed, with the reason. A second search is a row of its own,
     named by its folder; what was judged by the guards bears their word and the figures of the vault.
     """
-    from swarmd.engine.phases.desk import PREFLIGHT_FILE
+    from swarmd.engine.phases.desk import PREFLIGHT_FILE, read_result
     from swarmd.engine.phases.guards import GUARDS_FILE
     from swarmd.engine.phases.refine import ALL_TRIALS_FILE
     from swarmd.engine.phases.screen import SCREEN_FILE
@@ -48,15 +48,15 @@ def summary_of(folder: Path, *, top: int) -> dict[str, Any]:
     totals = dict.fromkeys(("prescreened", "trials", "valid", "skipped", "pruned", "failed"), 0)
     refused = []
     for path in sorted(folder.rglob(PREFLIGHT_FILE)):
-        seen = _read(path, "swarmd.preflight/1")
+        seen = read_result(path, "swarmd.preflight/1")
         if seen.get("verdict") == "fail":
             refused.append({"symbol": seen["symbol"], "reason": seen["problems"][0]})
     found = {path.parent for name in (TOP_FILE, ALL_TRIALS_FILE) for path in folder.rglob(name)}
     for place in sorted(found):
-        screened = _read(place / TOP_FILE, "swarmd.prescreen/1")
-        refined = _read(place / ALL_TRIALS_FILE, "swarmd.trials/1")
-        verdict = _read(place / SCREEN_FILE, "swarmd.screen/1")
-        judged = _read(place / GUARDS_FILE, "swarmd.guards/1")
+        screened = read_result(place / TOP_FILE, "swarmd.prescreen/1")
+        refined = read_result(place / ALL_TRIALS_FILE, "swarmd.trials/1")
+        verdict = read_result(place / SCREEN_FILE, "swarmd.screen/1")
+        judged = read_result(place / GUARDS_FILE, "swarmd.guards/1")
         trials = refined.get("trials", [])
         unreadable += _unreadable(place / "trials")
         said = {key: (refined or screened).get(key) for key in ("symbol", "strategy", "mode")}
@@ -127,19 +127,6 @@ def results_folder(run: str) -> Path:
     there = sorted(path.name for path in named.parent.glob("*") if path.is_dir())
     listed = f"campaigns there: {', '.join(there)}" if there else f"there are none yet in {named.parent}"
     raise OperatorError(f"{run}: neither a folder nor a campaign with results; {listed}")
-
-
-def _read(path: Path, schema: str) -> dict[str, Any]:
-    """A result file; empty where the phase has not come to it yet."""
-    try:
-        document = json.loads(path.read_bytes())
-    except FileNotFoundError:
-        return {}
-    except (OSError, ValueError) as cause:
-        raise OperatorError(f"{path} cannot be read ({cause}); run its phase again") from cause
-    if not isinstance(document, dict) or document.get("schema") != schema:
-        raise OperatorError(f"{path}: its schema is not {schema}; run its phase again")
-    return document
 
 
 def _unreadable(folder: Path) -> list[dict[str, str]]:

@@ -84,3 +84,16 @@ def read_document(path: Path, *, made_by: str) -> dict[str, Any]:
     if not isinstance(document, dict):
         raise OperatorError(f"{path} is not a JSON object; run the phase {made_by} again")
     return document
+
+
+def read_result(path: Path, schema: str) -> dict[str, Any]:
+    """A result file; empty where the phase has not come to it."""
+    try:
+        document = json.loads(path.read_bytes())
+    except (FileNotFoundError, NotADirectoryError):
+        return {}
+    except (OSError, ValueError) as cause:
+        raise OperatorError(f"{path} cannot be read ({cause}); run its phase again") from cause
+    if not isinstance(document, dict) or document.get("schema") != schema:
+        raise OperatorError(f"{path}: its schema is not {schema}; run its phase again")
+    return document

@@ -19,7 +19,7 @@ from swarmd.engine.champions.champion import champion_path
 from swarmd.engine.kernel.costs import Costs
 from swarmd.engine.kernel.prices import day_end_bars
 from swarmd.engine.market.bars import Bars, load_bars
-from swarmd.engine.phases.desk import PREFLIGHT_FILE
+from swarmd.engine.phases.desk import PREFLIGHT_FILE, read_result
 from swarmd.engine.phases.reoptimize import search_folder
 from swarmd.engine.phases.report_importance import importance_of
 from swarmd.engine.phases.vault import WarmedUp
@@ -132,19 +132,6 @@ def _folders(folder: Path) -> list[Path]:
 
 def _holds_results(folder: Path) -> bool:
     return any((folder / name).is_file() for name, _ in _FILES.values())
-
-
-def read_result(path: Path, schema: str) -> dict[str, Any]:
-    """A result file; empty where the phase has not come to it."""
-    try:
-        document = json.loads(path.read_bytes())
-    except (FileNotFoundError, NotADirectoryError):
-        return {}
-    except (OSError, ValueError) as cause:
-        raise OperatorError(f"{path} cannot be read ({cause}); run its phase again") from cause
-    if not isinstance(document, dict) or document.get("schema") != schema:
-        raise OperatorError(f"{path}: its schema is not {schema}; run its phase again")
-    return document
 
 
 def is_branch(folder: Path) -> bool:
