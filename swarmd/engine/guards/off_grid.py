@@ -1,6 +1,6 @@
 """Regions of high neighbourhood means among vectors that lie on no grid, by density (HDBSCAN).
 
-For what a refinement tried, where the grid's form (`clusters.py`) has no cells to count. Needs the extra `cluster`.
+For what a refinement tried, where the grid's form (`clusters.py`) has no cells to count. Needs the extra `regions`.
 A region's size is a count of vectors, and a sampler puts its vectors where it expects high scores: it tells where a
 plateau was looked at, and only then how wide it is.
 """
@@ -68,7 +68,7 @@ def density_clusters(
     try:
         from sklearn.cluster import HDBSCAN
     except ImportError:
-        raise ValueError("density clusters: scikit-learn is not installed; install the extra `cluster`") from None
+        raise ValueError("density clusters: scikit-learn is not installed; install the extra `regions`") from None
     means, counts = neighbourhood_means(places, scores, radius)
     asked = counts > LEAST_NEIGHBOURS
     highest = float(means[asked].max(initial=0.0))

@@ -50,7 +50,7 @@ def test_where_everything_loses_or_too_few_are_high_there_is_none():
 
 def test_without_the_extra_it_is_named(monkeypatch):
     monkeypatch.setitem(sys.modules, "sklearn.cluster", None)
-    with pytest.raises(ValueError, match="install the extra `cluster`"):
+    with pytest.raises(ValueError, match="install the extra `regions`"):
         density_clusters(np.zeros((9, 1)), np.ones(9), radius=0.1)
 
 
