@@ -146,7 +146,8 @@ def test_a_lock_covers_what_pyproject_asks_for_on_every_python(lock: str, python
 
 def test_what_tests_is_what_runs_with_more_beside_it() -> None:
     run, test = ({str(requirement) for requirement, _ in requirements_of(lock)} for lock in LOCKS)
-    assert run <= test
+    # What one machine alone needs to run may be needed everywhere to test: then the same pin stands without its marker.
+    assert [each for each in run - test if each.partition(";")[0] not in test] == []
 
 
 def test_the_build_asks_for_nothing_that_is_not_locked() -> None:
