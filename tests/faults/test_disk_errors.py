@@ -16,7 +16,7 @@ from faulty_disk import FaultyDisk
 
 from swarmd.state.store.raw import history, read_journal
 
-pytestmark = pytest.mark.xdist_group("daemon")
+pytestmark = pytest.mark.xdist_group("surroundings of a daemon")
 
 _DONE = "faults.EDGE.aggressive.prescreen"
 

@@ -14,7 +14,7 @@ from faults.swarm import Swarm, campaign_text, wait
 
 from swarmd.state.store.raw import history
 
-pytestmark = pytest.mark.xdist_group("daemon")
+pytestmark = pytest.mark.xdist_group("surroundings of a daemon")
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from faults.swarm import SYMBOL, Swarm, campaign_text
 from swarmd.engine.market.formats import write_bars
 from swarmd.engine.market.synth import planted_market
 
-pytestmark = pytest.mark.xdist_group("daemon")
+pytestmark = pytest.mark.xdist_group("surroundings of a daemon")
 
 
 def test_other_bars_and_lost_results_are_named_and_never_turned_into_another_answer(

@@ -11,7 +11,7 @@ from faults.swarm import Swarm
 
 from swarmd.cli import exit_code_of
 
-pytestmark = pytest.mark.xdist_group("daemon")
+pytestmark = pytest.mark.xdist_group("surroundings of a daemon")
 
 _CAMPAIGN = """\
 name: own

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from faults.swarm import MODE, SYMBOL, Swarm, priced_campaign, wait
 
-pytestmark = pytest.mark.xdist_group("daemon")
+pytestmark = pytest.mark.xdist_group("surroundings of a daemon")
 
 
 def scores(swarm: Swarm) -> dict[int, list[float | None]]:

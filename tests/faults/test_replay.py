@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from faults.swarm import MODE, SYMBOL, Swarm, campaign_text, wait
 
-pytestmark = pytest.mark.xdist_group("daemon")
+pytestmark = pytest.mark.xdist_group("surroundings of a daemon")
 
 
 def replayed(swarm: Swarm, *words: str) -> dict[str, Any]:

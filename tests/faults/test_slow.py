@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from faults.swarm import Swarm, campaign_text, state_of, wait
 
-pytestmark = pytest.mark.xdist_group("daemon")
+pytestmark = pytest.mark.xdist_group("surroundings of a daemon")
 
 # Forty combinations take a fraction of the processor time that is judged otherwise.
 # By the clock, a busy machine tells little of so little work; processor time tells dear work from cheap on any.

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from faults.swarm import Row, Swarm, campaign_text, state_of, wait
 
-pytestmark = [pytest.mark.xdist_group("daemon"), pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.xdist_group("surroundings of a daemon"), pytest.mark.timeout(900)]
 
 FREEZER = Path("/sys/fs/cgroup/freezer")
 LIMITS = {"silent_after": 5_500, "stuck_after": 6_500, "term_grace": 700}

@@ -19,7 +19,7 @@ from swarmd.state.store.files import Home, is_locked
 
 mcp = pytest.importorskip("mcp", reason="the extra is missing: pip install 'swarmd[mcp]'")
 
-pytestmark = [pytest.mark.xdist_group("daemon"), pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.xdist_group("surroundings of a daemon"), pytest.mark.timeout(600)]
 
 WITHIN_S = 300.0
 CAMPAIGN = """\

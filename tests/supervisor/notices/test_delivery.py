@@ -17,7 +17,7 @@ from swarmd.state.store.files import Home
 
 pytest.importorskip("apprise", reason="the extra is missing: pip install 'swarmd[notify]'")
 
-pytestmark = [pytest.mark.xdist_group("daemon"), pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.xdist_group("surroundings of a daemon"), pytest.mark.timeout(400)]
 
 WITHIN_S = 180
 TOKEN = "s3cr3t-t0k3n"
