@@ -23,6 +23,7 @@ from swarmd.state.records.job import Job, Phase, job_id
 from swarmd.state.records.lane import Lane
 from swarmd.state.records.lesson import Lesson
 from swarmd.state.records.monitoring import Monitoring
+from swarmd.state.records.node import Node
 from swarmd.state.records.policy import Policy
 from swarmd.state.records.record import Record
 from swarmd.state.records.request import Request
@@ -181,6 +182,16 @@ def a_device(id: str = "gpu0", **fields: Any) -> Device:
             "id": id, "at": 0, "index": int(id.removeprefix("gpu")), "name": "NVIDIA H100", "uuid": f"GPU-{id}",
             "is_there": True, "since": 0, "util": 0.5, "mem_used": 1 << 30, "mem_total": 80 << 30, "temp_c": 50,
             **fields,
+        }
+    )  # fmt: skip
+
+
+def a_node(id: str = "n1", **fields: Any) -> Node:
+    """Alive, with four processors of which half are busy."""
+    return Node.model_validate(
+        {
+            "id": id, "at": 0, "name": id, "address": "10.0.0.1", "is_alive": True, "since": 0, "seen_at": 0, "cpus": 4,
+            "memory_bytes": 16 << 30, "cpu_util": 0.5, "mem_used_bytes": 4 << 30, **fields,
         }
     )  # fmt: skip
 

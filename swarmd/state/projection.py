@@ -25,7 +25,7 @@ _TABLES: Mapping[str, str] = {
     "champion": "champions", "incident": "incidents", "session": "sessions", "request": "requests",
     "source": "sources", "step": "steps", "gauge": "gauges", "finding": "findings", "document": "documents",
     "action": "actions", "refusal": "refusals", "throughput": "throughputs", "fastest": "fastest",
-    "failure": "failures", "device": "devices",
+    "failure": "failures", "device": "devices", "node": "nodes",
     "hypothesis": "hypotheses", "lesson": "lessons", "monitoring": "monitorings", "errand": "errands",
 }  # fmt: skip
 

@@ -17,7 +17,7 @@ from swarmd.state.telling import told
 
 # What comes too often to be an event: measured, not decided.
 NOISE = frozenset({"beat", "gauge", "cycle", "scores"})
-_OBSERVED = frozenset({"beat", "device", "gauge", "source", "result", "throughput", "fastest"})
+_OBSERVED = frozenset({"beat", "device", "gauge", "node", "source", "result", "throughput", "fastest"})
 _CYCLE = re.compile(r"^c\d+$")
 
 

@@ -195,6 +195,14 @@ def _device(id: str, data: Said) -> str:
     return f"{id} ({data['name']}) answers: {len(data['processes'])} processes on it, {data['n_errors']} driver errors"
 
 
+def _node(id: str, data: Said) -> str:
+    if not data["is_alive"]:
+        return f"node {id} ({data['address']}) is gone{_because(data['trouble'])}"
+    load = "" if data["cpu_util"] is None else f", load {data['cpu_util']:.2f}"
+    gpus = f", {data['gpus']:g} GPUs" if data["gpus"] else ""
+    return f"node {id} ({data['address']}) is there: {data['cpus']:g} processors{gpus}{load}"
+
+
 _TELLERS: Mapping[str, Callable[[str, Said], str]] = {
     "action": _action,
     "refusal": _refusal,
@@ -220,6 +228,7 @@ _TELLERS: Mapping[str, Callable[[str, Said], str]] = {
     "lesson": _lesson,
     "errand": _errand,
     "device": _device,
+    "node": _node,
     "gauge": lambda id, data: f"{id} is {data['value']:g}",
     "finding": lambda id, data: data["text"] or f"{id} is taken back",
     "document": lambda id, data: f"{data['title']} is written to {id}{_because(data['reason'])}",

@@ -19,6 +19,7 @@ from swarmd.state.records.job import Job
 from swarmd.state.records.lane import Lane
 from swarmd.state.records.lesson import Lesson
 from swarmd.state.records.monitoring import Monitoring
+from swarmd.state.records.node import Node
 from swarmd.state.records.policy import Policy
 from swarmd.state.records.request import Request
 from swarmd.state.records.result import Result
@@ -50,6 +51,7 @@ class Picture:
     steps: Mapping[str, Step] = field(default_factory=dict)
     gauges: Mapping[str, Gauge] = field(default_factory=dict)
     devices: Mapping[str, Device] = field(default_factory=dict)
+    nodes: Mapping[str, Node] = field(default_factory=dict)
     findings: Mapping[str, Finding] = field(default_factory=dict)
     documents: Mapping[str, Document] = field(default_factory=dict)
     actions: Mapping[str, ActionTaken] = field(default_factory=dict)

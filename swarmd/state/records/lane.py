@@ -23,7 +23,8 @@ LANE_MOVES = Lifecycle(
 class Lane(Record):
     """``cpu0``: slot 0 of device ``cpu``. A held lane finishes its run and takes nothing new; ``reason`` says why.
 
-    ``is_fill``: beyond the usual lanes, open only while processors are idle.
+    ``is_fill``: beyond the usual lanes, open only while processors are idle. ``node`` is the machine of the
+    cluster that its runs are put on; empty on one machine, and in a cluster while none has room for it.
     """
 
     KIND: ClassVar[str] = "lane"
@@ -33,3 +34,4 @@ class Lane(Record):
     status: LaneStatus
     reason: str = ""
     is_fill: bool = False
+    node: str = ""

@@ -38,7 +38,8 @@ class RunRecord(Record):
     """What every stage of a run's life says. ``slot`` is its place in the shared page of progress counters.
 
     ``remedy`` is what it tries after an earlier run was lost; ``scale`` how much it takes on at a time, as a share of
-    the usual; ``engine`` what evaluates.
+    the usual; ``engine`` what evaluates. ``node`` is the machine of the cluster: in an order
+    where it is to live, afterwards where it does; empty on one machine.
     """
 
     KIND: ClassVar[str] = "run"
@@ -51,6 +52,7 @@ class RunRecord(Record):
     remedy: Remedy | None = None
     scale: Ratio = 1.0
     engine: Literal["auto", "cpu", "gpu"] = "cpu"
+    node: str = ""
 
 
 class RunOrdered(RunRecord):

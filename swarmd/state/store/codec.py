@@ -25,6 +25,7 @@ from swarmd.state.records.job import Job
 from swarmd.state.records.lane import Lane
 from swarmd.state.records.lesson import Lesson
 from swarmd.state.records.monitoring import Monitoring
+from swarmd.state.records.node import Node
 from swarmd.state.records.policy import Policy
 from swarmd.state.records.record import Record
 from swarmd.state.records.request import Request
@@ -56,6 +57,7 @@ KINDS: Mapping[str, TypeAdapter[Any]] = {
     "lane": TypeAdapter(Lane),
     "lesson": TypeAdapter(Lesson),
     "monitoring": TypeAdapter(Monitoring),
+    "node": TypeAdapter(Node),
     "policy": TypeAdapter(Policy),
     "refusal": TypeAdapter(Refusal),
     "request": TypeAdapter(Request),
@@ -82,8 +84,8 @@ UPCASTS: Mapping[tuple[str, int], Callable[[dict[str, Any]], dict[str, Any]]] = 
 
 _CLASSES: tuple[type[Record], ...] = (
     ActionTaken, Beat, Campaign, Champion, Cycle, Device, Document, Errand, Failure, Fastest, Finding, Gauge,
-    Hypothesis, Incident, Job, Lane, Lesson, Monitoring, Policy, Refusal, Request, Result, RunRecord, Scores, Session,
-    Source, Step, Throughput,
+    Hypothesis, Incident, Job, Lane, Lesson, Monitoring, Node, Policy, Refusal, Request, Result, RunRecord, Scores,
+    Session, Source, Step, Throughput,
 )  # fmt: skip
 VERSIONS: Mapping[str, int] = {shape.KIND: shape.VERSION for shape in _CLASSES}
 _OUTSIDE_DATA = {"id", "at", "caused_by"}

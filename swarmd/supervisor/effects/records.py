@@ -158,6 +158,7 @@ def _start(view: View, action: StartRun, at: Millis, cause: tuple[str, ...]) -> 
         remedy=action.remedy,
         scale=action.scale,
         engine=action.engine,
+        node="" if (lane := view.lanes.get(action.lane)) is None else lane.node,
     )
     return [_renewed(job, at, cause, {"attempt": action.attempt, "reason": action.reason}), ordered]
 

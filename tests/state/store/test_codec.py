@@ -22,6 +22,7 @@ from builders import (
     a_lane,
     a_lesson,
     a_monitoring,
+    a_node,
     a_policy,
     a_refusal,
     a_request,
@@ -67,6 +68,7 @@ ONE_OF_EACH: tuple[Record, ...] = (
     a_run(status="failed", exit_code=1), the_scores(), a_session(), a_source(), a_step(),
     a_monitoring(), a_throughput(), a_throughput(against="", mark=None), a_fastest(), a_hypothesis(), a_device(),
     a_lesson(), an_errand(), an_authored_hypothesis(), a_request("state", subject="next", claim=a_claim()),
+    a_node(devices=[{"index": 0}]),
 )  # fmt: skip
 
 
