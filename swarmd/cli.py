@@ -21,6 +21,7 @@ from swarmd import __version__
 from swarmd.state.errors import InvariantError, OperatorError, OutsideError
 
 CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 120}
+_HOME = "Where this swarm keeps everything (default: $SWARMD_HOME, then ./swarm)."
 RUNNING, LOOKING, RESEARCH, MACHINE = "Run the swarm", "Look at it", "Research by hand", "This machine"
 
 
@@ -98,6 +99,7 @@ class Verbs(click.Group):
         command = getattr(importlib.import_module(module), attribute)
         if not isinstance(command, click.Command):
             raise InvariantError(f"{verb.target} is not a click command")
+        _take_home(command)
         return command
 
     def resolve_command(
@@ -117,7 +119,7 @@ class Verbs(click.Group):
 
 
 @click.group(cls=Verbs, context_settings=CONTEXT)
-@click.option("--home", metavar="DIR", help="Where this swarm keeps everything (default: $SWARMD_HOME, then ./swarm).")
+@click.option("--home", metavar="DIR", help=_HOME)
 @click.version_option(__version__, "-V", "--version", prog_name="swarmd", message="%(prog)s %(version)s")
 @click.pass_context
 def cli(ctx: click.Context, home: str | None) -> None:
@@ -132,9 +134,23 @@ def cli(ctx: click.Context, home: str | None) -> None:
         ctx.with_resource(_home_in_environment(home))
 
 
+def _take_home(command: click.Command) -> None:
+    """``--home`` after the verb as well, for it and all below it that know none of their own; asked twice, once."""
+    if not any("--home" in param.opts for param in command.params):
+        option = click.Option(["--home"], metavar="DIR", expose_value=False, is_eager=True, callback=_moved, help=_HOME)
+        command.params.append(option)
+    for below in command.commands.values() if isinstance(command, click.Group) else ():
+        _take_home(below)
+
+
+def _moved(ctx: click.Context, _param: click.Parameter, home: str | None) -> None:
+    if home is not None:
+        ctx.with_resource(_home_in_environment(home))
+
+
 @contextlib.contextmanager
 def _home_in_environment(home: str) -> Iterator[None]:
-    """``--home`` before the verb reaches every command, and every process it starts, as ``$SWARMD_HOME``."""
+    """What ``--home`` says reaches the command, and every process it starts, as ``$SWARMD_HOME``."""
     before = os.environ.get("SWARMD_HOME")
     os.environ["SWARMD_HOME"] = os.path.abspath(Path(home).expanduser())  # noqa: PTH100  (Path.absolute keeps "..")
     try:

@@ -224,6 +224,44 @@ def test_without_a_verb_the_help_is_shown_as_an_error(capsys: pytest.CaptureFixt
     assert "Usage: swarmd [OPTIONS] COMMAND" in capsys.readouterr().err
 
 
+def test_every_command_takes_home_after_the_verb_as_well() -> None:
+    def lacking(command: click.Command, path: str) -> list[str]:
+        below = command.commands.items() if isinstance(command, click.Group) else ()
+        own = [] if any("--home" in param.opts for param in command.params) else [path]
+        return own + [each for name, leaf in below for each in lacking(leaf, f"{path} {name}")]
+
+    context = click.Context(cli)
+    commands = {name: cli.get_command(context, name) for name in VERBS}
+    assert [each for name, command in commands.items() if command is not None for each in lacking(command, name)] == []
+    for name, command in commands.items():
+        again = cli.get_command(context, name)
+        assert again is command
+        assert again is not None
+        assert sum("--home" in param.opts for param in again.params) == 1, name
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["--home", "{}", "champion", "list"],
+        ["champion", "--home", "{}", "list"],
+        ["champion", "list", "--home", "{}"],
+        ["--home", "elsewhere", "champion", "list", "--home", "{}"],
+    ],
+)
+def test_wherever_home_stands_it_is_the_same_home(
+    words: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("SWARMD_HOME", str(tmp_path / "not this one"))
+    monkeypatch.chdir(tmp_path)
+    home = Home(tmp_path / "mine")
+    home.champions.mkdir(parents=True)
+    (home.champions / "BTCUSDT_5m.json").write_text("no champion")
+    assert exit_code_of([word.format(home.root) for word in words] + ["--json"]) in (0, 1)
+    assert "BTCUSDT" in capsys.readouterr().out
+    assert os.environ["SWARMD_HOME"] == str(tmp_path / "not this one")
+
+
 def test_home_before_the_verb_reaches_the_command_and_leaves_no_trace(
     tmp_path: os.PathLike[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

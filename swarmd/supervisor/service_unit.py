@@ -35,6 +35,7 @@ class Service:
     home: Path
     campaign: Path | None = None
     monitors: bool = True
+    dashboard: bool = True
     places: Mapping[str, str] = field(default_factory=dict)
 
     @property
@@ -51,6 +52,7 @@ def unit_text(service: Service, *, systemd: int) -> str:
     command = [service.python, "-X", "faulthandler", "-P", "-m", "swarmd", "--home", str(service.home), "service"]
     command += ["run", *(["--campaign", str(service.campaign)] if service.campaign is not None else [])]
     command += [] if service.monitors else ["--no-monitors"]
+    command += [] if service.dashboard else ["--no-dashboard"]
     program, *words = command
     lines = [
         "# Written by `swarmd service install`, which writes it anew; `swarmd service uninstall` takes it away.",

@@ -4,7 +4,8 @@ import click
 
 from swarmd.state.errors import OperatorError
 from swarmd.state.store.files import Home
-from swarmd.supervisor.commands.options import home_option, json_option, print_document
+from swarmd.supervisor.commands.options import home_option, json_option, no_dashboard_option, print_document
+from swarmd.supervisor.dashboard.keeper import DashboardKeeper
 from swarmd.supervisor.detached import start_detached
 from swarmd.supervisor.glance import glance
 from swarmd.supervisor.monitors.tmux import ensure_monitors
@@ -19,18 +20,19 @@ _OTHER_WITHIN_S = 1.0
 )
 @click.option("--until-done", is_flag=True, help="If it must be started: leave when the campaign is done.")
 @click.option("--no-monitors", is_flag=True, help="Without the tmux monitors.")
+@no_dashboard_option
 @home_option
 @json_option
-def ensure(until_done: bool, no_monitors: bool, home: Home, as_json: bool) -> None:
+def ensure(until_done: bool, no_monitors: bool, no_dashboard: bool, home: Home, as_json: bool) -> None:
     """Start what is not running; safe in cron and shell hooks."""
-    did, pid, said = _ensured(home, until_done, no_monitors)
+    did, pid, said = _ensured(home, until_done, no_monitors, no_dashboard)
     if as_json:
         print_document("ensure", {"did": did, "pid": pid, "home": str(home.root)})
     else:
         click.echo(said)
 
 
-def _ensured(home: Home, until_done: bool, no_monitors: bool) -> tuple[str, int | None, str]:
+def _ensured(home: Home, until_done: bool, no_monitors: bool, no_dashboard: bool) -> tuple[str, int | None, str]:
     running = daemon_of(home)
     if running is not None:
         made = () if no_monitors else ensure_monitors(home)
@@ -47,7 +49,8 @@ def _ensured(home: Home, until_done: bool, no_monitors: bool) -> tuple[str, int 
         text = f"campaign {seen.campaign} was stopped on purpose; take it up again with `swarmd start`"
         return "nothing", None, text
     try:
-        pid = start_detached(home, None, until_done=until_done, monitors=not no_monitors)
+        keeper = DashboardKeeper(home, is_on=not no_dashboard)
+        pid = start_detached(home, None, until_done=until_done, monitors=not no_monitors, dashboard=keeper)
     except OperatorError:
         # Another ensure may have been quicker by a moment; then everything is as it should be.
         other = next((found for _ in looks(_OTHER_WITHIN_S) if (found := daemon_of(home)) is not None), None)

@@ -30,6 +30,10 @@ def json_option(command: Command) -> Command:
     return click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")(command)
 
 
+def no_dashboard_option(command: Command) -> Command:
+    return click.option("--no-dashboard", is_flag=True, help="Without the dashboard in the browser.")(command)
+
+
 def names_of(*kinds: str) -> Callable[[click.Context, click.Parameter, str], list[str]]:
     """Completes an argument with names on record: ``lanes``, ``runs``, ``jobs``, ``symbols`` or the ``campaign``."""
 

@@ -3,8 +3,9 @@
 import click
 
 from swarmd.state.store.files import Home
-from swarmd.supervisor.commands.options import home_option, json_option, print_document
+from swarmd.supervisor.commands.options import home_option, json_option, no_dashboard_option, print_document
 from swarmd.supervisor.commands.stop import stop_daemon
+from swarmd.supervisor.dashboard.keeper import DashboardKeeper
 from swarmd.supervisor.detached import start_detached
 from swarmd.supervisor.glance import require_campaign
 from swarmd.supervisor.presence import daemon_of
@@ -17,15 +18,19 @@ from swarmd.supervisor.presence import daemon_of
 )
 @click.option("--until-done", is_flag=True, help="Leave when the campaign is done.")
 @click.option("--no-monitors", is_flag=True, help="Without the tmux monitors.")
+@no_dashboard_option
 @home_option
 @json_option
-def restart(now: bool, timeout: float, until_done: bool, no_monitors: bool, home: Home, as_json: bool) -> None:
+def restart(
+    now: bool, timeout: float, until_done: bool, no_monitors: bool, no_dashboard: bool, home: Home, as_json: bool
+) -> None:
     """Stop, then start the last campaign again, detached."""
     require_campaign(home)
     running = daemon_of(home)
     if running is not None:
         stop_daemon(home, running, now=now, timeout_s=timeout)
-    pid = start_detached(home, None, until_done=until_done, monitors=not no_monitors)
+    keeper = DashboardKeeper(home, is_on=not no_dashboard)
+    pid = start_detached(home, None, until_done=until_done, monitors=not no_monitors, dashboard=keeper)
     if as_json:
         print_document("restart", {"stopped_pid": running.pid if running else None, "pid": pid, "home": str(home.root)})
     else:

@@ -16,7 +16,7 @@ import click
 
 from swarmd.state.errors import OperatorError, OutsideError
 from swarmd.state.store.files import Home, atomic_write
-from swarmd.supervisor.commands.options import home_option, json_option, print_document
+from swarmd.supervisor.commands.options import home_option, json_option, no_dashboard_option, print_document
 from swarmd.supervisor.glance import glance, require_campaign
 from swarmd.supervisor.presence import daemon_of
 from swarmd.supervisor.service_unit import PLACES, Service, unit_text
@@ -45,12 +45,15 @@ def service() -> None:
 @service.command("print", epilog="Example: swarmd service print --campaign campaign.yaml > swarmd.service")
 @_campaign_option
 @_no_monitors_option
+@no_dashboard_option
 @click.option("--systemd", type=int, metavar="N", help="Written for systemd N (default: the one here; unknown: 0).")
 @home_option
 @json_option
-def print_unit(campaign: Path | None, no_monitors: bool, systemd: int | None, home: Home, as_json: bool) -> None:
+def print_unit(
+    campaign: Path | None, no_monitors: bool, no_dashboard: bool, systemd: int | None, home: Home, as_json: bool
+) -> None:
     """Show the unit that would be installed; works anywhere and writes nothing."""
-    made = _service(home, campaign, no_monitors)
+    made = _service(home, campaign, monitors=not no_monitors, dashboard=not no_dashboard)
     text = unit_text(made, systemd=_version_here() if systemd is None else systemd)
     if as_json:
         print_document("service", {"unit": made.unit, "path": str(_place(made)), "text": text})
@@ -61,11 +64,12 @@ def print_unit(campaign: Path | None, no_monitors: bool, systemd: int | None, ho
 @service.command(epilog="Example: swarmd service install --campaign campaign.yaml")
 @_campaign_option
 @_no_monitors_option
+@no_dashboard_option
 @home_option
 @json_option
-def install(campaign: Path | None, no_monitors: bool, home: Home, as_json: bool) -> None:
+def install(campaign: Path | None, no_monitors: bool, no_dashboard: bool, home: Home, as_json: bool) -> None:
     """Write the unit, enable it and start it; asked again, it is written anew."""
-    made = _service(home, campaign, no_monitors)
+    made = _service(home, campaign, monitors=not no_monitors, dashboard=not no_dashboard)
     version = _manager(home)
     running = daemon_of(home)
     is_its_own = running is not None and _shown(made).get("MainPID") == str(running.pid)
@@ -105,7 +109,7 @@ def install(campaign: Path | None, no_monitors: bool, home: Home, as_json: bool)
 @json_option
 def uninstall(home: Home, as_json: bool) -> None:
     """Drain the lanes, stop the service and take its unit away; campaign and results stay."""
-    made = _service(home, None, no_monitors=False)
+    made = _service(home)
     path = _place(made)
     if not path.exists():
         raise OperatorError(f"no service is installed for {home.root} ({path} is not there)")
@@ -130,7 +134,7 @@ def uninstall(home: Home, as_json: bool) -> None:
 @json_option
 def status(home: Home, as_json: bool) -> None:
     """What systemd says of the service."""
-    made = _service(home, None, no_monitors=False)
+    made = _service(home)
     _manager(home)
     shown = _shown(made)
     if shown.get("LoadState") == "not-found":
@@ -148,9 +152,10 @@ def status(home: Home, as_json: bool) -> None:
 @service.command(hidden=True, epilog="Example: swarmd service run --campaign campaign.yaml")
 @_campaign_option
 @_no_monitors_option
+@no_dashboard_option
 @home_option
 @click.pass_context
-def run(ctx: click.Context, campaign: Path | None, no_monitors: bool, home: Home) -> None:
+def run(ctx: click.Context, campaign: Path | None, no_monitors: bool, no_dashboard: bool, home: Home) -> None:
     """What the unit starts: begin the campaign where it is new to this home, and else go on with the last.
 
     Not `start FILE`: after a month of restarts the file may be edited or gone, and what was begun goes on all the same.
@@ -158,7 +163,8 @@ def run(ctx: click.Context, campaign: Path | None, no_monitors: bool, home: Home
     from swarmd.supervisor.commands.start import start
 
     begin = campaign if campaign is not None and _is_new(home, campaign) else None
-    ctx.invoke(start, campaign=begin, no_monitors=no_monitors, no_screen=True, checked=True, home=home)
+    without = {"no_monitors": no_monitors, "no_dashboard": no_dashboard}
+    ctx.invoke(start, campaign=begin, no_screen=True, checked=True, home=home, **without)
 
 
 def _is_new(home: Home, campaign: Path) -> bool:
@@ -178,12 +184,13 @@ def _is_new(home: Home, campaign: Path) -> bool:
 # -- the unit's place and systemd -------------------------------------------------------------------------------------
 
 
-def _service(home: Home, campaign: Path | None, no_monitors: bool) -> Service:
+def _service(home: Home, campaign: Path | None = None, *, monitors: bool = True, dashboard: bool = True) -> Service:
     return Service(
         python=sys.executable,
         home=home.root,
         campaign=campaign.resolve() if campaign is not None else None,
-        monitors=not no_monitors,
+        monitors=monitors,
+        dashboard=dashboard,
         places={name: os.path.abspath(os.environ[name]) for name in PLACES if os.environ.get(name)},  # noqa: PTH100
     )
 

@@ -74,6 +74,10 @@ class Swarm:
         return int(lock_holder(self.home.daemon_lock)["pid"]) if is_locked(self.home.daemon_lock) else 0
 
 
+def words_of(pid: int) -> list[str]:
+    return Path(f"/proc/{pid}/cmdline").read_text().split("\0")
+
+
 @pytest.fixture
 def swarm(tmp_path: Path) -> Iterator[Swarm]:
     swarm = Swarm(tmp_path)
@@ -121,15 +125,18 @@ def test_a_killed_daemon_is_made_good_by_ensure_once_and_by_restart(swarm: Swarm
     os.kill(first, signal.SIGKILL)
     while swarm.daemon():
         time.sleep(0.02)
-    both = [swarm.begin("ensure", "--no-monitors", "--json") for _ in range(2)]
+    without = ("--no-monitors", "--no-dashboard")
+    both = [swarm.begin("ensure", *without, "--json") for _ in range(2)]
     answers = [json.loads(each.communicate(timeout=WITHIN_S)[0]) for each in both]
     assert [each.returncode for each in both] == [0, 0]
     second = swarm.daemon()
     assert second not in (0, first)
     assert {each["pid"] for each in answers} == {second}
     assert "started" in {each["did"] for each in answers}
+    assert set(without) <= set(words_of(second))
 
-    restarted = swarm.json("restart", "--no-monitors")
+    restarted = swarm.json("restart", *without)
+    assert set(without) <= set(words_of(swarm.daemon()))
     assert restarted["stopped_pid"] == second
     assert restarted["pid"] == swarm.daemon() != second
     assert swarm.json("status")["campaign"]["status"] == "active"

@@ -71,12 +71,12 @@ def test_the_unit_promises_what_a_month_alone_needs(home: Home) -> None:
 
 def test_the_command_is_absolute_and_takes_every_word_literally(tmp_path: Path) -> None:
     odd = tmp_path / '100% "my" $HOME swarm'
-    made = a_service(odd, campaign=tmp_path / "a b.yaml", monitors=False)
+    made = a_service(odd, campaign=tmp_path / "a b.yaml", monitors=False, dashboard=False)
     command = keys(unit_text(made, systemd=252))["ExecStart"]
     read_back = [word.replace("%%", "%").replace("$$", "$") for word in shlex.split(command)]
     assert read_back == [
         "/usr/bin/python3", "-X", "faulthandler", "-P", "-m", "swarmd", "--home", str(odd), "service", "run",
-        "--campaign", str(tmp_path / "a b.yaml"), "--no-monitors",
+        "--campaign", str(tmp_path / "a b.yaml"), "--no-monitors", "--no-dashboard",
     ]  # fmt: skip
 
 
@@ -95,6 +95,14 @@ def test_two_homes_of_the_same_name_have_two_units(tmp_path: Path) -> None:
 def test_a_path_with_a_line_break_is_refused(tmp_path: Path) -> None:
     with pytest.raises(OperatorError, match="line break"):
         unit_text(a_service(tmp_path / "a\nExecStartPre=evil"), systemd=252)
+
+
+def test_the_unit_leaves_out_what_its_installer_left_out(home: Home) -> None:
+    def command(*words: str) -> list[str]:
+        return shlex.split(keys(call(home, "print", *words).stdout)["ExecStart"])
+
+    assert command("--no-dashboard") == [*command(), "--no-dashboard"]
+    assert command("--no-monitors", "--no-dashboard") == [*command("--no-monitors"), "--no-dashboard"]
 
 
 def test_only_places_are_carried_over_and_nothing_that_could_be_a_secret(
