@@ -49,7 +49,13 @@ def bars_in(stretch: str, interval_minutes: int) -> int:
 
 
 class ExperimentData(Shape):
-    """One file of bars, or several symbols under a root."""
+    """One file of bars, or several symbols under a root.
+
+    `path` is the one file, counted from the experiment's folder; `symbol` renames it. `root` is the folder of several;
+    `symbols` are those of them that are searched. `interval` is that of the bars, where the file does not tell it.
+    `start` is the first instant that is used; `end` is the first that is not. `known_gaps` are days on which bars may
+    be missing; `allow_gaps` is how many may be missing on any other.
+    """
 
     path: str | None = None
     symbol: Symbol | None = None
@@ -75,7 +81,9 @@ class ExperimentData(Shape):
 
 
 class ExperimentStrategy(Shape):
-    """A strategy of `swarmd strategies list` by `name`, or a person's own by `file` (`path/to/file.py:ClassName`)."""
+    """`name` is one of `swarmd strategies list`; `file` is a person's own, `path/to/file.py:ClassName`, in its place.
+    `mode` is one of its search spaces, the first unless it is given.
+    """
 
     name: str | None = None
     file: str | None = None
@@ -95,7 +103,11 @@ class ExperimentStrategy(Shape):
 
 
 class SamplerSettings(Shape):
-    """Optuna's TPE, argument by argument. With `at_once` above 1 the trials depend on which of them ends first."""
+    """Optuna's TPE, argument by argument.
+
+    `n_startup_trials` are drawn at random before it models anything; `n_ei_candidates` are weighed for each trial.
+    `at_once` is how many trials are under way together: above 1 they depend on which of them ends first.
+    """
 
     n_startup_trials: Annotated[int, Field(ge=1)] = 10
     n_ei_candidates: Annotated[int, Field(ge=1)] = 24
@@ -135,6 +147,12 @@ class TrialLimits(Shape):
 
 
 class ExperimentSettings(Shape):
+    """`name` is the folder of the results. `method` is how vectors are chosen; `space` says what varies, the mode's
+    ranges unless it is given; `params` fix others at a value that is not the baseline's. `trials` is how many are
+    made (200), of a grid every point; `seed` is that of every draw. `constraints` are `min_` or `max_` before a metric,
+    which a trial must keep to rank. `label` is a note for the reader.
+    """
+
     name: Name
     data: ExperimentData
     strategy: ExperimentStrategy

@@ -44,6 +44,12 @@ Symbol = Annotated[str, Field(pattern=r"^[A-Z0-9][A-Z0-9_-]{0,31}$")]
 
 
 class DataSettings(Shape):
+    """Bars, and which of them. ``root`` is the folder of one file an asset, counted from the file's own folder;
+    ``interval`` is that of the bars on which is traded. ``start`` is the first instant that is used; ``end`` is the
+    first that is not. ``known_gaps`` are days on which bars may be missing; ``allow_gaps`` is how many may be missing
+    on any other. ``oos_share`` is the part at the end that is the vault, which no search sees.
+    """
+
     root: str
     interval: str = "5m"
     start: Day | None = None
@@ -54,7 +60,8 @@ class DataSettings(Shape):
 
 
 class AssetSettings(Shape):
-    """Tiers run in the order they are written; ``batch_size`` bounds how many assets are open at once.
+    """``tiers`` are lists of symbols, and run in the order they are written; ``batch_size`` bounds how many assets are
+    open at once.
 
     ``important`` assets are tried with other displacements where the guards said no; those of the first tier, unless
     they are listed (``[]`` for none).
@@ -89,11 +96,17 @@ class AssetSettings(Shape):
 
 
 class StrategySettings(Shape):
+    """``name`` is one of `swarmd strategies list`, or ``path/to/file.py:ClassName``; ``modes`` are the search spaces of
+    its card, each searched for each asset.
+    """
+
     name: str
     modes: Annotated[tuple[Name, ...], Field(min_length=1)]  # each becomes part of paths
 
 
 class PrescreenSettings(Shape):
+    """``combos`` is how many vectors are drawn; ``seed`` is that of the draw; ``top`` is how many are kept."""
+
     combos: Annotated[int, Field(ge=1, le=50_000_000)] = 250_000
     seed: Annotated[int, Field(ge=0)] = 42
     top: Annotated[int, Field(ge=1, le=100_000)] = 500
@@ -113,7 +126,9 @@ _RUNGS_FROM = 100
 
 
 class RefineSettings(Shape):
-    """``pick`` says which trial stands for the search: the middle of the best neighbourhood, or the highest score.
+    """``trials`` are made in all, by Optuna's ``sampler``. ``warm_start`` is how many of the prescreen's best come
+    first; ``seed`` is that of the trials. ``pick`` says which trial stands for the search: the middle of the best
+    neighbourhood, or the highest score.
 
     ``rungs`` are the trial counts after which an asset is compared with its cohort, and goes on or stops; ``[]`` gives
     each asset all its trials, ``auto`` is a quarter and a half of them from 100 trials and two assets on.
@@ -203,8 +218,9 @@ class SpaceRange(Shape):
 
 
 class ConstraintSettings(Shape):
-    """With ``enforce_tp_progression`` a vector whose targets do not rise, half an average true range apart, is never
-    tried; it concerns strategies with several targets.
+    """What a trial must keep to rank. ``min_trades`` is of the stretch that is searched; ``max_drawdown`` is a share of
+    the highest equity so far. ``enforce_tp_progression`` leaves out vectors whose targets do not rise, half an average
+    true range apart; it concerns strategies with several targets.
     """
 
     min_trades: Annotated[int, Field(ge=1)] = 30
@@ -213,11 +229,15 @@ class ConstraintSettings(Shape):
 
 
 class ScoreSettings(Shape):
+    """``primary`` is the metric that ranks a trial; ``weights`` are added to it, each times its own metric."""
+
     primary: str = "annual_sharpe"
     weights: dict[str, float] = Field(default_factory=lambda: {"max_drawdown": -0.25})
 
 
 class CostSettings(Shape):
+    """Of each side of a trade. ``fee_bps`` is charged on the notional; ``slippage_bps`` moves the fill against you."""
+
     fee_bps: Annotated[float, Field(ge=0, le=1000)] = 5.0
     slippage_bps: Annotated[float, Field(ge=0, le=1000)] = 2.0
 
@@ -263,6 +283,8 @@ class NotifySettings(Shape):
 
 
 class TargetSettings(Shape):
+    """``cpu_util`` is the share of the processors that lanes are filled up to."""
+
     cpu_util: Ratio = 0.90
 
 
@@ -289,6 +311,12 @@ class BudgetSettings(Shape):
 
 
 class LimitSettings(Shape):
+    """``max_lanes`` is how many runs may work at once; ``auto`` asks the machine. ``run_timeout`` is after how long a
+    run is ended and replaced. ``max_attempts`` is how often a job is lost before it is quarantined; ``backoff`` is the
+    first and the longest wait between two attempts. ``spares`` are processes kept warm for the next runs.
+    ``disk_free_min`` is the room below which nothing is started.
+    """
+
     max_lanes: Annotated[int, Field(ge=1, le=4096)] | Literal["auto"] = "auto"
     run_timeout: Duration = 2 * 3_600_000
     max_attempts: Annotated[int, Field(ge=1)] = 5
@@ -299,6 +327,10 @@ class LimitSettings(Shape):
 
 
 class CampaignSettings(Shape):
+    """``name`` is the folder of the results, and stands for the question: another question is another name. ``space``
+    overrides the range of a parameter in every mode, or lists its values. ``label`` is a note for the reader.
+    """
+
     name: Name
     data: DataSettings
     assets: AssetSettings
