@@ -11,6 +11,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from swarmd.state.pipeline import judging_phase
+from swarmd.state.records.backend import BackendSettings
 from swarmd.state.records.campaign import CampaignSettings, SearchSettings, ValidationSettings
 from swarmd.state.records.claim import MEASURED, StatedClaim
 from swarmd.state.settings_file import SettingsFileError, nearest, problems_of, sound_part, text_of
@@ -157,6 +158,7 @@ def _sense(file: CampaignFile) -> list[Problem]:
     if first > cap:
         text = f"begins with {first} ms, above its cap of {cap} ms; write the shorter one first"
         problems.append(file.problem(("limits", "backoff"), text))
+    problems += _price_sense(file)
     for name, entry in settings.space.items():
         if isinstance(entry, tuple) and not entry:
             problems.append(file.problem(("space", name), "has no values; list at least one"))
@@ -166,6 +168,21 @@ def _sense(file: CampaignFile) -> list[Problem]:
         elif not isinstance(entry, tuple) and entry.type == "int" and (entry.low % 1 or entry.high % 1):
             problems.append(file.problem(("space", name), "is of type int: give whole numbers for low and high"))
     return problems
+
+
+def _price_sense(file: CampaignFile) -> list[Problem]:
+    """What money asks of the prices, and what prices of nodes ask of the backend."""
+    budget, backend = file.settings.limits.budget, file.settings.backend
+    found = []
+    if budget.total is not None and budget.cost_per_hour is None and not backend.is_priced:
+        text = f"total {budget.total:g} cannot be kept without a price; add cost_per_hour"
+        found.append(file.problem(("limits", "budget"), text))
+    if backend.kind == "local":
+        for name in ("address", "cost_per_hour", "nodes"):
+            if getattr(backend, name) != BackendSettings.model_fields[name].default:
+                text = "belongs to a cluster, and the kind is local; set kind: ray, or leave it out"
+                found.append(file.problem(("backend", name), text))
+    return found
 
 
 def _search_sense(file: CampaignFile) -> list[Problem]:

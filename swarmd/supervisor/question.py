@@ -50,6 +50,6 @@ def digest(settings: CampaignSettings) -> str:
         del question["hypotheses"]
     for name in ("budget", "spares"):
         del question["limits"][name]
-    # Who is told of the answer is no part of the question.
-    del question["notify"]
+    # Neither who is told of the answer, nor where the lanes live, is part of the question.
+    del question["notify"], question["backend"]
     return hashlib.sha256(orjson.dumps(question, option=orjson.OPT_SORT_KEYS)).hexdigest()

@@ -11,6 +11,7 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import BeforeValidator, Discriminator, Field, Tag, ValidationInfo, field_validator, model_validator
 
 from swarmd.state.lifecycle import Lifecycle
+from swarmd.state.records.backend import Backend, BackendSettings
 from swarmd.state.records.claim import StatedClaim
 from swarmd.state.records.record import Ratio, Record, Shape
 from swarmd.state.units import Millis, millis_of_duration
@@ -293,7 +294,8 @@ class BudgetSettings(Shape):
 
     ``wall`` is the time a daemon works on it, ``total`` the money at ``cost_per_hour`` of that time (any currency),
     ``device_time`` the lane time by kind of device, ``disk`` the size to which the home may grow. ``grace`` is the
-    share of a spent budget by which running work may still overrun before it is asked to stop.
+    share of a spent budget by which running work may still overrun before it is asked to stop. What the nodes of a
+    cluster cost besides stands in ``backend``.
     """
 
     wall: Duration | None = None
@@ -302,12 +304,6 @@ class BudgetSettings(Shape):
     device_time: dict[Literal["cpu", "gpu"], Duration] = Field(default_factory=dict)
     disk: Size | None = None
     grace: Ratio = 0.05
-
-    @model_validator(mode="after")
-    def _priced(self) -> "BudgetSettings":
-        if self.total is not None and self.cost_per_hour is None:
-            raise ValueError(f"total {self.total:g} cannot be kept without a price; add cost_per_hour")
-        return self
 
 
 class LimitSettings(Shape):
@@ -343,6 +339,7 @@ class CampaignSettings(Shape):
     validation: ValidationSettings = ValidationSettings()
     targets: TargetSettings = TargetSettings()
     limits: LimitSettings = LimitSettings()
+    backend: Backend = BackendSettings()
     notify: tuple[NotifySettings, ...] = ()
     hypotheses: tuple[StatedClaim, ...] = ()
     label: str = ""
@@ -398,10 +395,14 @@ CAMPAIGN_MOVES = Lifecycle(
 
 
 class Spent(Shape):
-    """What a campaign has used up: ``wall`` time of daemons, and lane time by kind of device (``cpu``, ``gpu``)."""
+    """What a campaign has used up: ``wall`` time of daemons, and lane time by kind of device (``cpu``, ``gpu``).
+
+    ``nodes_cost`` is the money for the nodes of a cluster, each for the time it was there.
+    """
 
     wall: Millis = 0
     device_time: dict[str, Millis] = Field(default_factory=dict)
+    nodes_cost: float = 0.0
 
 
 class Campaign(Record):
