@@ -202,17 +202,24 @@ def py_spy(_home: Home) -> Check:
     return Check("py-spy", "ok", f"takes stacks ({program})")
 
 
-def numba_cache(_home: Home) -> Check:
-    """Where compiled kernels are kept: numba writes beside the code, or where NUMBA_CACHE_DIR says."""
+def kernel_cache() -> tuple[Path, bool]:
+    """Where compiled kernels are kept, and whether it can be written: beside the code, else in the user's cache."""
     import swarmd
 
     chosen = os.environ.get("NUMBA_CACHE_DIR")
     place = Path(chosen) if chosen else Path(swarmd.__file__).parent / "engine"
     if _is_open(_there(place)):
-        return Check("numba cache", "ok", f"{place} is writable")
-    fallback = Path.home() / ".cache"
+        return place, True
+    fallback = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
     if not chosen and _is_open(_there(fallback)):
-        return Check("numba cache", "ok", f"{place} is read-only; numba keeps it in {fallback / 'numba'}")
+        return fallback / "swarmd", True
+    return place, False
+
+
+def numba_cache(_home: Home) -> Check:
+    place, is_writable = kernel_cache()
+    if is_writable:
+        return Check("numba cache", "ok", f"{place} is writable")
     cache = Path(tempfile.gettempdir()) / "numba"
     fix = f"export NUMBA_CACHE_DIR={cache}: without it each run compiles for half a minute"
     return Check("numba cache", "warn", f"{place} is not writable", fix)

@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from swarmd.cli import exit_code_of
 from swarmd.state.store.files import Home, lock_file
 from swarmd.supervisor import checks
 from swarmd.supervisor.checks import CHECKS, Check, examine
 from swarmd.supervisor.commands.doctor import doctor
+from swarmd.supervisor.machine_profile import measured, profile_of
 
 
 def test_every_check_answers_on_this_machine_and_leaves_the_home_unmade(tmp_path: Path) -> None:
@@ -99,6 +99,21 @@ def test_a_damaged_journal_is_told_before_the_next_start(tmp_path: Path) -> None
     assert "000001.jsonl line 1" in found.found
 
 
-def test_fix_is_not_offered_yet(capsys: pytest.CaptureFixture[str]) -> None:
-    assert exit_code_of(["doctor", "--fix"]) == 2
-    assert "No such option '--fix'" in capsys.readouterr().err
+@pytest.mark.parametrize(("asked", "lanes"), [("7", 7), ("auto", measured().lanes)])
+def test_lanes_are_written_down_for_a_campaign_that_says_auto(asked: str, lanes: int, tmp_path: Path) -> None:
+    home = Home(tmp_path / "new" / "swarm")
+    told = CliRunner().invoke(doctor, ["--lanes", asked, "--json", "--home", str(home.root)])
+    assert told.exit_code == 0, told.output
+    assert json.loads(told.stdout)["profile"] == str(home.root / "machine_profile.json")
+    assert profile_of(home).lanes == lanes
+    # Asked without, what a person said stays.
+    assert CliRunner().invoke(doctor, ["--home", str(home.root)]).exit_code == 0
+    assert profile_of(home).lanes == lanes
+
+
+@pytest.mark.parametrize("asked", ["0", "-1", "4097", "2.5", "many", ""])
+def test_a_number_of_lanes_that_cannot_be_is_refused(asked: str, tmp_path: Path) -> None:
+    told = CliRunner().invoke(doctor, ["--lanes", asked, "--home", str(tmp_path)])
+    assert told.exit_code == 2
+    assert "is neither a whole number from 1 to 4096 nor auto" in told.stderr
+    assert list(tmp_path.iterdir()) == []
