@@ -24,15 +24,16 @@ _LOOK_EVERY_S = 1.0
 def follow(what: str, timeout: float, home: Home, as_json: bool) -> None:
     """Wait for a job or a campaign, with a line of progress on a terminal, and a line for each change elsewhere."""
     from swarmd.supervisor.following import standing_of
-    from swarmd.supervisor.picture import picture
+    from swarmd.supervisor.watching import Watching
 
     if not home.journal.is_dir():
         raise OperatorError(f"there is no journal in {home.root}; `swarmd start` makes one")
-    view = picture(home).view
+    watching = Watching(home)
+    view = watching.picture().view
     known_name(what, {*view.campaigns, *view.jobs}, "job or campaign", "swarmd query jobs")
     began, told, is_drawn = time.monotonic(), "", sys.stdout.isatty() and not as_json
     while True:
-        seen = picture(home)
+        seen = watching.picture()
         now = standing_of(seen.view, what, seen.now)
         if is_drawn:
             click.echo(f"\r\x1b[2K{now.line}", nl=now.is_over)

@@ -1,6 +1,11 @@
-"""``swarmd monitor NAME``: one monitor, renewed each second, with or without tmux and with or without a daemon."""
+"""``swarmd monitor NAME``: one monitor, renewed each second, with or without tmux and with or without a daemon.
+
+With the extra ``tui`` it has keys; without it, or with ``--plain``, it is the same figures as a picture.
+"""
 
 import importlib
+import importlib.util
+import os
 import sys
 import time
 from typing import Any, Protocol, cast
@@ -27,12 +32,15 @@ class Monitor(Protocol):
     def document(self, reading: Any) -> dict[str, Any]: ...
 
 
-@click.command(epilog="Example: swarmd monitor progress     Without a terminal it prints once.")
+@click.command(
+    epilog="Example: swarmd monitor progress     In it: ? tells the keys, q leaves. Without a terminal it prints once."
+)
 @click.argument("name", type=click.Choice(_NAMES))
 @click.option("--once", is_flag=True, help="Print it once and leave.")
+@click.option("--plain", is_flag=True, help="Without keys, as where the extra `tui` is not installed.")
 @home_option
 @json_option
-def monitor(name: str, once: bool, home: Home, as_json: bool) -> None:
+def monitor(name: str, once: bool, plain: bool, home: Home, as_json: bool) -> None:
     """One monitor: gpu, cpu, progress or log-index."""
     chosen = cast(Monitor, importlib.import_module(f"swarmd.supervisor.monitors.{name.replace('-', '_')}"))
     if as_json:
@@ -41,6 +49,12 @@ def monitor(name: str, once: bool, home: Home, as_json: bool) -> None:
     console = Console()
     if once or not sys.stdout.isatty():
         console.print(chosen.drawn(chosen.read(home)))
+        return
+
+    if not plain and has_keys():
+        from swarmd.supervisor.monitors.app import Monitors
+
+        Monitors(home, name).run()
         return
 
     def drawn() -> RenderableType:
@@ -55,3 +69,11 @@ def monitor(name: str, once: bool, home: Home, as_json: bool) -> None:
         while True:
             live.refresh()
             time.sleep(_EVERY_S)
+
+
+def has_keys() -> bool:
+    """Whether the monitors with keys can be shown here: they are installed, and all three streams are a terminal
+    (textual reads from the first and draws on the last)."""
+    streams = (sys.stdin, sys.stdout, sys.stderr)
+    is_terminal = all(each.isatty() for each in streams) and os.environ.get("TERM", "dumb") != "dumb"
+    return is_terminal and importlib.util.find_spec("textual") is not None

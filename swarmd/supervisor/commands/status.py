@@ -20,6 +20,7 @@ _WATCH_EVERY_S = 1.0
 def status(watch: bool, home: Home, as_json: bool) -> None:
     """One screen: goal, lanes, devices, incidents, champions."""
     from swarmd.supervisor.picture import picture, standing_document
+    from swarmd.supervisor.watching import Watching
 
     if as_json:
         there = served_at(home)
@@ -33,8 +34,10 @@ def status(watch: bool, home: Home, as_json: bool) -> None:
             click.echo(told_on_terminal(there, console.is_terminal))
         return
 
+    watching = Watching(home)
+
     def drawn() -> RenderableType:
-        return picture(home).drawn()
+        return watching.picture().drawn()
 
     with Live(get_renderable=drawn, console=console, screen=console.is_terminal, auto_refresh=False) as live:
         while True:

@@ -12,6 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from swarmd.state.store.files import Home, is_locked, lock_holder
+from swarmd.supervisor.monitors.listing import Column, Listing, Row, bar
 from swarmd.supervisor.presence import daemon_of
 from swarmd.supervisor.standing import size
 
@@ -152,3 +153,53 @@ def _processes(workers: tuple[Worker, ...]) -> RenderableType:
     for each in workers:
         table.add_row(each.name, str(each.pid), each.state, f"{each.cpu:.2f}", size(each.rss_bytes), str(each.threads))
     return table
+
+
+_COLUMNS = (
+    Column("process", 0),
+    Column("pid", 8, rank=1, is_right=True),
+    Column("state", 10, rank=2),
+    Column("cores", 6, is_right=True),
+    Column("memory", 10, is_right=True),
+    Column("threads", 7, rank=3, is_right=True),
+)
+_CORE_WIDTH = 24
+_CORE_LINES = 4
+_HEIGHTS = "▁▂▃▄▅▆▇█"
+
+
+def listing(reading: CpuReading, width: int) -> Listing:
+    """The machine in a few lines, and the daemon and its runs below."""
+    pressure = ", ".join(f"{name} {share:.0%}" for name, share in reading.pressure.items()) or "not told by this kernel"
+    used = (
+        f"memory {reading.mem_used:.0%} used, {size(reading.mem_available)} of {size(reading.mem_total)} free",
+        f"swap {reading.swap_used:.0%} used",
+    )
+    free = reading.disk_free
+    disk = "" if free is None else f"   disk {size(free)} of {size(reading.disk_total or 0)} free"
+    head = (
+        *_core_lines(reading.cores, width),
+        Text(f"load {' '.join(f'{each:.2f}' for each in reading.load)}   {'   '.join(used)}"),
+        Text(f"pressure {pressure}{disk}"),
+    )
+    rows = tuple(
+        Row(
+            each.name,
+            (each.name, str(each.pid), each.state, f"{each.cpu:.2f}", size(each.rss_bytes), str(each.threads)),
+            (each.name, each.pid, each.state, each.cpu, each.rss_bytes, each.threads),
+            about="" if each.name == "daemon" else each.name,
+        )
+        for each in reading.workers
+    )
+    return Listing(head, _COLUMNS, rows, "no daemon and no run lives here")
+
+
+def _core_lines(cores: tuple[float, ...], width: int) -> tuple[Text, ...]:
+    """A bar a core, and of a machine with very many a column each."""
+    across = max(1, width // _CORE_WIDTH)
+    if len(cores) > across * _CORE_LINES:
+        heights = "".join(_HEIGHTS[min(7, int(share * 8))] for share in cores)
+        said = Text(f"{len(cores)} cores, {sum(cores) / len(cores):.0%} busy")
+        return (said, *(Text(heights[at : at + width]) for at in range(0, len(heights), width)))
+    told = [f"{number:>3} {bar(share, 13)} {share:4.0%} " for number, share in enumerate(cores)]
+    return tuple(Text("".join(told[at : at + across])) for at in range(0, len(told), across))

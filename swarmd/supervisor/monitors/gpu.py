@@ -11,6 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from swarmd.state.store.files import Home
+from swarmd.supervisor.monitors.listing import Column, Listing, Row, bar
 from swarmd.supervisor.standing import size
 
 
@@ -136,3 +137,40 @@ def drawn(reading: GpuReading) -> RenderableType:
     ]
     idle = [] if lines else [Text("nobody computes on them", style="dim")]
     return Group(table, *lines, *idle, *(Text(note, style="red") for note in reading.notes))
+
+
+_COLUMNS = (
+    Column("gpu", 5),
+    Column("name", 0, at_least=16),
+    Column("busy", 15),
+    Column("memory", 20),
+    Column("°C", 4, rank=2, is_right=True),
+    Column("power", 6, rank=1, is_right=True),
+)
+
+
+def listing(reading: GpuReading, _width: int) -> Listing:
+    """Each device, and beneath it each process that computes on it."""
+    rows = [row for gpu in reading.gpus for row in (_device_row(gpu), *(_process_row(gpu, at) for at in gpu.processes))]
+    driver = f"NVIDIA driver {reading.driver}" if reading.driver else reading.trouble
+    notes = tuple(Text(note, style="red") for note in reading.notes)
+    return Listing((Text(driver), *notes), _COLUMNS, tuple(rows), "no GPU: nothing to list")
+
+
+def _device_row(gpu: Gpu) -> Row:
+    share = gpu.mem_used / gpu.mem_total if gpu.mem_used is not None and gpu.mem_total else None
+    cells = (
+        f"gpu{gpu.index}",
+        gpu.name,
+        "" if gpu.util is None else f"{bar(gpu.util, 10)} {gpu.util:4.0%}",
+        "" if share is None else f"{size(gpu.mem_used or 0)} of {size(gpu.mem_total or 0)}",
+        "" if gpu.temp_c is None else str(gpu.temp_c),
+        "" if gpu.power_w is None else f"{gpu.power_w:.0f} W",
+    )
+    return Row(f"gpu{gpu.index}", cells, (gpu.index, gpu.name, gpu.util, gpu.mem_used, gpu.temp_c, gpu.power_w))
+
+
+def _process_row(gpu: Gpu, process: GpuProcess) -> Row:
+    cells = (f"gpu{gpu.index}", f"pid {process.pid}  {process.command}", "", size(process.mem_bytes))
+    figures = (gpu.index, cells[1], None, process.mem_bytes)
+    return Row(f"gpu{gpu.index}/{process.pid}", (*cells, "", ""), (*figures, None, None), style="dim")

@@ -14,6 +14,7 @@ from rich.text import Text
 
 from swarmd.state.store.files import Home
 from swarmd.state.units import spoken
+from swarmd.supervisor.monitors.listing import Column, Listing, Row, age
 from swarmd.supervisor.standing import size
 
 _TAIL_BYTES = 64 * 1024
@@ -88,3 +89,39 @@ def drawn(reading: LogReading) -> RenderableType:
     left_out = len(reading.logs) - _SHOWN
     more = [Text(f"and {left_out} older", style="dim")] if left_out > 0 else []
     return Group(table, *more, *(Text(line, style="dim") for line in reading.events if line))
+
+
+_COLUMNS = (
+    Column("log", 36, keeps_end=True),
+    Column("age", 6, rank=1, is_right=True),
+    Column("size", 10, rank=2, is_right=True),
+    Column("errors", 6, is_right=True),
+    Column("last line", 0, at_least=16),
+)
+
+
+def listing(reading: LogReading, _width: int) -> Listing:
+    """Every log, newest first, and the last events below."""
+    rows = tuple(
+        Row(
+            log.path,
+            (
+                log.path,
+                age(round(log.age_s * 1000)),
+                size(log.n_bytes),
+                str(log.troubles) if log.troubles else "",
+                log.last,
+            ),
+            (log.path, log.age_s, log.n_bytes, log.troubles or None, log.last),
+            path=f"{reading.directory}/{log.path}",
+            style="red" if log.troubles else "",
+        )
+        for log in reading.logs
+    )
+    foot = tuple(Text(line, style="dim") for line in reading.events if line)
+    return Listing((Text(reading.directory),), _COLUMNS, rows, f"no logs in {reading.directory} yet", foot)
+
+
+def end_of(path: Path) -> list[str]:
+    """The last whole lines of a log. Raises OSError where it is gone."""
+    return _tail(path)

@@ -11,6 +11,7 @@ import shlex
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from swarmd.state.errors import OutsideError
@@ -87,6 +88,13 @@ def attach_command(home: Home, window: str) -> list[str]:
     """What to execute to see a monitor's window."""
     target = f"={SESSION}:={window}" if window else f"={SESSION}"
     return ["tmux", "-L", socket_name(home), "attach-session", "-t", target]
+
+
+def detach_command(home: Home, tmux: str) -> list[str]:
+    """What lets who looks leave this home's session; empty elsewhere. ``tmux`` is $TMUX: socket, pid, session."""
+    if Path(tmux.partition(",")[0]).name != socket_name(home):
+        return []
+    return ["tmux", "-L", socket_name(home), "detach-client", "-s", f"={SESSION}"]
 
 
 def plain_environment() -> dict[str, str]:
