@@ -2,13 +2,15 @@
 
 Bounded for the whole fleet: when too many runs were lost in the window nothing is started until the count falls, and
 that is said once; so is a job that would not fit into memory beside the running ones, by what runs of its phase took.
-What a job waits for stands in its record; no timer lives here.
+In a cluster each node has its own memory, and a job that was lost goes to another node where there is one. What a job
+waits for stands in its record; no timer lives here.
 """
 
 from collections.abc import Iterator
 
 from swarmd.agents.rules.losses import losses_since
-from swarmd.agents.rules.memory_need import room
+from swarmd.agents.rules.node_lanes import may_work
+from swarmd.agents.rules.places import Places
 from swarmd.agents.rules.ranking import ranked, urgency
 from swarmd.agents.rules.readiness import assets_in_flight, ready_jobs
 from swarmd.agents.rules.remedies import prescribed
@@ -42,20 +44,27 @@ def decide(view: View, now: Millis) -> list[Action]:
 
 
 def _starts(view: View, now: Millis) -> list[Action]:
-    free = view.free_lanes()[:_AT_ONCE]
+    free = _free(view, now)
     ready = ready_jobs(view, now) if free else []
     if not ready:
         return _said_of_memory(view, "")
-    space = room(view)
-    chosen: list[Job] = []
+    places = Places(view, free)
+    pairs: list[tuple[Lane, Job]] = []
     for job in _within_batch(view, ranked(view, ready)):
-        if len(chosen) == len(free):
+        if len(pairs) == len(free):
             break
-        if space.take(job):
-            chosen.append(job)
-    pairs = enumerate(zip(free, chosen, strict=False), start=1)
-    starts = [_start(view, job, lane, rank, len(ready), now) for rank, (lane, job) in pairs]
-    return [*_said_of_memory(view, space.refused), *starts]
+        if (lane := places.take(job)) is not None:
+            pairs.append((lane, job))
+    starts = [_start(view, job, lane, rank, len(ready), now) for rank, (lane, job) in enumerate(pairs, start=1)]
+    return [*_said_of_memory(view, places.refused), *starts]
+
+
+def _free(view: View, now: Millis) -> list[Lane]:
+    """So many free lanes; in a cluster those whose node is there and takes work."""
+    free = view.free_lanes()
+    if view.policy.on_nodes:
+        free = [lane for lane in free if may_work(view, lane, now)]
+    return free[:_AT_ONCE]
 
 
 def _said_of_memory(view: View, refused: str) -> list[Action]:

@@ -2,7 +2,8 @@
 
 Past 80 % it says so, and again with each twentieth. At 100 % nothing new is started and what runs may end by itself,
 within the grace; what overruns that is asked to stop at a safe point, where its work is kept. Then the handoff, and the
-end of the session if it was opened until done. What is left stays queued: a raised budget takes it up again.
+end of the session if it was opened until done. What is left stays queued: a raised budget takes it up again. Money is
+the price of this machine and that of each node of the cluster, for as long as it was there.
 """
 
 from swarmd.agents.rules.budget import (
@@ -14,6 +15,7 @@ from swarmd.agents.rules.budget import (
     what_is_left,
 )
 from swarmd.agents.rules.losses import awaits_result, newest_run
+from swarmd.agents.rules.node_costs import cost_per_hour
 from swarmd.agents.rules.page_state import PageState, page_state
 from swarmd.agents.rules.pulse import is_unkillable
 from swarmd.agents.rules.signatures import incident_id
@@ -32,7 +34,7 @@ from swarmd.state.records.campaign import Campaign, CampaignStatus
 from swarmd.state.records.incident import Signature
 from swarmd.state.records.job import Job
 from swarmd.state.records.run import RunAlive, RunOrdered, RunStatus
-from swarmd.state.units import Millis, spoken
+from swarmd.state.units import HOUR, Millis, spoken
 from swarmd.state.view import View
 
 NAME = "budget_guard"
@@ -73,7 +75,7 @@ def _spent(view: View, campaign: Campaign, over: list[Use], left: int, now: Mill
     running = len(view.open_runs())
     told = ", ".join(use.told for use in over)
     why = f"{SPENT}: {told}, with {several(left, 'job')} still to do and {several(running, 'run')} open"
-    grace = _grace(campaign)
+    grace = _grace(view, campaign)
     return [
         SetCampaign(campaign=campaign.id, status=CampaignStatus.STOPPED, reason=why, caused_by=(campaign.id,)),
         OpenIncident(
@@ -90,19 +92,20 @@ def _spent(view: View, campaign: Campaign, over: list[Use], left: int, now: Mill
     ]
 
 
-def _grace(campaign: Campaign) -> Millis:
+def _grace(view: View, campaign: Campaign) -> Millis:
     """For how long running work may overrun: its share of whichever limit is the shortest in time."""
     budget = campaign.settings.limits.budget
     limits = [limit for limit in (budget.wall, *budget.device_time.values()) if limit is not None]
-    if budget.total is not None and budget.cost_per_hour:
-        limits.append(round(budget.total / budget.cost_per_hour * 3_600_000))
+    price = (budget.cost_per_hour or 0.0) + cost_per_hour(view, campaign)
+    if budget.total is not None and price:
+        limits.append(round(budget.total / price * HOUR))
     # Where disk alone is limited nothing says how long an end may take: as long as a run may.
     return round(budget.grace * min(limits)) if limits else campaign.settings.limits.run_timeout
 
 
 def _drained(view: View, campaign: Campaign, now: Millis) -> list[Action]:
     """Wait for what runs; then the page, and the end of a session that was opened until done."""
-    overrun, grace = now - campaign.at, _grace(campaign)
+    overrun, grace = now - campaign.at, _grace(view, campaign)
     if any(_may_still_end(view, run, now) for run in view.open_runs()):
         if overrun <= grace:
             return []

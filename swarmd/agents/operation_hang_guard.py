@@ -1,9 +1,11 @@
 """Ends runs that are alive but do not work: stopped, never ready, silent, stuck, without a first result, or overdue.
 
 Evidence is taken by the effect before the kill; the job goes on in a new run. A run that was asked to stop and does not
-is killed after its grace; one that survives even that keeps its lane, and is an incident: no second copy beside it.
+is killed after its grace; one that survives even that keeps its lane, and is an incident: no second copy beside it. In
+a cluster a run is not judged by its silence while its node is not heard either; with a node that is gone its runs go.
 """
 
+from swarmd.agents.rules.nodes import is_gone_from, node_of, told_of_node
 from swarmd.agents.rules.pulse import UNKILLABLE_GRACES, Hang, hang_of, is_unkillable, never_appeared
 from swarmd.agents.rules.remedies import foretold
 from swarmd.agents.rules.signatures import incident_id
@@ -39,10 +41,33 @@ def _about(view: View, run: RunOrdered | RunAlive, watched_since: Millis, now: M
             return []
         why = f"asked to stop and still there after {waited} ms (limit {policy.term_grace} ms)"
         return [StopRun(run=run.id, how="kill", reason=why, caused_by=(run.id,))]
-    hang = hang_of(run, view.beats.get(run.id), policy=policy, watched_since=watched_since, now=now)
+    hang = _hang(view, run, watched_since, now)
     if hang is None:
         return []
     return [*_told(view, run, hang, now), StopRun(run=run.id, how="kill", reason=hang.reason, caused_by=(run.id,))]
+
+
+def _hang(view: View, run: RunAlive, watched_since: Millis, now: Millis) -> Hang | None:
+    """What is wrong with it by its own beats, seen through what is known of its node."""
+    node = node_of(view, run)
+    if node is not None and is_gone_from(node, run):
+        gone_for = now - max(node.since, watched_since)
+        if gone_for <= view.policy.silent_after:
+            return None  # what stands in for it here hears of it as well, and ends by itself
+        why = f" ({node.trouble})" if node.trouble else ""
+        told = f"{told_of_node(node)} is gone for {gone_for} ms (limit {view.policy.silent_after} ms){why}"
+        return Hang(Signature.NODE_LOST, told)
+    if node is not None:
+        # Beats that the network kept back come when the node is heard again: what was before is not held against it.
+        watched_since = max(watched_since, node.since)
+    hang = hang_of(run, view.beats.get(run.id), policy=view.policy, watched_since=watched_since, now=now)
+    if hang is None or node is None or node.is_heard:
+        return hang
+    unheard, limit = now - node.since, view.policy.node_unheard_max
+    if unheard <= limit:
+        return None
+    told = f"{told_of_node(node)} is not heard for {unheard} ms (limit {limit} ms, {node.trouble}): {hang.reason}"
+    return Hang(Signature.NODE_LOST, told)
 
 
 def _told(view: View, run: RunOrdered | RunAlive, hang: Hang, now: Millis) -> list[Action]:

@@ -4,7 +4,8 @@ A held lane finishes its run and takes nothing new. When the same trouble hits e
 after a growing wait, and the others open when it works. The usual lanes are never held for processor load: the target
 is a load to reach, not a ceiling, and lanes that share a busy processor are slower, not wrong; only a prescreen far
 below this machine's own record, kept from the processors or throttled, costs a lane for a while. Lanes beyond the usual
-fill processors that are idle, and go first.
+fill processors that are idle, and go first. In a cluster each node is filled by itself, what stood on a node that is
+gone goes to others, and a node that loses run after run rests.
 """
 
 from swarmd.agents.rules.breaker import Everywhere, everywhere, may_probe, open_breaker, worked_after
@@ -19,7 +20,9 @@ from swarmd.agents.rules.capacity import (
 from swarmd.agents.rules.devices import about_devices
 from swarmd.agents.rules.filling import about_fill_lanes
 from swarmd.agents.rules.losses import fleet_subject
+from swarmd.agents.rules.node_lanes import fill_nodes, held_for_nodes, put_on_nodes, told_of_cluster
 from swarmd.agents.rules.pulse import is_unkillable
+from swarmd.agents.rules.quarantine import about_quarantine
 from swarmd.agents.rules.readiness import ready_jobs
 from swarmd.agents.rules.signatures import incident_id
 from swarmd.agents.rules.slow_prescreens import about_slow_prescreens
@@ -43,8 +46,9 @@ def decide(view: View, now: Millis) -> list[Action]:
         *_disk(view, now),
         *_fleet(view, found, now),
         *slow,
-        *about_fill_lanes(view, now),
+        *(fill_nodes(view, now) if view.policy.on_nodes and found is None else about_fill_lanes(view, now)),
         *lanes,
+        *(_cluster(view, now) if view.policy.on_nodes else ()),
         *about_devices(view, now),
         *_no_gpu(view),
         *_all_held(view, now, is_opening=is_opening),
@@ -134,7 +138,15 @@ def _lanes(view: View, found: Everywhere | None, now: Millis) -> list[SetLane]:
     if short := memory_shortage(view):
         # One a cycle, from the last: what runs goes on, and each hold is judged by what it brought.
         return [_held(lane, short) for lane in view.open_lanes[-1:]]
+    if view.policy.on_nodes:
+        return [*held_for_nodes(view, now), *put_on_nodes(view, now)]
     return _reopened(view, now)
+
+
+def _cluster(view: View, now: Millis) -> list[Action]:
+    """Nodes that rest, and which are missing."""
+    text = told_of_cluster(view)
+    return [*about_quarantine(view, now), *_said(view, "nodes", text, next(iter(view.nodes), f"{NAME}/nodes"))]
 
 
 def _rested(view: View, rest: Incident, now: Millis) -> list[SetLane]:
@@ -148,10 +160,12 @@ def _rested(view: View, rest: Incident, now: Millis) -> list[SetLane]:
             SetLane(lane=lane.id, status=LaneStatus.HELD, reason="one lane tries", caused_by=(rest.id,))
             for lane in opened[1:]
         ]
+    why = f"one lane tries again {now - rest.opened_at} ms after the swarm began to rest"
+    if view.policy.on_nodes:
+        return [wish.model_copy(update={"reason": f"{why}; {wish.reason}"}) for wish in put_on_nodes(view, now)[:1]]
     first = next((lane for lane in _own_lanes(view) if not _is_haunted(view, lane, now)), None)
     if first is None:
         return []
-    why = f"one lane tries again {now - rest.opened_at} ms after the swarm began to rest"
     return [SetLane(lane=first.id, status=LaneStatus.OPEN, reason=why, caused_by=(rest.id,))]
 
 

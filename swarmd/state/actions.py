@@ -100,9 +100,12 @@ class PlaceAsset(Wish):
 
 
 class SetLane(Wish):
+    """``node`` is the machine of a cluster it is to stand on from now; None leaves it where it is."""
+
     kind: Literal["set_lane"] = "set_lane"
     lane: str
     status: LaneStatus
+    node: str | None = None
 
 
 class SetCampaign(Wish):

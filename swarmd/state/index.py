@@ -24,6 +24,7 @@ from swarmd.state.units import Millis
 LENT = (
     "_open_by_id", "_ended_by_id", "_told_to_stop_by_id", "taken_slots",
     "_lane_places", "_open_lanes_by_id", "_held_lanes_by_id", "_free_lanes_by_id", "_fill_lanes_by_id",
+    "open_lanes_on", "n_runs_on",
     "_unsettled_by_id", "_begun_by_id", "_ungated_by_id", "_shut_by_id", "_places", "tally",
     "answered", "last_answered", "begun_assets", "assets_under_way", "unheard",
     "_loose_by_id", "_told_open_by_id", "_closed_by_id", "_pending_by_id", "_stops", "_stated_by_id", "n_hypotheses",
@@ -104,6 +105,9 @@ class Index:
                 self._own("_open_by_id")[record.id] = record
                 if before is None:
                     self._run_ordered(record)
+                elif before.node != record.node:
+                    self._count("n_runs_on", before.node, -1)
+                    self._count("n_runs_on", record.node, 1)
             case RunEnded():
                 self._run_ended(record, gone)
             case Finding(agent=agent, at=at) if agent == TELLER:
@@ -140,11 +144,14 @@ class Index:
     def _run_ordered(self, run: RunOrdered | RunAlive) -> None:
         self._own("taken_slots")[run.slot] = run.id
         self._n_in_lane[run.lane] = self._n_in_lane.get(run.lane, 0) + 1
+        self._count("n_runs_on", run.node, 1)
         if run.lane in self._held["_free_lanes_by_id"]:
             del self._own("_free_lanes_by_id")[run.lane]
 
     def _run_ended(self, run: RunEnded, gone: str) -> None:
-        if self._own("_open_by_id").pop(run.id, None) is not None:
+        open_one = self._own("_open_by_id").pop(run.id, None)
+        if open_one is not None:
+            self._count("n_runs_on", open_one.node, -1)
             self._leaves(run)
         self._come_to_an_end("_ended_by_id", run, gone)
         if run.was_stopped:
@@ -166,6 +173,10 @@ class Index:
             places = self._own("_lane_places")
             places[lane.id] = len(places)
         is_open = lane.status is LaneStatus.OPEN
+        if before is not None and before.status is LaneStatus.OPEN:
+            self._count("open_lanes_on", before.node, -1)
+        if is_open:
+            self._count("open_lanes_on", lane.node, 1)
         self._keep("_open_lanes_by_id", lane, is_open)
         self._keep("_held_lanes_by_id", lane, not is_open)
         self._keep("_fill_lanes_by_id", lane, lane.is_fill)
@@ -266,6 +277,13 @@ class Index:
             self._own(name)[record.id] = record
         elif record.id in self._held[name]:
             del self._own(name)[record.id]
+
+    def _count(self, name: str, node: str, change: int) -> None:
+        """So many more, or fewer, on a node; none is no entry."""
+        counts = self._own(name)
+        counts[node] = counts.get(node, 0) + change
+        if not counts[node]:
+            del counts[node]
 
     def _own(self, name: str) -> dict[Any, Any]:
         if name in self._lent:

@@ -30,13 +30,17 @@ AskedEngine = Literal["auto", "cpu", "gpu"]
 
 
 class ExitCode(IntEnum):
-    """How a run ends. ``YIELDED``: it was asked to stop, and did so at a safe point with its work kept."""
+    """How a run ends. ``YIELDED``: it was asked to stop, and did so at a safe point with its work kept.
+
+    ``NODE_LOST`` is what stands in for a run of another machine says when that machine is gone: the run itself cannot.
+    """
 
     DONE = 0
     BAD_ORDER = 2
     DATA = 3
     DEVICE = 4
     OUT_OF_MEMORY = 5
+    NODE_LOST = 6
     YIELDED = 75
 
 
@@ -64,6 +68,8 @@ class WorkOrder(Shape):
     branch: str | None = None
     # A share of the surrogate markets: the number of the first, and how many.
     surrogates: tuple[int, int] | None = None
+    # The machine of the cluster that the lane is put on; empty on one machine, and where any will do.
+    node: str = ""
     campaign: CampaignSettings
 
 

@@ -62,9 +62,12 @@ def policy_of(settings: CampaignSettings | None, lanes: int, *, monitors: bool, 
         backoff_first=limits.backoff[0],
         backoff_cap=limits.backoff[1],
         disk_free_min=limits.disk_free_min,
+        handoff_every=limits.handoff_every,
         cpu_util_target=settings.targets.cpu_util,
         max_lanes=max_lanes,
-        fill_lanes=max(1, max_lanes // 2),
+        fill_lanes=max(1, max_lanes // 8) if settings.backend.kind != "local" else max(1, max_lanes // 2),
+        on_nodes=settings.backend.kind != "local",
+        lane_cpus=settings.backend.lane_cpus,
         spares=limits.spares,
         monitors=monitors,
     )
@@ -82,9 +85,7 @@ def opening_records(
         if old.status is SessionStatus.OPEN
     ]
     lanes = [
-        Lane(id=f"cpu{slot}", at=now, device="cpu", slot=slot, status=LaneStatus.OPEN, reason="a lane per core")
-        for slot in range(policy.max_lanes)
-        if f"cpu{slot}" not in before.lanes
+        _lane(f"cpu{slot}", slot, policy, now) for slot in range(policy.max_lanes) if f"cpu{slot}" not in before.lanes
     ]
     lanes += [
         Lane(
@@ -104,7 +105,21 @@ def opening_records(
         for lane in before.lanes.values()
         if lane.slot >= policy.max_lanes and lane.status is LaneStatus.OPEN
     ]
-    return [*lost, session, policy, *lanes, *surplus, *_asked(before, campaign, file, session, now)]
+    # Of a cluster that is left: its lanes are this machine's again, as soon as nothing is under way in them.
+    home_again = [
+        lane.model_copy(update={"node": "", "at": now, "reason": "a lane of this machine again"})
+        for lane in before.lanes.values()
+        if lane.node and not policy.on_nodes and lane.slot < policy.max_lanes and before.run_in(lane.id) is None
+    ]
+    return [*lost, session, policy, *lanes, *surplus, *home_again, *_asked(before, campaign, file, session, now)]
+
+
+def _lane(name: str, slot: int, policy: Policy, now: Millis) -> Lane:
+    """Open on this machine; in a cluster held until a node has room for it."""
+    if policy.on_nodes:
+        held = LaneStatus.HELD
+        return Lane(id=name, at=now, device="cpu", slot=slot, status=held, reason="waits for a node with room")
+    return Lane(id=name, at=now, device="cpu", slot=slot, status=LaneStatus.OPEN, reason="a lane per core")
 
 
 def _asked(before: View, campaign: CampaignSettings | None, file: str, session: Session, now: Millis) -> list[Record]:

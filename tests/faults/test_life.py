@@ -24,12 +24,18 @@ LAST_PID = Path("/proc/sys/kernel/ns_last_pid")
 def test_paused_drained_and_started_again_it_ends_as_if_nothing_had_been(
     swarm_of: Callable[..., Swarm], bars: Path, undisturbed: dict[str, Any]
 ) -> None:
-    swarm = swarm_of(campaign_text(bars))
+    swarm = swarm_of(campaign_text(bars).replace("limits: {", "limits: {handoff_every: 2s, "))
     paused = swarm.order("prescreen-a1@20.wait")
     drained = swarm.order("refine-a1@6.wait")
     swarm.start("--monitors")
     assert swarm.daemon is not None
     (lane,) = swarm.reached(paused.name)
+
+    # In the middle of the work the page for who was asleep is written by itself.
+    latest = swarm.home.docs / "HANDOFF_LATEST.md"
+    page = wait("the page of every two seconds", lambda: latest.exists() and latest.read_text())
+    assert "It has not ended." in page
+    assert swarm.run_of("prescreen-a1")["status"] == "running"
 
     # A second daemon is told who runs, and changes nothing.
     second = swarm.run("start", str(swarm.campaign), "--no-monitors")

@@ -82,13 +82,22 @@ def _outcome(view: View, campaign: Campaign, found: list[Verdict]) -> str:
     told = (
         f"**{several(len(crowned), 'champion')}**{f' ({names})' if names else ''} out of "
         f"{several(len(found), 'asset and mode', 'assets and modes')}; {settled} of {len(jobs)} jobs settled, "
-        f"{tried:,} parameter vectors tried. Why it ended: {plain(campaign.reason) or 'it has not'}."
+        f"{tried:,} parameter vectors tried. {_ending(campaign)}."
     )
     if crowned or campaign.status is not CampaignStatus.DONE:
         return told
     if any(job.phase in (Phase.SCREEN, Phase.GUARDS, Phase.VALIDATE) and said_no(view, job) for job in jobs):
         return f"{told} No champion is an answer: nothing that was tried kept its promise on data it had not seen."
     return f"{told} **The question was not answered**: no finalist came as far as the judgement; the verdicts say why."
+
+
+def _ending(campaign: Campaign) -> str:
+    why = plain(campaign.reason)
+    if campaign.status is CampaignStatus.ACTIVE:
+        return "It has not ended"
+    if campaign.status is CampaignStatus.PAUSED:
+        return f"It has not ended, and is paused{f': {why}' if why else ''}"
+    return f"Why it ended: {why or 'nobody said'}"
 
 
 def _trouble(view: View) -> str:

@@ -33,6 +33,8 @@ _WORDS = {
     Signature.STALE_SOURCE: "a source stayed stale",
     Signature.BUDGET_SPENT: "the budget was spent",
     Signature.CHAMPION_DAMAGED: "a champion's file does not hold",
+    Signature.NODE_LOST: "a run went with its node",
+    Signature.NODE_RESTS: "a node lost run after run",
 }
 
 

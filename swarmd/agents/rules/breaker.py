@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from swarmd.agents.rules.backoff import backoff
 from swarmd.agents.rules.losses import is_loss, recent_ends
+from swarmd.agents.rules.nodes import live_nodes
 from swarmd.agents.rules.signatures import NO_RETRY, signature_of_loss
 from swarmd.state.records.incident import Incident, Signature
 from swarmd.state.records.run import RunAlive, RunEnded
@@ -48,6 +49,9 @@ def everywhere(view: View, now: Millis) -> Everywhere | None:
         streak.append(run)
     jobs = {run.job for run in streak}
     if len(streak) < policy.breaker_losses or len(jobs) < LEAST_JOBS:
+        return None
+    # All on one node of several: the trouble is that node's, and not everywhere.
+    if len({run.node for run in streak}) == 1 and streak[0].node and len(live_nodes(view)) > 1:
         return None
     since = streak[-1].ended_at
     if any(has_worked_since(view, run, since) for run in view.live_runs()):

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from itertools import chain
 from typing import Literal
 
+from swarmd.agents.rules.node_costs import nodes_cost
 from swarmd.agents.rules.words import several
 from swarmd.state.records.campaign import BudgetSettings, Campaign, CampaignStatus, Spent
 from swarmd.state.records.job import JobStatus
@@ -89,7 +90,9 @@ def uses_by_the_clock(view: View, campaign: Campaign, now: Millis) -> list[Use]:
         if budget.wall is not None:
             found.append(Use("wall time", wall, budget.wall))
         if budget.total is not None:
-            found.append(Use("money", wall / HOUR * (budget.cost_per_hour or 0.0), budget.total))
+            found.append(
+                Use("money", wall / HOUR * (budget.cost_per_hour or 0.0) + _nodes(view, campaign, now), budget.total)
+            )
     if budget.disk is not None:
         found.append(Use("disk", view.gauge("home.bytes"), budget.disk))
     return found
@@ -110,6 +113,12 @@ def wall_time(view: View, campaign: Campaign, now: Millis) -> Millis:
         return campaign.spent.wall
     until = now if campaign.status in _WORKED_ON else min(now, campaign.at)
     return campaign.spent.wall + max(0, until - campaign.started_at)
+
+
+def _nodes(view: View, campaign: Campaign, now: Millis) -> float:
+    """Money for the nodes of a cluster; what the sessions before spent on them is on record."""
+    before = campaign.spent.nodes_cost
+    return before + nodes_cost(view, campaign, now) if _is_under_way(view, campaign) else before
 
 
 def _lane_time_at_most(view: View, campaign: Campaign, kind: str, now: Millis) -> Millis:
@@ -135,6 +144,7 @@ def settled(view: View) -> Campaign | None:
     before = campaign.spent
     spent = Spent(
         wall=before.wall + max(0, until - campaign.started_at),
+        nodes_cost=before.nodes_cost + nodes_cost(view, campaign, until),
         device_time={
             kind: before.device_time.get(kind, 0) + lanes.get(kind, 0) for kind in {**before.device_time, **lanes}
         },

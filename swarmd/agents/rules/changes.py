@@ -75,7 +75,8 @@ def changes_something(view: View, action: Action) -> bool:
             return known is None or known.places.get(action.symbol) != action.place
         case SetLane():
             lane = view.lanes.get(action.lane)
-            return lane is not None and lane.status is not action.status
+            moves = action.node is not None and lane is not None and lane.node != action.node
+            return lane is not None and (lane.status is not action.status or moves)
         case SetCampaign():
             campaign = view.campaigns.get(action.campaign)
             return campaign is None or campaign.status is not action.status

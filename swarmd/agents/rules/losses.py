@@ -1,11 +1,13 @@
 """Which ended runs count against their job, and which are forgiven.
 
 A loss is a run that ended without its work: failed, lost, or done without a result. Forgiven are runs that were asked
-to stop by a person, runs that vanished while the daemon was away, orders no process ever came of, and runs lost to what
-hit the whole swarm: none of them says anything about the job, and neither a daemon that is killed often nor a full disk
-must drive a healthy job into quarantine.
+to stop by a person, runs that vanished while the daemon was away, orders no process ever came of, runs that went with
+their node, and runs lost to what hit the whole swarm: none of them says anything about the job, and neither a daemon
+that is killed often nor a full disk must drive a healthy job into quarantine. Only a job whose nodes go again and again
+may be what takes them down.
 """
 
+from swarmd.agents.rules.nodes import went_with_node
 from swarmd.state.records.incident import HANGS, IncidentStatus, Signature
 from swarmd.state.records.job import Job
 from swarmd.state.records.run import RunEnded, RunStatus, run_id
@@ -15,6 +17,9 @@ from swarmd.state.view import View
 from swarmd.state.work_order import ExitCode
 
 RESULT_GRACE_CYCLES = 5
+# So many nodes may go from under a job before it is counted against it.
+FORGIVEN_WITH_NODES = 3
+_TOLD_APART = HANGS | {Signature.NODE_LOST}
 
 
 def result_grace(view: View) -> Millis:
@@ -64,7 +69,7 @@ def _asked_to_stop(view: View) -> frozenset[str]:
     stopped = {*view.stopped_runs, *view.runs_told_to_stop}
     if not stopped:
         return frozenset()
-    return frozenset(stopped - {each.subject for each in view.incidents.values() if each.signature in HANGS})
+    return frozenset(stopped - {each.subject for each in view.incidents.values() if each.signature in _TOLD_APART})
 
 
 def vanished_with_daemon(view: View, run: RunEnded) -> bool:
@@ -82,24 +87,45 @@ def vanished_with_daemon(view: View, run: RunEnded) -> bool:
 def losses_of(view: View, job: Job, asked: frozenset[str], now: Millis) -> list[RunEnded]:
     """The job's counted losses, oldest first; ``asked`` as ``asked_to_stop`` gives it."""
     runs = (view.runs.get(run_id(job.id, attempt)) for attempt in range(job.fresh_from + 1, job.attempt + 1))
-    return [run for run in runs if isinstance(run, RunEnded) and _counts(view, run, asked, now)]
+    losses: list[RunEnded] = []
+    n_forgiven = 0
+    for run in runs:
+        if not isinstance(run, RunEnded) or not _counts(view, run, asked, now):
+            continue
+        if n_forgiven < FORGIVEN_WITH_NODES and went_with_node(view, run):
+            n_forgiven += 1
+            continue
+        losses.append(run)
+    return losses
 
 
 def losses_since(view: View, since: Millis, now: Millis) -> list[RunEnded]:
-    """Losses of the whole fleet that ended after ``since``; orders that nothing came of are part of a storm as well."""
+    """Losses of the whole fleet that ended after ``since``; orders that nothing came of are part of a storm as well.
+
+    What went with a node is none: a node that goes takes fifty runs with it, and the others are well.
+    """
     lost = [run for run in view.ended_since(since) if not run.was_launched or is_loss(view, run, now)]
     asked = asked_to_stop(view) if lost else frozenset()
-    return [run for run in lost if not run.was_launched or _counts(view, run, asked, now)]
+    counted = [run for run in lost if not run.was_launched or _counts(view, run, asked, now)]
+    return [run for run in counted if not went_with_node(view, run)]
 
 
 def recent_ends(view: View, since: Millis) -> list[RunEnded]:
     """Runs that ended after ``since`` and say something about the world around them, oldest first.
 
-    Left out is what ended because somebody asked, or while nobody looked; in are orders that nothing came of.
+    Left out is what ended because somebody asked, while nobody looked, or with its node; in are orders that nothing
+    came of.
     """
     late = view.ended_since(since)
     asked = asked_to_stop(view) if late else frozenset()
-    told = [run for run in late if run.id not in asked and not has_yielded(run) and not vanished_with_daemon(view, run)]
+    told = [
+        run
+        for run in late
+        if run.id not in asked
+        and not has_yielded(run)
+        and not vanished_with_daemon(view, run)
+        and not went_with_node(view, run)
+    ]
     return sorted(told, key=lambda run: (run.ended_at, run.id))
 
 

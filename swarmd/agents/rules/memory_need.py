@@ -4,15 +4,20 @@ Used by `auto_scheduler`: a job waits while its expected need does not fit besid
 grow. Where nothing has been learned nothing is held back, and a machine without any run always may start one.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from swarmd.agents.rules.nodes import free_memory
 from swarmd.state.records.job import Job, Phase
+from swarmd.state.records.node import Node
+from swarmd.state.records.run import RunAlive, RunOrdered
 from swarmd.state.view import View
 
 # The last few of a phase: what it took weeks ago, with other settings, says little. Looked for among so many runs.
 _LATEST, _LOOKED_AT = 20, 1000
 _MIB = 1 << 20
+
+OpenRun = RunOrdered | RunAlive
 
 
 @dataclass(slots=True)
@@ -41,9 +46,25 @@ class Room:
 
 def room(view: View) -> Room:
     """Available memory, less what must stay free, less what the open runs are expected to grow by."""
-    open_runs = view.open_runs()
-    needs = _needs(view)
     available = view.gauges.get("host.mem_available_bytes")
+    return _room(view, view.open_runs(), None if available is None else available.value)
+
+
+def room_on(view: View, node: Node) -> Room:
+    """The same of one node of a cluster: its own memory, and the runs there."""
+    by_node = view.once("open_runs_by_node", lambda: _by_node(view))
+    return _room(view, by_node.get(node.id, []), free_memory(node))
+
+
+def _by_node(view: View) -> Mapping[str, list[OpenRun]]:
+    found: dict[str, list[OpenRun]] = {}
+    for run in view.open_runs():
+        found.setdefault(run.node, []).append(run)
+    return found
+
+
+def _room(view: View, open_runs: Sequence[OpenRun], available: float | None) -> Room:
+    needs = view.once("memory_needs", lambda: _needs(view))
     if available is None:
         return Room(None, needs, len(open_runs))
     growth = 0
@@ -51,7 +72,7 @@ def room(view: View) -> Room:
         job, beat = view.jobs.get(run.job), view.beats.get(run.id)
         held = beat.rss_bytes if beat is not None else 0
         growth += max(0, (needs.get(job.phase, 0) if job is not None else 0) - held)
-    return Room(available.value - view.policy.mem_available_min - growth, needs, len(open_runs))
+    return Room(available - view.policy.mem_available_min - growth, needs, len(open_runs))
 
 
 def _needs(view: View) -> dict[Phase, int]:

@@ -7,6 +7,7 @@ import signal as signals
 from dataclasses import dataclass
 
 from swarmd.agents.rules.device_trouble import fault_of_its_program, trouble_of_its_device
+from swarmd.agents.rules.nodes import node_of, told_of_node, went_with_node
 from swarmd.state.records.beat import Beat
 from swarmd.state.records.incident import Incident, Signature
 from swarmd.state.records.run import RunEnded, RunStatus
@@ -47,6 +48,11 @@ def diagnosis(view: View, run: RunEnded) -> Diagnosis:
     # The shell's own words (last log line, cgroup verdict) follow ours; of many lines the first is enough here.
     words = run.reason.strip().splitlines()
     told = f": {words[0].rstrip('.')}" if words else ""
+    if went_with_node(view, run):
+        node = node_of(view, run)
+        where = f"node {run.node}" if node is None else told_of_node(node)
+        why = f" ({node.trouble})" if node is not None and not node.is_alive and node.trouble else ""
+        return Diagnosis(Signature.NODE_LOST, f"{where} was lost, and the run with it{why}{told}")
     if run.exit_code not in _EXIT_SIGNATURES and any(word in run.reason.lower() for word in _DEVICE_WORDS):
         return Diagnosis(Signature.DEVICE_FAILED, f"its device failed{told}")
     if run.exit_code in _EXIT_SIGNATURES:

@@ -13,6 +13,7 @@ from typing import Any
 from swarmd.state.errors import OperatorError
 from swarmd.state.records.throughput import Speed
 from swarmd.state.store.files import Home, atomic_write
+from swarmd.state.store.trial_ledger import Batch, Entry, append_batch
 from swarmd.state.units import Millis
 
 PREFLIGHT_FILE = "preflight.json"
@@ -25,7 +26,8 @@ class Yielded(Exception):  # noqa: N818  (no error: the run did as it was asked)
 @dataclass(frozen=True, slots=True)
 class Desk:
     """`expect` and `advance` count units of work, `told_trial` hands over each finished trial, `say` a person's
-    line, `measured` how fast the work went; where nobody keeps records of that, it is lost."""
+    line, `measured` how fast the work went; where nobody keeps records of that, it is lost. `tell_ledger` seals a batch
+    onto the trial ledger: on another machine, by way of the one that keeps it."""
 
     home: Home
     now: Callable[[], Millis]
@@ -35,6 +37,7 @@ class Desk:
     say: Callable[[str], None]
     should_yield: Callable[[], bool]
     measured: Callable[[Speed], None] = lambda speed: None
+    tell_ledger: Callable[[Home, Batch, Millis], Entry] = append_batch
 
     def safe_point(self) -> None:
         """Stop here if asked to."""

@@ -55,7 +55,14 @@ def prescreen(order: WorkOrder, desk: Desk) -> ResultSummary:
     # Before anything of it is written: nobody can choose among vectors that were not told. Of a screening that was
     # killed nobody has seen a figure.
     note_tried(
-        question, desk.home, phase=order.phase.value, count=screening.tried, run=order.run, at=desk.now(), folder=folder
+        question,
+        desk.home,
+        phase=order.phase.value,
+        count=screening.tried,
+        run=order.run,
+        at=desk.now(),
+        folder=folder,
+        tell=desk.tell_ledger,
     )
     if (failed := failures_in_words(screening)) is not None:
         desk.say(f"{order.job}: {failed}; the others stand")

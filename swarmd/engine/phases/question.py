@@ -17,6 +17,8 @@ from swarmd.engine.market.bars import Bars, find_bars_file, load_bars
 from swarmd.engine.market.faults import DataError
 from swarmd.engine.market.feature_cache import cached_bars
 from swarmd.engine.phases.desk import PREFLIGHT_FILE, Desk, read_document
+from swarmd.engine.phases.places import share_folder as share_folder
+from swarmd.engine.phases.places import work_folder as work_folder
 from swarmd.engine.search.provenance import Provenance, provenance
 from swarmd.engine.search.score import Constraints, ScoreRule
 from swarmd.engine.search.space import Space, search_space
@@ -26,7 +28,6 @@ from swarmd.engine.strategies.registry import strategy_named
 from swarmd.state.branches import CONSERVATIVE, DISPLACEMENT, displacement_of
 from swarmd.state.records.campaign import CampaignSettings, DataSettings
 from swarmd.state.records.job import Phase
-from swarmd.state.store.files import Home
 from swarmd.state.units import millis_of_iso
 from swarmd.state.work_order import WorkOrder
 
@@ -65,23 +66,6 @@ def symbol_folder(order: WorkOrder, desk: Desk) -> Path:
 
 def mode_folder(order: WorkOrder, desk: Desk) -> Path:
     return desk.home.results_of(order.campaign.name, order.symbol, order.mode)
-
-
-def share_folder(mode: Path, first: int) -> Path:
-    """Where the share of surrogate markets that begins with this one is searched."""
-    return mode / f"{Phase.SURROGATES.value}-{first}"
-
-
-def work_folder(order: WorkOrder, home: Home) -> Path:
-    """Where the order's run is alone: its mode's folder, or one below it of its branch's or its share's own."""
-    folder = home.results_of(order.campaign.name, order.symbol, order.mode)
-    if order.surrogates is not None:
-        return share_folder(folder, order.surrogates[0])
-    if order.branch is None:
-        return folder
-    # What is crowned in a branch is what its guards have judged.
-    phase = Phase.REOPTIMIZE if order.phase is Phase.REOPTIMIZE else Phase.GUARDS
-    return folder / f"{phase.value}-{order.branch}"
 
 
 def mode_of(order: WorkOrder) -> str:

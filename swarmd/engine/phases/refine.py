@@ -107,12 +107,13 @@ def refine(order: WorkOrder, desk: Desk) -> ResultSummary:
     )
 
 
-def study_of(order: WorkOrder, question: Question, desk: Desk) -> Study:
-    """The order's search on its development bars; its workers make the same of it."""
+def study_of(order: WorkOrder, question: Question, desk: Desk, *, is_joined: bool = False) -> Study:
+    """The order's search on its development bars; its workers make the same of it, one that has joined from another
+    machine without the list, which is handed out through the study."""
     search = order.campaign.search
     settings, folder = search.refine, mode_folder(order, desk)
     # What is walked forward does without seeds in its windows, and is searched alike at the end.
-    is_warm = search.method == "tpe"
+    is_warm = search.method == "tpe" and not is_joined
     procedure = procedure_of(
         search.procedure,
         question.strategy,
@@ -128,8 +129,10 @@ def study_of(order: WorkOrder, question: Question, desk: Desk) -> Study:
         procedure=procedure,
         bars=question.development,
         folder=folder,
+        home=desk.home,
         prunes=settings.prune == "median",
         workers=settings.workers,
+        storage=order.campaign.storage,
     )
 
 

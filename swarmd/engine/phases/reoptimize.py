@@ -93,8 +93,8 @@ def search_folder(mode: Path, branch: str | None) -> Path:
     return mode / (Phase.REOPTIMIZE.value if branch is None else f"{Phase.REOPTIMIZE.value}-{branch}")
 
 
-def second_study_of(order: WorkOrder, question: Question, desk: Desk) -> Study:
-    """The order's search on all development bars; its workers make the same of it."""
+def second_study_of(order: WorkOrder, question: Question, desk: Desk, *, is_joined: bool = False) -> Study:
+    """The order's search on all development bars; its workers make the same of it, as those of the first do."""
     search, folder = order.campaign.search, mode_folder(order, desk)
     procedure = procedure_of(
         search.procedure,
@@ -102,7 +102,7 @@ def second_study_of(order: WorkOrder, question: Question, desk: Desk) -> Study:
         question.space,
         trials=search.reoptimize.trials,
         seed=search.refine.seed,
-        warm=_best_of_the_first(order, question, folder) if search.procedure == "tpe" else (),
+        warm=_best_of_the_first(order, question, folder) if search.procedure == "tpe" and not is_joined else (),
         warm_from=Phase.REFINE.value,
     )
     return Study(
@@ -111,8 +111,10 @@ def second_study_of(order: WorkOrder, question: Question, desk: Desk) -> Study:
         procedure=procedure,
         bars=question.development,
         folder=search_folder(folder, order.branch),
+        home=desk.home,
         prunes=search.refine.prune == "median",
         workers=search.refine.workers,
+        storage=order.campaign.storage,
     )
 
 

@@ -1,31 +1,34 @@
 """Several processes on one study: the one that starts them, hears of each trial, and replaces what dies.
 
-This process holds the folder and writes all its files; the workers write to the study's journal and nothing else. A
-trial whose worker died is reaped and its vector tried again, which is said. Called by the refine phase where more than
-one worker is asked for; what a worker does is in `study_worker`.
+This process holds the folder and writes all its files; the workers write to the study and nothing else. A trial whose
+worker died is reaped and its vector tried again, which is said. Called by the refine phase where more than one worker
+is asked for; what a worker does is in `study_worker`. Where the study lies on a server, workers of other machines may
+join (`joining`), and this process leads them too.
 """
 
 import contextlib
 import os
-import shutil
 import signal
+import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from swarmd.engine.phases.child import ending
 from swarmd.engine.phases.desk import Desk, Yielded
-from swarmd.engine.phases.study import TRIALS, Study, clerk_of, remove_strangers, tell_ahead
+from swarmd.engine.phases.joining import invite
+from swarmd.engine.phases.study import TRIALS, Clerk, Study, clerk_of, remove_strangers, tell_ahead
 from swarmd.engine.search.refine import Trial, finished_trials
 from swarmd.engine.search.shared import SharedStudy
-from swarmd.engine.search.storage import lock_of_worker
+from swarmd.engine.search.storage_patience import patiently
 from swarmd.state.errors import OutsideError
-from swarmd.state.store.files import is_locked
 from swarmd.state.work_order import WorkOrder
 
 _LISTEN_SECONDS = 0.05
+# Of those that work elsewhere nobody hears by the kernel that they died.
+_REAP_EVERY_SECONDS = 2.0
 # So many workers in a row that die without one finished trial between them, and there is no use in another.
 _MOST_FALSE_STARTS = 5
 
@@ -41,54 +44,57 @@ def run_shared_study(study: Study, order: WorkOrder, desk: Desk, n_trials: int) 
 
     Raises
     ------
+    OperatorError
+        If another already leads the work on this study of a server.
     OutsideError
-        If workers die again and again and nothing is finished.
+        If workers die again and again and nothing is finished, or a server stays away.
     Yielded
         If asked to stop: each worker ends the trial in its hand first.
     """
-    locks = lock_of_worker(study.journal, "").parent
-    # A worker dies with its parent, but not in the same instant, and until then it may write.
-    while any(is_locked(lock) for lock in locks.glob("*.lock")):
-        desk.safe_point()
-        time.sleep(_LISTEN_SECONDS)
-    shutil.rmtree(locks, ignore_errors=True)
-    opened, _ = study.opened()
-    shared = SharedStudy(opened, study.journal, study.question.space, n_trials)
-    clerk = clerk_of(study, desk)
-    kept = {trial.number: trial for trial in finished_trials(opened)}
-    for trial in kept.values():
-        clerk.found(trial)
-    orphans: set[int] = set()
+    hearing = _Hearing(clerk_of(study, desk))
+    with _Crew(study, order).working() as crew:
+        patiently(
+            lambda: _lead(study, order, desk, n_trials, hearing, crew),
+            say=lambda text: desk.say(f"{study.name}: {text}"),
+            safe_point=desk.safe_point,
+        )
+    trials = hearing.trials
+    remove_strangers(study.folder / TRIALS, len(trials))
+    return trials
+
+
+def _lead(study: Study, order: WorkOrder, desk: Desk, n_trials: int, hearing: "_Hearing", crew: "_Crew") -> None:
+    place = study.kept()
+    opened = place.opened(study.sampler)
+    presence = place.presence(opened)
+    shared = SharedStudy(opened, presence, study.question.space, n_trials)
 
     def reap(why: str) -> None:
         for orphan in shared.reap():
-            orphans.add(orphan.number)
+            hearing.orphans.add(orphan.number)
             desk.say(f"{study.name}: trial {orphan.number}: {orphan.told} ({why})")
         # A reaped trial and the one in its place are two, whether or not the dead worker came to an outcome.
         tell_ahead(study, opened, order, desk, n_trials + shared.n_replaced)
 
-    reap("an earlier run left it behind")
-    shared.line_up(study.procedure.listed, study.procedure.origin)
-
-    def hear() -> int:
-        fresh = [trial for trial in finished_trials(opened) if trial.number not in kept]
-        for trial in fresh:
-            kept[trial.number] = trial
-            (clerk.reaped if trial.number in orphans else clerk.finished)(trial)
-        return len(fresh)
-
-    with _Crew(study, order).working() as crew:
-        false_starts = 0
+    with presence.lead(desk.safe_point):
+        hearing.take(finished_trials(opened))
+        if study.storage.kind != "journal":
+            invite(opened, study, order)
+        reap("an earlier run left it behind")
+        false_starts, looked_at = 0, time.monotonic()
         while not shared.is_done:
+            presence.check_leading()
+            shared.line_up(study.procedure.listed, study.procedure.origin, n_workers=study.workers)
             if desk.should_yield():
                 crew.dismiss()
-                hear()
+                hearing.take(finished_trials(opened))
                 raise Yielded
             dead = crew.buried()
-            finished = hear()
+            finished = hearing.take(finished_trials(opened))
             false_starts = 0 if finished else false_starts + len(dead)
-            if dead:
-                reap("; ".join(dead))
+            if dead or time.monotonic() - looked_at > _REAP_EVERY_SECONDS:
+                reap("; ".join(dead) or "it gave no sign of life")
+                looked_at = time.monotonic()
             if false_starts >= _MOST_FALSE_STARTS:
                 raise OutsideError(
                     f"{study.name}: {false_starts} workers died in a row without a finished trial, the last: "
@@ -97,12 +103,34 @@ def run_shared_study(study: Study, order: WorkOrder, desk: Desk, n_trials: int) 
             crew.staff()
             time.sleep(_LISTEN_SECONDS)
         crew.dismiss()
-        hear()
-    shutil.rmtree(locks, ignore_errors=True)
-    shared.put_up()
-    trials = tuple(kept[number] for number in sorted(kept))
-    remove_strangers(study.folder / TRIALS, len(trials))
-    return trials
+        hearing.take(finished_trials(opened))
+    presence.put_up()
+
+
+class _Hearing:
+    """What was heard of the study: every finished trial once, those of an earlier run told as such."""
+
+    def __init__(self, clerk: Clerk) -> None:
+        self._clerk = clerk
+        self._kept: dict[int, Trial] = {}
+        self._is_begun = False
+        self.orphans: set[int] = set()
+
+    def take(self, finished: Sequence[Trial]) -> int:
+        """How many of these are new."""
+        fresh = [trial for trial in finished if trial.number not in self._kept]
+        for trial in fresh:
+            self._kept[trial.number] = trial
+            if not self._is_begun:
+                self._clerk.found(trial)
+            else:
+                (self._clerk.reaped if trial.number in self.orphans else self._clerk.finished)(trial)
+        self._is_begun = True
+        return len(fresh)
+
+    @property
+    def trials(self) -> tuple[Trial, ...]:
+        return tuple(self._kept[number] for number in sorted(self._kept))
 
 
 class _Crew:
@@ -150,7 +178,7 @@ class _Crew:
             worker.child.wait()
 
     def _started(self) -> _Worker:
-        name = f"{os.getpid()}-{self._n_started}"
+        name = f"{socket.gethostname()}-{os.getpid()}-{self._n_started}"
         self._n_started += 1
         command = [sys.executable, "-m", "swarmd.engine.phases.study_worker", name, str(os.getpid()), self._study]
         try:

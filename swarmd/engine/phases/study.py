@@ -9,7 +9,7 @@ nothing twice; where the journal is gone the trials are made again, and told aga
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -25,8 +25,12 @@ from swarmd.engine.search.pruning import FIRST_PART, Pruning
 from swarmd.engine.search.refine import Trial, run_trials
 from swarmd.engine.search.sampler import ReproducibleSampler
 from swarmd.engine.search.space import space_document
-from swarmd.engine.search.storage import open_study
+from swarmd.engine.search.storage_contract import StudyStorage
+from swarmd.engine.search.storage_patience import patiently
+from swarmd.engine.search.storages import storage_of
 from swarmd.engine.search.windows import Window
+from swarmd.state.records.campaign import StorageSettings
+from swarmd.state.store.files import Home
 from swarmd.state.work_order import WorkOrder
 
 TRIALS = "trials"
@@ -38,7 +42,10 @@ _MOST_TOLD = 3
 
 @dataclass(frozen=True, slots=True)
 class Study:
-    """What is searched how, and where it is kept. `name` is the job's, `window` the one it is fitted for, if any."""
+    """What is searched how, and where it is kept. `name` is the job's, `window` the one it is fitted for, if any.
+
+    Its results lie in `folder`; so does its journal, unless `storage` is a server's.
+    """
 
     name: str
     question: Question
@@ -46,8 +53,10 @@ class Study:
     bars: Bars
     folder: Path
     prunes: bool
+    home: Home
     workers: int = 1
     window: Window | None = None
+    storage: StorageSettings = field(default_factory=StorageSettings)
 
     @property
     def identity(self) -> dict[str, Any]:
@@ -86,12 +95,17 @@ class Study:
     def journal(self) -> Path:
         return self.folder / f"study_{self.digest}.journal"
 
-    def opened(self) -> tuple[optuna.Study, ReproducibleSampler]:
-        """The study and its sampler; fit for several processes where several work on it."""
-        is_shared = self.workers > 1
-        choose = self.procedure.shared_sampler if is_shared else self.procedure.sampler
-        sampler = choose(self.question.strategy, self.question.space)
-        return open_study(self.journal, name=self.name, sampler=sampler, is_shared=is_shared), sampler
+    @property
+    def sampler(self) -> ReproducibleSampler:
+        choose = self.procedure.sampler if self.workers == 1 else self.procedure.shared_sampler
+        return choose(self.question.strategy, self.question.space)
+
+    def kept(self, digest: str | None = None) -> StudyStorage:
+        """Where its trials are kept; one who joins another's study names it by the other's digest."""
+        return storage_of(
+            self.storage, self.home, journal=self.journal, name=self.name, digest=digest or self.digest,
+            parameters=tuple(spec.name for spec in self.question.space), is_shared=self.workers > 1,
+        )  # fmt: skip
 
     def evaluate(self, params: Mapping[str, Any]) -> Simulation:
         return self._run(self.bars, params)
@@ -147,25 +161,64 @@ def clerk_of(study: Study, desk: Desk) -> Clerk:
 
 
 def run_study(study: Study, order: WorkOrder, desk: Desk, n_trials: int) -> tuple[Trial, ...]:
-    """Run what is left of the first `n_trials` trials, one after the other in this process; all of them, by number."""
-    question = study.question
-    clerk = clerk_of(study, desk)
-    opened, sampler = study.opened()
-    # A window's pick is tried on its test as well.
-    tell_ahead(study, opened, order, desk, n_trials + (study.window is not None))
-    trials = run_trials(
-        opened,
-        sampler,
-        question.space,
-        study.evaluate,
-        n_trials=n_trials,
-        rule=question.rule,
-        constraints=question.constraints,
-        finished=clerk.finished,
-        found=clerk.found,
-        before=desk.safe_point,
-        pruning=study.pruning,
-    )[:n_trials]
+    """Run what is left of the first `n_trials` trials, one after the other in this process; all of them, by number.
+
+    A server that goes away is waited for, and the search goes on as it does after a kill.
+
+    Raises
+    ------
+    OperatorError
+        If another already works on this study of a server.
+    OutsideError
+        If the server stays away.
+    """
+    clerk, sampler = clerk_of(study, desk), study.sampler
+    kept: set[int] = set()
+    lost: list[str] = []
+
+    def found(trial: Trial) -> None:
+        # What came to its outcome while the server was lost to us is news as well.
+        if trial.number not in kept:
+            (clerk.finished if lost else clerk.found)(trial)
+            kept.add(trial.number)
+
+    def finished(trial: Trial) -> None:
+        clerk.finished(trial)
+        kept.add(trial.number)
+
+    def attempt() -> tuple[Trial, ...]:
+        place = study.kept()
+        opened = place.opened(sampler)
+        presence = place.presence(opened)
+
+        def before() -> None:
+            desk.safe_point()
+            presence.check_leading()
+
+        with presence.lead(desk.safe_point):
+            # A window's pick is tried on its test as well.
+            tell_ahead(study, opened, order, desk, n_trials + (study.window is not None))
+            trials = run_trials(
+                opened,
+                sampler,
+                study.question.space,
+                study.evaluate,
+                n_trials=n_trials,
+                rule=study.question.rule,
+                constraints=study.question.constraints,
+                finished=finished,
+                found=found,
+                before=before,
+                pruning=study.pruning,
+            )[:n_trials]
+        presence.put_up()
+        return trials
+
+    def say(text: str) -> None:
+        lost.append(text)
+        desk.say(f"{study.name}: {text}")
+
+    trials = patiently(attempt, say=say, safe_point=desk.safe_point)
     remove_strangers(study.folder / TRIALS, len(trials))
     return trials
 
@@ -186,6 +239,7 @@ def tell_ahead(study: Study, opened: optuna.Study, order: WorkOrder, desk: Desk,
         run=order.run,
         at=desk.now(),
         folder=study.folder,
+        tell=desk.tell_ledger,
     )
     opened.set_user_attr(_TOLD, n_trials)
 

@@ -7,7 +7,7 @@ no looks at the data and are not told here; a look at the vault is told by `look
 
 import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import numpy as np
@@ -36,11 +36,19 @@ SCHEMA = "swarmd.ledger_told/1"
 
 
 def note_tried(
-    question: Question, home: Home, *, phase: str, count: int, run: str, at: Millis, folder: Path | None = None
+    question: Question,
+    home: Home,
+    *,
+    phase: str,
+    count: int,
+    run: str,
+    at: Millis,
+    folder: Path | None = None,
+    tell: Callable[[Home, Batch, Millis], Entry] = append_batch,
 ) -> None:
     """So many vectors were tried on the question's development bars; on the disk when this returns, nothing for 0.
 
-    With a folder, the line is remembered there for `require_told`.
+    With a folder, the line is remembered there for `require_told`. `tell` is the desk's, where there is one.
 
     Raises
     ------
@@ -60,7 +68,7 @@ def note_tried(
         count=count,
         run=run,
     )
-    entry = append_batch(home, batch, at)
+    entry = tell(home, batch, at)
     if folder is not None:
         remember(entry, folder)
 

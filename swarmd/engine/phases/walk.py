@@ -59,6 +59,7 @@ def walk(
             procedure=procedure,
             bars=question.development.between(window.fit_start, window.fit_stop),
             folder=folder / f"window_{window.number}",
+            home=desk.home,
             prunes=settings.refine.prune == "median",
             window=window,
         )

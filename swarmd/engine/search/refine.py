@@ -21,6 +21,8 @@ from swarmd.engine.search.score import Constraints, ScoreRule
 from swarmd.engine.search.space import Space
 from swarmd.engine.strategies.contract import ParamSpec
 
+# What a reaper says of a trial in its dead worker's place.
+REAPED = "reaped"
 # If none of so many first trials can be evaluated the question is wrong, not the luck.
 _HOPELESS = 100
 
@@ -171,13 +173,16 @@ def showcase_trials(trials: Iterable[_Shown]) -> dict[str, _Shown]:
 
 
 def _to_do(study: optuna.Study, n_trials: int) -> Iterator[optuna.Trial]:
-    """The trial a killed run left behind, then new ones until there are enough."""
-    there = study.get_trials(deepcopy=False)
-    for frozen in there:
-        if not frozen.state.is_finished():
-            yield optuna.Trial(study, frozen._trial_id)
-    for _ in range(len(there), n_trials):
-        yield study.ask()
+    """The trial a killed run left behind, then new ones until there are enough.
+
+    Looked for anew each time: one that a lost server made after all, late, is taken up under its number.
+    """
+    while True:
+        there = study.get_trials(deepcopy=False)
+        left = next((frozen for frozen in there if not frozen.state.is_finished()), None)
+        if left is None and len(there) >= n_trials:
+            return
+        yield study.ask() if left is None else optuna.Trial(study, left._trial_id)
 
 
 def run_one(
@@ -336,7 +341,9 @@ def _set_constraint(trial: optuna.Trial, name: str, missed: float) -> None:
 
 def as_trial(frozen: FrozenTrial) -> Trial:
     """A finished trial as its study keeps it."""
-    told = json.loads(frozen.user_attrs.get("outcome", "{}"))
+    # Of a reaped trial what its reaper said, though its worker may have come to an outcome just before.
+    is_reaped = frozen.state == TrialState.FAIL and REAPED in frozen.user_attrs
+    told = json.loads(frozen.user_attrs.get(REAPED if is_reaped else "outcome", "{}"))
     return Trial(
         number=frozen.number,
         origin=told.get("origin", ""),

@@ -1,28 +1,31 @@
 """One study, several workers: who takes which trial, and what becomes of a trial whose worker is dead.
 
-Every worker holds a lock for as long as it lives, and every trial under way bears its worker's name. A trial under way
-whose lock nobody holds is an orphan, whatever the clock says: it is reaped, that is told as failed, and its vector goes
-back in line. Trials are taken and reaped in turns, so that none is taken twice. What is tried depends on which worker
-ends first, so nothing here is reproducible. Called by the refine phase and its workers.
+One leads: it lines trials up, a few ahead of the workers, and reaps. Workers take what waits, each trial once, since
+the storage lets one of them move it on. A trial under way whose worker is dead is an orphan: it is reaped, that is told
+as failed, and its vector goes back in line. How one knows the dead is ``Presence``'s business: by their locks on one
+machine, by heartbeats on several. What is tried depends on which worker ends first, so nothing here is reproducible.
+Called by the refine phase and its workers.
 """
 
+import contextlib
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import optuna
+from optuna.exceptions import UpdateFinishedTrialError
 from optuna.trial import FrozenTrial, TrialState
 
+from swarmd.engine.search.refine import REAPED
 from swarmd.engine.search.space import Space
-from swarmd.engine.search.storage import lock_of_worker, turn_of
+from swarmd.engine.search.storage_contract import Presence
 from swarmd.engine.search.vectors import Vector
-from swarmd.state.store.files import is_locked
 
 # A vector that took so many workers with it is not tried again.
 MOST_ATTEMPTS = 3
-_TURN = ".turn"
+# So many trials wait for every worker: what it can do until the leader looks again, where trials are cheap.
+_AHEAD = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,47 +41,51 @@ class Orphan:
 
 @dataclass(frozen=True, slots=True)
 class SharedStudy:
-    """The study in `journal` as its workers share it, until `n_trials` vectors have an outcome."""
+    """The study as its workers share it, until `n_trials` vectors have an outcome."""
 
     study: optuna.Study
-    journal: Path
+    presence: Presence
     space: Space
     n_trials: int
 
-    def line_up(self, listed: Sequence[Vector], origin: str) -> None:
-        """Put the vectors that are known beforehand in line, each once, whoever was killed while doing so."""
-        with self._turn():
-            there = {trial.user_attrs.get("listed") for trial in self._trials()}
-            for index, vector in enumerate(listed[: self.n_trials]):
-                if index not in there:
-                    self._queue(vector, {"listed": index, "origin": origin})
+    # -- the leader -----------------------------------------------------------------------------------------------
 
-    def claim(self, worker: str) -> optuna.Trial | None:
-        """The next trial, under the worker's name: the first in line, else a new one; None where there are enough."""
-        with self._turn():
+    def line_up(self, listed: Sequence[Vector], origin: str, *, n_workers: int = 1) -> None:
+        """See to it that trials wait for all workers, the listed vectors first, each place taken once.
+
+        Only the leader lines up; whatever it was killed in, and whatever it does not know to have come, is made good.
+        """
+        with self.presence.turn():
             trials = self._trials()
-            if sum(_counts(trial) for trial in trials) >= self.n_trials:
-                return None
-            storage = self.study._storage
-            waiting = next((trial for trial in trials if trial.state == TrialState.WAITING), None)
-            if waiting is None:
-                trial_id = storage.create_new_trial(self.study._study_id)
-            else:
-                trial_id = waiting._trial_id
-                storage.set_trial_state_values(trial_id, TrialState.RUNNING)
-            storage.set_trial_user_attr(trial_id, "worker", worker)
-        # The sampler works outside the turn: it takes longer than many an evaluation.
-        return optuna.Trial(self.study, trial_id)
+            there = {place for trial in trials if (place := trial.user_attrs.get("place")) is not None}
+            replaced = sum(_is_put_away(trial) and not _has_vector(trial, self.space) for trial in trials)
+            waiting = sum(trial.state == TrialState.WAITING for trial in trials)
+            for place in range(self.n_trials + replaced):
+                if waiting >= _AHEAD * n_workers:
+                    return
+                if place in there:
+                    continue
+                attributes: dict[str, Any] = {"place": place}
+                if place < len(listed):
+                    attributes["origin"] = origin
+                self._queue(listed[place] if place < len(listed) else None, attributes)
+                waiting += 1
 
     def reap(self) -> tuple[Orphan, ...]:
         """Put away every trial under way whose worker is dead, and put its vector in line again."""
-        with self._turn():
-            return tuple(
-                self._reaped(trial)
-                for trial in self._trials()
-                # One without a name lost its worker between the two lines of `claim`.
-                if trial.state == TrialState.RUNNING and not self._lives(trial.user_attrs.get("worker"))
-            )
+        with self.presence.turn():
+            self.presence.look()
+            trials = self._trials()
+            for trial in trials:
+                if _is_put_away(trial):
+                    self._queue_again(trial, trials)
+            orphans = []
+            for trial in trials:
+                is_under_way = trial.state == TrialState.RUNNING
+                if is_under_way and not self.presence.lives(trial.user_attrs.get("worker"), trial.number):
+                    with contextlib.suppress(UpdateFinishedTrialError):  # it has come to an outcome after all
+                        orphans.append(self._reaped(trial))
+            return tuple(orphans)
 
     @property
     def is_done(self) -> bool:
@@ -89,19 +96,50 @@ class SharedStudy:
     @property
     def n_replaced(self) -> int:
         """How many trials were put away for another one in their place."""
-        return sum(bool(trial.user_attrs.get("replaced")) for trial in self._trials())
+        return sum(_is_put_away(trial) for trial in self._trials())
 
-    def put_up(self) -> None:
-        """Leave nothing lying about but the journal, once no worker lives."""
-        self.journal.with_suffix(_TURN).unlink(missing_ok=True)
+    # -- a worker -------------------------------------------------------------------------------------------------
+
+    def claim(self, worker: str) -> optuna.Trial | None:
+        """The first trial in line that nobody else takes, under the worker's name; None where none waits."""
+        with self.presence.turn():
+            places: set[int] = set()
+            for trial in self._trials():
+                place = trial.user_attrs.get("place")
+                # One that a server made late, after another was made in its place, is nobody's.
+                is_doubled = place in places
+                places |= set() if place is None else {place}
+                if trial.state == TrialState.WAITING and not is_doubled and self._is_taken(trial):
+                    self.study._storage.set_trial_user_attr(trial._trial_id, "worker", worker)
+                    break
+            else:
+                return None
+        # The sampler works outside the turn: it takes longer than many an evaluation.
+        return optuna.Trial(self.study, trial._trial_id)
+
+    def under_way(self, worker: str) -> optuna.Trial | None:
+        """The trial that the worker had in hand when it lost sight of the study."""
+        for trial in self._trials():
+            if trial.state == TrialState.RUNNING and trial.user_attrs.get("worker") == worker:
+                return optuna.Trial(self.study, trial._trial_id)
+        return None
+
+    def _is_taken(self, trial: FrozenTrial) -> bool:
+        """Whether it is ours now; the storage gives it to one of all that try."""
+        try:
+            return bool(self.study._storage.set_trial_state_values(trial._trial_id, TrialState.RUNNING))
+        except UpdateFinishedTrialError:
+            return False
+
+    # -- reaping --------------------------------------------------------------------------------------------------
 
     def _reaped(self, trial: FrozenTrial) -> Orphan:
+        """Said first, then put away, then tried again: a kill between any two of these loses and doubles nothing."""
         worker, attempt = trial.user_attrs.get("worker", "nobody"), trial.user_attrs.get("attempt", 1)
-        params = trial.system_attrs.get("fixed_params") or trial.params
-        is_whole = len(params) == len(self.space)
-        again = None
-        if is_whole and attempt < MOST_ATTEMPTS:
-            again = self._again(trial, {name: params[name] for name in (spec.name for spec in self.space)}, attempt)
+        is_whole = _has_vector(trial, self.space)
+        is_again = is_whole and attempt < MOST_ATTEMPTS
+        trials = self._trials()
+        again = len(trials) if is_again else None
         told = f"its worker {worker} died"
         if again is not None:
             told += f"; tried again as trial {again}"
@@ -111,34 +149,46 @@ class SharedStudy:
             told += " before it had a vector; another trial takes its place"
         outcome = {"origin": trial.user_attrs.get("origin", "tpe"), "metrics": {}, "violations": {}, "error": told}
         storage = self.study._storage
-        if not is_whole or again is not None:
+        if not is_whole or is_again:
             storage.set_trial_user_attr(trial._trial_id, "replaced", True)
-        storage.set_trial_user_attr(trial._trial_id, "outcome", json.dumps(outcome, sort_keys=True))
+        storage.set_trial_user_attr(trial._trial_id, REAPED, json.dumps(outcome, sort_keys=True))
         storage.set_trial_state_values(trial._trial_id, TrialState.FAIL)
+        if is_again:
+            self._queue_again(trial, trials)
         return Orphan(trial.number, worker, attempt, again, told)
 
-    def _again(self, trial: FrozenTrial, params: Vector, attempt: int) -> int:
-        """In line before the old one is put away: a kill between the two must not lose the vector, nor double it."""
-        there = self._trials()
-        for other in there:
-            if other.user_attrs.get("again") == trial.number:
-                return other.number
-        self._queue(params, {"again": trial.number, "attempt": attempt + 1, "origin": "again"})
-        return len(there)
+    def _queue_again(self, trial: FrozenTrial, trials: Sequence[FrozenTrial]) -> None:
+        """The vector of a trial that was put away, in line once."""
+        is_there = any(other.user_attrs.get("again") == trial.number for other in trials)
+        if is_there or not _has_vector(trial, self.space):
+            return
+        params, attempt = _vector_of(trial), trial.user_attrs.get("attempt", 1)
+        vector = {spec.name: params[spec.name] for spec in self.space}
+        self._queue(vector, {"again": trial.number, "attempt": attempt + 1, "origin": "again"})
 
-    def _queue(self, params: Vector, attributes: dict[str, Any]) -> None:
-        self.study.enqueue_trial(dict(params), user_attrs=attributes)
-
-    def _lives(self, worker: str | None) -> bool:
-        return worker is not None and is_locked(lock_of_worker(self.journal, worker))
+    def _queue(self, params: Vector | None, attributes: dict[str, Any]) -> None:
+        if params is None:
+            self.study.add_trial(optuna.trial.create_trial(state=TrialState.WAITING, user_attrs=attributes))
+        else:
+            self.study.enqueue_trial(dict(params), user_attrs=attributes)
 
     def _trials(self) -> list[FrozenTrial]:
         return self.study.get_trials(deepcopy=False)
 
-    def _turn(self) -> Any:
-        return turn_of(self.journal.with_suffix(_TURN))
+
+def _vector_of(trial: FrozenTrial) -> dict[str, Any]:
+    return trial.system_attrs.get("fixed_params") or trial.params
+
+
+def _has_vector(trial: FrozenTrial, space: Space) -> bool:
+    return len(_vector_of(trial)) == len(space)
+
+
+def _is_put_away(trial: FrozenTrial) -> bool:
+    """Whether another trial stands for it; one whose worker came to an outcome just then stands for itself."""
+    return trial.state == TrialState.FAIL and bool(trial.user_attrs.get("replaced"))
 
 
 def _counts(trial: FrozenTrial) -> bool:
     """Whether the trial is one of those asked for: an orphan that another one stands for is not, nor one in line."""
-    return trial.state != TrialState.WAITING and not trial.user_attrs.get("replaced")
+    return trial.state != TrialState.WAITING and not _is_put_away(trial)

@@ -11,6 +11,7 @@ from typing import Self
 
 from swarmd.state.knowledge import search as searching
 from swarmd.state.knowledge.entry import Entry, Hit, Kind
+from swarmd.state.knowledge.meaning.vectors import Meaning
 from swarmd.state.units import Millis
 
 
@@ -34,12 +35,13 @@ class Asked(ABC):
 
     def search(
         self, question: str, *, domain: str | None = None, kind: Kind | None = None, limit: int = 10,
-        graph: bool = False, only: bool = False,
+        graph: bool = False, only: bool = False, meaning: Meaning | None = None,
     ) -> list[Hit]:  # fmt: skip
         with self._index() as index:
             return searching.search(
-                index, question, domain=domain, kind=kind, limit=limit, graph=graph, only=only, now=self._now()
-            )
+                index, question, domain=domain, kind=kind, limit=limit, graph=graph, only=only, meaning=meaning,
+                now=self._now(),
+            )  # fmt: skip
 
     def suggestion(self, question: str) -> str | None:
         with self._index() as index:

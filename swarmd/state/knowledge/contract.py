@@ -5,10 +5,12 @@ same one open: readers never wait for a writer, and a writer holds its lock for 
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from types import TracebackType
 from typing import Any, Protocol, Self
 
 from swarmd.state.knowledge.entry import Changed, Entry, FileMark, FileRead, Hit, Kind, Link, Totals
+from swarmd.state.knowledge.meaning.vectors import Meaning, Vectors
 
 
 class KnowledgeBase(Protocol):
@@ -31,10 +33,12 @@ class KnowledgeBase(Protocol):
         limit: int = 10,
         graph: bool = False,
         only: bool = False,
+        meaning: Meaning | None = None,
     ) -> list[Hit]:
         """The best entries for a few words, any text at all; never raises for the question's sake.
 
         ``domain`` prefers, and with ``only`` excludes; ``kind`` excludes. ``graph`` adds neighbours of the hits.
+        ``meaning`` is the same question as a vector: entries near to it are found beside those with the words.
         """
         ...
 
@@ -70,6 +74,10 @@ class KnowledgeBase(Protocol):
 
     def forget_files(self, paths: Sequence[str]) -> int:
         """Remove all that these files said; gives back how many entries there were."""
+        ...
+
+    def vectors(self, *, is_writing: bool = False) -> AbstractContextManager[Vectors]:
+        """The entries' vectors within one transaction, for those who search by meaning."""
         ...
 
     # -- the store ------------------------------------------------------------------------------------------------

@@ -94,13 +94,16 @@ class Piece:
 class Hit:
     """An entry found, its score (higher is better), the words around the match, and how the graph led to it.
 
-    ``path`` is empty for what the words themselves found, else the steps from such a hit to this entry.
+    ``path`` is empty for what the question itself found, by its words or by its meaning, else the steps from such a
+    hit to this entry.
     """
 
     entry: Entry
     score: float
     snippet: tuple[Piece, ...] = ()
     path: tuple[str, ...] = ()
+    is_by_words: bool = False
+    is_by_meaning: bool = False
 
 
 @dataclass(frozen=True, slots=True)

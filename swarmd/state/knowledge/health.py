@@ -11,6 +11,7 @@ from typing import Any
 from swarmd.state.errors import OperatorError, OutsideError
 from swarmd.state.knowledge.contract import KnowledgeBase
 from swarmd.state.knowledge.entry import FileMark
+from swarmd.state.knowledge.meaning.embedder import ADVICE, model_digest, model_folder, why_not
 from swarmd.state.knowledge.opening import VARIABLE, address, database_path, open_at, place_of, url_path
 from swarmd.state.store.files import Home
 
@@ -19,7 +20,7 @@ _NAMED = 20
 
 @dataclass(slots=True)
 class Finding:
-    """``what`` is wrong and what to ``do``; ``kind`` is store, stale or unreachable."""
+    """``what`` is wrong and what to ``do``; ``kind`` is store, stale, unreachable or meaning."""
 
     kind: str
     what: str
@@ -35,11 +36,13 @@ class Health:
     findings: list[Finding] = field(default_factory=list)
     stale: list[dict[str, str]] = field(default_factory=list)
     n_stale: int = 0
+    meaning: dict[str, Any] = field(default_factory=lambda: {"state": "off"})
 
     def document(self) -> dict[str, Any]:
         return {
             "ready": self.is_ready,
             **self.store,
+            "meaning": self.meaning,
             "stale": {"count": self.n_stale, "files": self.stale},
             "findings": [{"kind": one.kind, "what": one.what, "do": one.do} for one in self.findings],
         }
@@ -59,6 +62,7 @@ def health(home: Home) -> Health:
             found.findings += [Finding("store", *_apart(problem)) for problem in store.pop("problems")]
             if found.is_ready:
                 _stale(found, base)
+                _meaning(found, base)
     except (OutsideError, OperatorError) as cause:
         backend = "sqlite" if url is None else "postgres"
         found = Health(False, {"backend": backend, "place": place, "entries": 0})
@@ -105,3 +109,28 @@ def _why_stale(mark: FileMark) -> str:
     except (OSError, ValueError):
         return "out of reach"
     return "" if (there.st_size, there.st_mtime_ns) == (mark.size, mark.mtime_ns) else "changed"
+
+
+def _meaning(found: Health, base: KnowledgeBase) -> None:
+    """Search by meaning: off, ready, stale, or impossible on this machine; off is nobody's fault and no finding."""
+    reason = why_not()
+    with base.vectors() as vectors:
+        model = vectors.model()
+        n, missing = vectors.count(model.digest) if model is not None else (0, 0)
+    if model is None:
+        found.meaning = {"state": "off" if reason is None else "not installed", "do": "swarmd knowledge embed"}
+        found.meaning["do"] = found.meaning["do"] if reason is None else ADVICE
+        return
+    found.meaning = {"state": "ready", "model": model.name, "vectors": n, "missing": missing, "do": ""}
+    folder = model_folder() if reason is None else None
+    if folder is None:
+        state, what, do = "not installed", f"{n:,} entries are embedded, and {reason}", ADVICE
+    elif (digest := model_digest(folder)) != model.digest:
+        what, do = f"the vectors are of the model {model.digest}, this machine has {digest}", "swarmd knowledge embed"
+        state = "stale"
+    elif missing:
+        state, what, do = "stale", f"{missing:,} entries have no vector yet", "swarmd knowledge embed"
+    else:
+        return
+    found.meaning |= {"state": state, "do": do}
+    found.findings.append(Finding("meaning", what, do))

@@ -12,6 +12,7 @@ from swarmd.state.errors import OperatorError
 from swarmd.state.knowledge.asked import Asked
 from swarmd.state.knowledge.domains import resolved
 from swarmd.state.knowledge.entry import Changed, Entry, FileMark, FileRead, Kind, Link, Totals
+from swarmd.state.knowledge.meaning.vectors import Vectors
 from swarmd.state.knowledge.prepared import prepared
 from swarmd.state.knowledge.sqlite import BATCH, wall_now
 from swarmd.state.knowledge.sqlite_index import ENTRY, entry_of
@@ -22,7 +23,7 @@ from swarmd.state.units import Millis
 try:
     import psycopg
 
-    from swarmd.state.knowledge.postgres_index import PostgresIndex
+    from swarmd.state.knowledge.postgres_index import PostgresIndex, asking
     from swarmd.state.knowledge.postgres_tables import WRITING, Connection, connect, trouble
     from swarmd.state.knowledge.postgres_writing import index, links_of, remove, standing, write
 except ImportError:
@@ -124,6 +125,11 @@ class PostgresKnowledge(Asked):
         with self._reading() as connection:
             asked = "SELECT (SELECT count(*) FROM entry), (SELECT count(*) FROM link), (SELECT count(*) FROM file)"
             return Totals(*(connection.execute(asked).fetchone() or (0, 0, 0)))
+
+    @contextlib.contextmanager
+    def vectors(self, *, is_writing: bool = False) -> Iterator[Vectors]:
+        with self._writing() if is_writing else self._reading() as connection:
+            yield Vectors(asking(connection))
 
     # -- the store ------------------------------------------------------------------------------------------------
 

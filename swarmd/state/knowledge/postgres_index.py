@@ -5,8 +5,11 @@ ts_rank knows no rarity of words, so each word's rank is weighed by its own: log
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
+from swarmd.state.knowledge.entry import Kind
+from swarmd.state.knowledge.meaning.vectors import Ask, Meaning, Vectors
 from swarmd.state.knowledge.postgres_tables import Connection
 from swarmd.state.knowledge.question import Group, Match
 from swarmd.state.knowledge.ranking import TEXT, TITLE, UNDER, WEIGHED
@@ -73,6 +76,9 @@ class PostgresIndex:
         asked = f"SELECT row, {figure} AS figure FROM {place} ORDER BY figure DESC LIMIT {WEIGHED}"
         return {row: max(float(points), 1e-9) for row, points in self._connection.execute(asked, tuple(values))}
 
+    def nearest(self, meaning: Meaning, *, kind: Kind | None, domain: str | None, limit: int) -> Mapping[int, float]:
+        return Vectors(asking(self._connection)).nearest(meaning, kind=kind, domain=domain, limit=limit)
+
     def kept(self, rows: Sequence[int]) -> Mapping[int, Kept]:
         asked = f"SELECT row, hints, {ENTRY} FROM entry WHERE row = ANY(%s)"
         found = self._connection.execute(asked, (list(rows),))
@@ -97,6 +103,15 @@ class PostgresIndex:
         asked = "SELECT term, n FROM term WHERE term >= %s AND term < %s AND n > 0 AND length(term) BETWEEN %s AND %s"
         values = (first, chr(ord(first) + 1), len(term) - most, len(term) + most)
         return dict(self._connection.execute(asked, values))
+
+
+def asking(connection: Connection) -> Ask:
+    """Postgres asked in SQLite's words; vectors come as bytes, not as letters that stand for them."""
+
+    def ask(said: str, values: Sequence[Any]) -> Iterable[tuple[Any, ...]]:
+        return connection.execute(said.replace("?", "%s"), tuple(values), binary=True)
+
+    return ask
 
 
 def written(match: Match) -> str:

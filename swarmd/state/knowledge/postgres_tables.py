@@ -10,7 +10,7 @@ import psycopg
 from swarmd.state.errors import OperatorError, OutsideError
 from swarmd.state.knowledge.words import VERSION
 
-SCHEMA = 1
+SCHEMA = 2
 NAME = "swarmd_knowledge"
 # Whoever writes holds it for one batch: two who change the same counts of terms would else wait for each other.
 WRITING = 0x53574B31
@@ -37,6 +37,10 @@ CREATE TABLE IF NOT EXISTS link (source bigint NOT NULL, relation text NOT NULL,
 CREATE INDEX IF NOT EXISTS link_target ON link (target, relation);
 CREATE TABLE IF NOT EXISTS term (term text COLLATE "C" PRIMARY KEY, n bigint NOT NULL);
 """
+_VECTORS = (
+    "CREATE TABLE IF NOT EXISTS vector (row bigint PRIMARY KEY, model text NOT NULL, digest text NOT NULL,"
+    " said text NOT NULL, value bytea NOT NULL)"
+)
 # A row of some kilobytes stays beside its neighbours: fetched from where Postgres puts the long, it costs ten times.
 _INLINE = "ALTER TABLE words ALTER COLUMN terms SET STORAGE MAIN, ALTER COLUMN titles SET STORAGE MAIN"
 
@@ -70,13 +74,18 @@ def prepare(connection: Connection, place: str) -> None:
     if there is None or not there[0]:
         with connection.transaction():
             connection.execute("SELECT pg_advisory_xact_lock(%s)", (WRITING,))
-            for statement in (*filter(str.strip, _TABLES.split(";")), _INLINE):
+            for statement in (*filter(str.strip, _TABLES.split(";")), _INLINE, _VECTORS):
                 connection.execute(statement)
             for said in (("schema", str(SCHEMA)), ("words", str(VERSION))):
                 connection.execute("INSERT INTO meta VALUES (%s, %s) ON CONFLICT DO NOTHING", said)
     found = connection.execute("SELECT value FROM meta WHERE key = 'schema'").fetchone()
     if found is None or int(found[0]) > SCHEMA:
         raise OperatorError(f"{place} was made by a newer swarmd (this one knows tables {SCHEMA}); update it")
+    if int(found[0]) < SCHEMA:
+        with connection.transaction():
+            connection.execute("SELECT pg_advisory_xact_lock(%s)", (WRITING,))
+            connection.execute(_VECTORS)
+            connection.execute("UPDATE meta SET value = %s WHERE key = 'schema'", (str(SCHEMA),))
 
 
 def trouble(place: str, url: str, cause: psycopg.Error) -> Exception:

@@ -29,7 +29,8 @@ def write(connection: Connection, ready: Sequence[Prepared], files: Mapping[str,
     writing = difference(ready, there)
     # Before any row goes: the last one may be among those that are written again.
     said = connection.execute("SELECT coalesce(max(row), 0) FROM entry").fetchone()
-    remove(connection, [row for row, _ in writing.changed])
+    # Their vectors stay: what an entry is embedded by may be what it was.
+    _unwrite(connection, [row for row, _ in writing.changed])
     written = [*writing.changed, *enumerate(writing.new, (said[0] if said else 0) + 1)]
     _copy(
         connection, f"entry (row, file, hints, digest, {ENTRY})",
@@ -55,14 +56,20 @@ def index(connection: Connection, written: Sequence[tuple[int, Prepared]]) -> No
 
 def remove(connection: Connection, rows: Sequence[int]) -> int:
     """Take these rows out of everything."""
+    _unwrite(connection, rows)
+    if rows:
+        connection.execute("DELETE FROM vector WHERE row = ANY(%s)", (list(rows),))
+    return len(rows)
+
+
+def _unwrite(connection: Connection, rows: Sequence[int]) -> None:
     if not rows:
-        return 0
+        return
     asked = f"SELECT {ENTRY} FROM entry WHERE row = ANY(%s)"
     before = counted(prepared(entry_of(*said) for said in connection.execute(asked, (list(rows),))))
     add_counts(connection, {term: -n for term, n in before.items()})
     for table, column in (("words", "row"), ("link", "source"), ("entry", "row")):
         connection.execute(f"DELETE FROM {table} WHERE {column} = ANY(%s)", (list(rows),))
-    return len(rows)
 
 
 def add_counts(connection: Connection, counts: Mapping[str, int]) -> None:

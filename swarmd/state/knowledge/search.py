@@ -9,8 +9,9 @@ from typing import NamedTuple, Protocol
 
 from swarmd.state.knowledge.domains import resolved
 from swarmd.state.knowledge.entry import Entry, Hit, Kind
+from swarmd.state.knowledge.meaning.vectors import Meaning
 from swarmd.state.knowledge.question import Group, Match, domain_tag, groups_of, kind_tag, last_look, looks, own_tag
-from swarmd.state.knowledge.ranking import score
+from swarmd.state.knowledge.ranking import LEAST_COSINE, WEIGHED, fused, meaning_score, score
 from swarmd.state.knowledge.snippet import snippet
 from swarmd.state.knowledge.words import nearest, tokens
 from swarmd.state.units import Millis
@@ -47,6 +48,10 @@ class Index(Protocol):
         """Rows that match with their figure for the words, the best ``ranking.WEIGHED`` of them."""
         ...
 
+    def nearest(self, meaning: Meaning, *, kind: Kind | None, domain: str | None, limit: int) -> Mapping[int, float]:
+        """Rows with the cosine of their vector and the question's, the largest; ``kind`` and ``domain`` exclude."""
+        ...
+
     def kept(self, rows: Sequence[int]) -> Mapping[int, Kept]: ...
 
     def kept_by_id(self, ids: Sequence[str]) -> Mapping[str, Kept]: ...
@@ -60,26 +65,60 @@ class Index(Protocol):
 
 def search(
     index: Index, question: str, *, domain: str | None, kind: Kind | None, limit: int, graph: bool, only: bool,
-    now: Millis,
+    now: Millis, meaning: Meaning | None = None,
 ) -> list[Hit]:  # fmt: skip
     """The hits in falling order of their score, equal ones by id."""
     limit = min(max(limit, 0), MOST_HITS)
     hint = resolved(domain) if domain else None
     groups = groups_of(question, hint)
-    if not groups or not limit:
+    if not limit or (meaning is None and not groups):
         return []
-    words = _by_words(index, groups, hint, kind, only=only)
-    found = [
-        (score(words[row], kept.entry, hints=kept.hints, domain=hint, now=now), kept)
-        for row, kept in index.kept(sorted(words)).items()
-        if not (only and hint is not None and kept.entry.domain != hint)
-    ]
-    found.sort(key=lambda one: (-one[0], one[1].entry.id))
     wanted = frozenset(term for group in groups for way in group for term in way)
-    hits = [Hit(kept.entry, points, snippet(kept.entry.text, wanted)) for points, kept in found[:limit]]
+    found: list[tuple[float, Entry]] = []
+    if groups and not (meaning is not None and meaning.is_alone):
+        words = _by_words(index, groups, hint, kind, only=only)
+        found = [
+            (score(words[row], kept.entry, hints=kept.hints, domain=hint, now=now), kept.entry)
+            for row, kept in index.kept(sorted(words)).items()
+            if not (only and hint is not None and kept.entry.domain != hint)
+        ]
+        found.sort(key=_falling)
+    by_words, by_meaning = frozenset(entry.id for _, entry in found), frozenset[str]()
+    if meaning is not None:
+        near = _by_meaning(index, meaning, hint, kind, only=only, now=now)
+        by_meaning = frozenset(entry.id for _, entry in near)
+        found = near if meaning.is_alone else _together(found, near)
+    hits = [
+        Hit(entry, points, snippet(entry.text, wanted), is_by_words=entry.id in by_words,
+            is_by_meaning=entry.id in by_meaning)
+        for points, entry in found[:limit]
+    ]  # fmt: skip
     if graph:
         hits = _with_neighbours(index, hits, kind, wanted)
     return hits
+
+
+def _by_meaning(
+    index: Index, meaning: Meaning, hint: str | None, kind: Kind | None, *, only: bool, now: Millis
+) -> list[tuple[float, Entry]]:
+    """The entries nearest in meaning, in falling order; what lies too far is none."""
+    cosines = index.nearest(meaning, kind=kind, domain=hint if only else None, limit=WEIGHED)
+    rows = sorted(row for row, cosine in cosines.items() if cosine >= LEAST_COSINE)
+    found = [
+        (meaning_score(cosines[row], kept.entry, hints=kept.hints, domain=hint, now=now), kept.entry)
+        for row, kept in (index.kept(rows) if rows else {}).items()
+    ]
+    return sorted(found, key=_falling)
+
+
+def _together(by_words: list[tuple[float, Entry]], near: list[tuple[float, Entry]]) -> list[tuple[float, Entry]]:
+    entries = {entry.id: entry for _, entry in (*by_words, *near)}
+    scores = fused([[entry.id for _, entry in order] for order in (by_words, near)])
+    return sorted(((points, entries[id]) for id, points in scores.items()), key=_falling)
+
+
+def _falling(one: tuple[float, Entry]) -> tuple[float, str]:
+    return -one[0], one[1].id
 
 
 def _by_words(

@@ -15,6 +15,7 @@ from typing import Any
 from swarmd.state.knowledge.asked import Asked
 from swarmd.state.knowledge.domains import resolved
 from swarmd.state.knowledge.entry import Changed, Entry, FileMark, FileRead, Kind, Link, Totals
+from swarmd.state.knowledge.meaning.vectors import Vectors
 from swarmd.state.knowledge.prepared import prepared
 from swarmd.state.knowledge.sqlite_index import ENTRY, SqliteIndex, entry_of
 from swarmd.state.knowledge.sqlite_tables import connect, trouble
@@ -123,6 +124,11 @@ class SqliteKnowledge(Asked):
             counts = (connection.execute(f"SELECT count(*) FROM {t}").fetchone()[0] for t in ("entry", "link", "file"))
             return Totals(*counts)
 
+    @contextlib.contextmanager
+    def vectors(self, *, is_writing: bool = False) -> Iterator[Vectors]:
+        with self._transaction("IMMEDIATE" if is_writing else "DEFERRED") as connection:
+            yield Vectors(connection.execute)
+
     # -- the store ------------------------------------------------------------------------------------------------
 
     def health(self) -> dict[str, Any]:
@@ -156,7 +162,7 @@ class SqliteKnowledge(Asked):
     def _reindex(self) -> None:
         """The terms are made otherwise than when this was written: make them all again."""
         with self._transaction("IMMEDIATE") as connection:
-            connection.execute("DELETE FROM words")
+            connection.execute("INSERT INTO words (words) VALUES ('delete-all')")
             connection.execute("DELETE FROM term")
             rows = [row for (row,) in connection.execute("SELECT row FROM entry ORDER BY row")]
             for some in chunks(rows):

@@ -7,7 +7,8 @@ import json
 import sqlite3
 from collections.abc import Mapping, Sequence
 
-from swarmd.state.knowledge.entry import Entry
+from swarmd.state.knowledge.entry import Entry, Kind
+from swarmd.state.knowledge.meaning.vectors import Meaning, Vectors
 from swarmd.state.knowledge.question import Group, Match
 from swarmd.state.knowledge.ranking import TEXT, TITLE, UNDER, WEIGHED
 from swarmd.state.knowledge.search import Kept
@@ -57,6 +58,9 @@ class SqliteIndex:
         found.sort(key=lambda one: one[1])
         # Against bm25's habit of being negative; a word in over half of all entries it counts as next to nothing.
         return {row: max(-figure, 1e-9) for row, figure in found[:WEIGHED]}
+
+    def nearest(self, meaning: Meaning, *, kind: Kind | None, domain: str | None, limit: int) -> Mapping[int, float]:
+        return Vectors(self._connection.execute).nearest(meaning, kind=kind, domain=domain, limit=limit)
 
     def kept(self, rows: Sequence[int]) -> Mapping[int, Kept]:
         holes = ", ".join("?" * len(rows))

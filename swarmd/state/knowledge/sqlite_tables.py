@@ -4,6 +4,7 @@ Called when ``sqlite.py`` opens a file. The file is made with mode 0600 before S
 it take that mode over.
 """
 
+import contextlib
 import os
 import sqlite3
 from pathlib import Path
@@ -12,9 +13,19 @@ from swarmd.state.errors import OperatorError, OutsideError
 from swarmd.state.knowledge.words import VERSION
 from swarmd.state.units import Millis
 
-SCHEMA = 1
+SCHEMA = 2
 _MARK = 0x53574B31  # "SWK1" as application_id: whose file this is
 
+# Every byte beyond ASCII is a letter to this tokeniser, and so are these two: a term is what stands between blanks. The
+# index alone is kept, and no copy of the terms: who takes an entry out makes its terms again.
+WORDS = (
+    "CREATE VIRTUAL TABLE words USING fts5 (title, under, text, tags, content = '',"
+    " tokenize = \"ascii tokenchars '_.'\")"
+)
+VECTORS = (
+    "CREATE TABLE vector (row INTEGER PRIMARY KEY, model TEXT NOT NULL, digest TEXT NOT NULL, said TEXT NOT NULL,"
+    " value BLOB NOT NULL)"
+)
 STATEMENTS = (
     "CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID",
     "CREATE TABLE file (row INTEGER PRIMARY KEY, path TEXT NOT NULL UNIQUE, root TEXT NOT NULL, size INTEGER NOT NULL,"
@@ -31,8 +42,8 @@ STATEMENTS = (
     " PRIMARY KEY (source, relation, target)) WITHOUT ROWID",
     "CREATE INDEX link_target ON link (target, relation)",
     "CREATE TABLE term (term TEXT PRIMARY KEY, n INTEGER NOT NULL) WITHOUT ROWID",
-    # Every byte beyond ASCII is a letter to this tokeniser, and so are these two: a term is what stands between blanks.
-    "CREATE VIRTUAL TABLE words USING fts5 (title, under, text, tags, tokenize = \"ascii tokenchars '_.'\")",
+    WORDS,
+    VECTORS,
 )
 
 
@@ -81,6 +92,8 @@ def _prepare(connection: sqlite3.Connection, path: Path) -> None:
     schema = int(connection.execute("SELECT value FROM meta WHERE key = 'schema'").fetchone()[0])
     if schema > SCHEMA:
         raise OperatorError(f"{path} was made by a newer swarmd (tables {schema}, this one knows {SCHEMA}); update it")
+    if schema < SCHEMA:
+        _upgrade(connection)
 
 
 def _mark(connection: sqlite3.Connection) -> int:
@@ -102,3 +115,25 @@ def _make(connection: sqlite3.Connection, path: Path) -> None:
         connection.execute("ROLLBACK")
         raise
     connection.execute("COMMIT")
+
+
+def _upgrade(connection: sqlite3.Connection) -> None:
+    """From tables 1: the index kept a copy of every term. What is indexed is taken over, no text is read again."""
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        said = connection.execute("SELECT value FROM meta WHERE key = 'schema'").fetchone()[0]
+        if int(said) < SCHEMA:  # two may have seen it old at once
+            connection.execute(WORDS.replace(" words ", " smaller "))
+            columns = "rowid, title, under, text, tags"
+            connection.execute(f"INSERT INTO smaller ({columns}) SELECT {columns} FROM words")
+            connection.execute("DROP TABLE words")
+            connection.execute("ALTER TABLE smaller RENAME TO words")
+            connection.execute(VECTORS)
+            connection.execute("UPDATE meta SET value = ? WHERE key = 'schema'", (str(SCHEMA),))
+    except BaseException:
+        connection.execute("ROLLBACK")
+        raise
+    connection.execute("COMMIT")
+    # Gives the freed pages back to the disk; one who reads meanwhile hinders it, and then they are used for what comes.
+    with contextlib.suppress(sqlite3.OperationalError):
+        connection.execute("VACUUM")

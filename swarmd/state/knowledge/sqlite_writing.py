@@ -5,7 +5,6 @@ Called by ``sqlite.py`` with the transaction open; everything that takes time wa
 
 import json
 import sqlite3
-from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 
@@ -35,9 +34,8 @@ def write(connection: sqlite3.Connection, ready: Sequence[Prepared], files: Mapp
     """Bring these entries in; ``files`` says by id which file said it, where one did."""
     there = standing(connection, "id", [one.entry.id for one in ready])
     writing = difference(ready, there)
-    old = [row for row, _ in writing.changed]
-    add_counts(connection, _less(_counts_of(connection, old)))
-    _unlink(connection, old)
+    # Their vectors stay: what an entry is embedded by may be what it was.
+    _unwrite(connection, [row for row, _ in writing.changed])
     last = connection.execute("SELECT coalesce(max(row), 0) FROM entry").fetchone()[0]
     written = [*writing.changed, *enumerate(writing.new, last + 1)]
     connection.executemany(
@@ -57,19 +55,16 @@ def write(connection: sqlite3.Connection, ready: Sequence[Prepared], files: Mapp
 
 def index(connection: sqlite3.Connection, written: Sequence[tuple[int, Prepared]]) -> None:
     """Make these rows found by their words."""
-    connection.executemany(
-        "INSERT INTO words (rowid, title, under, text, tags) VALUES (?, ?, ?, ?, ?)",
-        ((row, *map(" ".join, (c.title, c.under, c.text, c.tags))) for row, c in ((r, o.columns) for r, o in written)),
-    )
+    connection.executemany("INSERT INTO words (rowid, title, under, text, tags) VALUES (?, ?, ?, ?, ?)", _said(written))
     add_counts(connection, counted(one for _, one in written))
 
 
 def remove(connection: sqlite3.Connection, rows: Sequence[int]) -> int:
     """Take these rows out of everything."""
     for some in chunks(rows):
-        add_counts(connection, _less(_counts_of(connection, some)))
-        _unlink(connection, some)
-        connection.execute(f"DELETE FROM entry WHERE row IN ({', '.join('?' * len(some))})", some)
+        _unwrite(connection, some)
+        for table in ("entry", "vector"):
+            connection.execute(f"DELETE FROM {table} WHERE row IN ({', '.join('?' * len(some))})", some)
     return len(rows)
 
 
@@ -102,21 +97,24 @@ def _row_of(row: int, one: Prepared, file: int | None) -> tuple[Any, ...]:
     )  # fmt: skip
 
 
-def _counts_of(connection: sqlite3.Connection, rows: Iterable[int]) -> Counter[str]:
-    """What these rows add to the counts of terms."""
-    counts: Counter[str] = Counter()
-    for some in chunks(list(rows)):
-        asked = f"SELECT {ENTRY} FROM entry WHERE row IN ({', '.join('?' * len(some))})"
-        counts += counted(prepared(entry_of(*said) for said in connection.execute(asked, some)))
-    return counts
+def _said(written: Iterable[tuple[int, Prepared]]) -> Iterator[tuple[Any, ...]]:
+    """A row of the index for each: its number and the terms of its columns."""
+    for row, one in written:
+        it = one.columns
+        yield (row, *map(" ".join, (it.title, it.under, it.text, it.tags)))
 
 
-def _less(counts: Mapping[str, int]) -> dict[str, int]:
-    return {term: -n for term, n in counts.items()}
-
-
-def _unlink(connection: sqlite3.Connection, rows: Sequence[int]) -> None:
+def _unwrite(connection: sqlite3.Connection, rows: Sequence[int]) -> None:
+    """Take the words and links of these rows away. The index has to be told the terms that it holds of them."""
     for some in chunks(rows):
         holes = ", ".join("?" * len(some))
-        connection.execute(f"DELETE FROM words WHERE rowid IN ({holes})", some)
+        found = {
+            said[0]: (row, entry_of(*said))
+            for row, *said in connection.execute(f"SELECT row, {ENTRY} FROM entry WHERE row IN ({holes})", some)
+        }
+        old = [(found[one.entry.id][0], one) for one in prepared(entry for _, entry in found.values())]
+        connection.executemany(
+            "INSERT INTO words (words, rowid, title, under, text, tags) VALUES ('delete', ?, ?, ?, ?, ?)", _said(old)
+        )
+        add_counts(connection, {term: -n for term, n in counted(one for _, one in old).items()})
         connection.execute(f"DELETE FROM link WHERE source IN ({holes})", some)

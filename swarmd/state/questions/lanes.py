@@ -1,5 +1,6 @@
 """Where work may go: lanes that are open, held, free."""
 
+from collections import Counter
 from collections.abc import Mapping
 from functools import cached_property
 
@@ -54,6 +55,11 @@ class OfLanes(OfRuns):
     @cached_property
     def _fill_lanes_by_id(self) -> Mapping[str, Lane]:
         return {lane.id: lane for lane in self.lanes.values() if lane.is_fill}
+
+    @cached_property
+    def open_lanes_on(self) -> Mapping[str, int]:
+        """How many open lanes stand on each node; those on none under the empty name."""
+        return Counter(lane.node for lane in self._open_lanes_by_id.values())
 
     def _in_their_order(self, lanes: Mapping[str, Lane]) -> tuple[Lane, ...]:
         places = self._lane_places

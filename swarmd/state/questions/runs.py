@@ -1,5 +1,6 @@
 """Who works: open runs by lane and job, ended ones in the order of their ends."""
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from functools import cached_property
 from itertools import islice
@@ -59,6 +60,11 @@ class OfRuns(Picture):
     def taken_slots(self) -> Mapping[int, str]:
         """Places in the page of progress counters that open runs hold, each with its run."""
         return {run.slot: run.id for run in self._open}
+
+    @cached_property
+    def n_runs_on(self) -> Mapping[str, int]:
+        """How many open runs are on each node; those on none under the empty name."""
+        return Counter(run.node for run in self._open)
 
     def last_ended(self, count: int) -> list[RunEnded]:
         """So many runs that ended last, the last one first."""

@@ -310,7 +310,8 @@ class LimitSettings(Shape):
     """``max_lanes`` is how many runs may work at once; ``auto`` asks the machine. ``run_timeout`` is after how long a
     run is ended and replaced. ``max_attempts`` is how often a job is lost before it is quarantined; ``backoff`` is the
     first and the longest wait between two attempts. ``spares`` are processes kept warm for the next runs.
-    ``disk_free_min`` is the room below which nothing is started.
+    ``disk_free_min`` is the room below which nothing is started. ``handoff_every`` is how often a working campaign's
+    handoff page is written besides that of each end.
     """
 
     max_lanes: Annotated[int, Field(ge=1, le=4096)] | Literal["auto"] = "auto"
@@ -319,6 +320,7 @@ class LimitSettings(Shape):
     backoff: tuple[Duration, Duration] = (1_000, 60_000)
     spares: Annotated[int, Field(ge=0, le=64)] = 1
     disk_free_min: Size = 1 << 30
+    handoff_every: Duration = 6 * 3_600_000
     budget: BudgetSettings = BudgetSettings()
 
 

@@ -57,6 +57,8 @@ class Signature(StrEnum):
     FLEET_WIDE = "fleet_wide"
     BUDGET_SPENT = "budget_spent"
     CHAMPION_DAMAGED = "champion_damaged"
+    NODE_LOST = "node_lost"
+    NODE_RESTS = "node_rests"
 
 
 # A run that lives and does not work: it is killed by us, with evidence, and is its job's loss.

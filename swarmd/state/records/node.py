@@ -27,8 +27,10 @@ class NodeGpu(Shape):
 class Node(Record):
     """``id`` is the name that stays when the machine comes back; ``life`` is the backend's word for this time of it.
 
-    ``is_alive`` says whether it counts as there; ``trouble`` is why it does not. ``since`` is when it came to that, or
-    began another ``life``: what ran in the one before is gone. ``name`` is for people, ``address`` where it is reached.
+    ``is_alive`` says whether it counts as there; ``trouble`` is why it does not, or while it does, why it is not heard
+    as it should be: late beats of its runs are then the network's. ``since`` is when it came to that; ``life_since`` is
+    when this ``life`` of it began, and what ran in the one before is gone. ``lent`` is how long it was there in this
+    session, up to this record. ``name`` is for people, ``address`` where it is reached.
     ``cpus`` and ``gpus`` are what it lends to lanes, in whole or parts; ``memory_bytes`` all it has. ``cpu_util`` is
     a fraction of its processors, ``mem_used_bytes`` what everybody there holds; both None where nobody told.
     ``seen_at`` is when it was last heard. ``price_per_hour`` is in the campaign's currency; None: the campaign's own
@@ -43,6 +45,8 @@ class Node(Record):
     is_alive: bool
     since: Millis
     seen_at: Millis
+    life_since: Millis = 0
+    lent: Millis = 0
     cpus: Annotated[float, Field(ge=0)]
     gpus: Annotated[float, Field(ge=0)] = 0.0
     memory_bytes: Annotated[int, Field(ge=0)] = 0
@@ -52,3 +56,8 @@ class Node(Record):
     price_per_hour: Annotated[float, Field(ge=0)] | None = None
     life: str = ""
     trouble: str = ""
+
+    @property
+    def is_heard(self) -> bool:
+        """There, and nothing stands between it and us."""
+        return self.is_alive and not self.trouble

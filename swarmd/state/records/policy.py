@@ -32,6 +32,17 @@ class Policy(Record):
     breaker_losses: int = 4
     breaker_first: Millis = 10 * SECOND
     breaker_cap: Millis = 5 * MINUTE
+    # Lanes on the nodes of a cluster: what one asks of a node; so many runs lost on one node in the window, of several
+    # jobs, and it rests, a while that doubles, never more than a third of the nodes at once. A node may be unheard for
+    # so long before its runs are judged by their silence.
+    on_nodes: bool = False
+    lane_cpus: float = 1.0
+    node_losses_max: int = 5
+    node_window: Millis = 10 * MINUTE
+    node_rest_first: Millis = MINUTE
+    node_rest_cap: Millis = HOUR
+    node_rests_max: Ratio = 1 / 3
+    node_unheard_max: Millis = 2 * MINUTE
     # Using the machine.
     max_lanes: int = 1
     fill_lanes: int = 0

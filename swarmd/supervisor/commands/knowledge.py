@@ -23,6 +23,7 @@ from swarmd.state.units import iso, spoken
 from swarmd.supervisor.clock import wall_millis
 from swarmd.supervisor.commands.claim_options import claim_options
 from swarmd.supervisor.commands.knowledge_document import print_document
+from swarmd.supervisor.commands.knowledge_embed import embed, meaning_of
 from swarmd.supervisor.commands.knowledge_health import health
 from swarmd.supervisor.commands.knowledge_ingest import ingest
 from swarmd.supervisor.commands.knowledge_move import move
@@ -39,6 +40,7 @@ def knowledge() -> None:
 
 knowledge.add_command(ingest)
 knowledge.add_command(move)
+knowledge.add_command(embed)
 knowledge.add_command(health)
 
 
@@ -56,34 +58,41 @@ def opened(home: Home) -> KnowledgeBase:
 
 @knowledge.command(
     epilog='Example: swarmd knowledge search "restart after a crash" --domain ops     '
-    "swarmd knowledge search request.security --graph     Exit codes: 0 done (also where nothing was found), "
-    "1 the store does not answer, 2 nothing is known yet."
+    "swarmd knowledge search request.security --graph     swarmd knowledge search --mode both card out of memory     "
+    "Exit codes: 0 done (also where nothing was found), 1 the store does not answer, 2 nothing is known yet, or "
+    "nothing is embedded."
 )
 @click.argument("question", nargs=-1, required=True)
 @click.option("--domain", metavar="DOMAIN", help=f"Prefer this domain: {_DOMAIN_HELP}")
 @click.option("--only", is_flag=True, help="Nothing from other domains than --domain.")
 @click.option("--kind", type=click.Choice(KINDS), help="Nothing but this kind.")
 @click.option("--limit", type=click.IntRange(1, 1000), default=10, show_default=True, help="How many hits.")
+@click.option(
+    "--mode", type=click.Choice(("words", "meaning", "both")), default="words", show_default=True,
+    help="By its words, by its meaning (after `swarmd knowledge embed`), or by both.",
+)  # fmt: skip
 @click.option("--graph", is_flag=True, help="And what the first hits lead to: pages, sections, symbols, imports.")
 @home_option
 @json_option
 def search(
-    question: tuple[str, ...], domain: str | None, only: bool, kind: Kind | None, limit: int, graph: bool, home: Home,
-    as_json: bool,
+    question: tuple[str, ...], domain: str | None, only: bool, kind: Kind | None, limit: int, mode: str, graph: bool,
+    home: Home, as_json: bool,
 ) -> None:  # fmt: skip
     """Find what answers QUESTION: some words, in any order. There is no syntax to learn."""
     if only and not domain:
         raise OperatorError("--only needs a --domain to keep to")
     words = " ".join(question)
     with opened(home) as base:
-        hits = base.search(words, domain=domain, kind=kind, limit=limit, graph=graph, only=only)
+        meaning = meaning_of(base, words, mode)
+        hits = base.search(words, domain=domain, kind=kind, limit=limit, graph=graph, only=only, meaning=meaning)
         meant = base.suggestion(words)
     if as_json:
-        fields = {"question": words, "domain": resolved(domain) if domain else None, "did_you_mean": meant}
+        asked = {"question": words, "mode": mode, "domain": resolved(domain) if domain else None}
+        fields = {**asked, "did_you_mean": meant}
         print_document("knowledge_search", {**fields, "hits": [_hit(hit) for hit in hits]})
         return
     for number, hit in enumerate(hits, 1):
-        _print_hit(number, hit)
+        _print_hit(number, hit, mode)
     if not hits:
         click.echo("nothing found")
     if meant is not None:
@@ -274,7 +283,17 @@ def _hit(hit: Hit) -> dict[str, Any]:
     fields = _fields(hit.entry)
     del fields["text"]
     marked = "".join(f"«{piece.text}»" if piece.is_match else piece.text for piece in hit.snippet)
-    return {**fields, "score": round(hit.score, 6), "snippet": marked, "path": list(hit.path)}
+    return {
+        **fields,
+        "score": round(hit.score, 6),
+        "snippet": marked,
+        "path": list(hit.path),
+        "found_by": _found_by(hit),
+    }
+
+
+def _found_by(hit: Hit) -> list[str]:
+    return [name for name, is_so in (("words", hit.is_by_words), ("meaning", hit.is_by_meaning)) if is_so] or ["graph"]
 
 
 def _about(entry: Entry) -> str:
@@ -282,12 +301,14 @@ def _about(entry: Entry) -> str:
     return f"{entry.kind}, {plain(entry.domain)}, strength {entry.strength:.2f}, {spoken(age)} old"
 
 
-def _print_hit(number: int, hit: Hit) -> None:
+def _print_hit(number: int, hit: Hit, mode: str) -> None:
     entry = hit.entry
+    # Where meaning was asked for, scores are sums of 1 / (60 + place) and tell a person nothing.
+    told = f"by {' and '.join(_found_by(hit))}" if mode != "words" else f"score {hit.score:.2f}"
     click.echo(
         f"{number:2}. {click.style(plain(entry.title) or '(no title)', bold=True)}  {plain(entry.under)}".rstrip()
     )
-    click.echo(f"    {plain(entry.id)}  ({_about(entry)}, score {hit.score:.2f})")
+    click.echo(f"    {plain(entry.id)}  ({_about(entry)}, {told})")
     if hit.path:
         click.echo(f"    by way of {plain(' → '.join(hit.path))}")
     is_coloured = sys.stdout.isatty()

@@ -1,5 +1,7 @@
 """``swarmd knowledge health``: what is ready, stale or out of reach, and what to do about each."""
 
+from typing import Any
+
 import click
 
 from swarmd.state.knowledge.snippet import plain
@@ -32,7 +34,15 @@ def health(home: Home, as_json: bool) -> None:
             for domain, kinds in store["domains"].items():
                 told = ", ".join(f"{count:,} {kind}" for kind, count in kinds.items())
                 click.echo(f"  {plain(domain)}: {told}")
+            click.echo(f"search by meaning: {_told(found.meaning)}")
         for one in found.findings:
             click.echo(f"{one.kind}: {plain(one.what)}; {plain(one.do)}")
     if not found.is_ready:
         raise click.exceptions.Exit(1)
+
+
+def _told(meaning: dict[str, Any]) -> str:
+    if "model" not in meaning:
+        return f"{meaning['state']}; {plain(meaning['do'])}"
+    counts = f"{meaning['vectors']:,} entries embedded, {meaning['missing']:,} not"
+    return f"{meaning['state']}, {plain(meaning['model'])}, {counts}"

@@ -22,6 +22,7 @@ from swarmd.state.knowledge.snippet import plain
 from swarmd.state.store.files import Home
 from swarmd.state.units import spoken
 from swarmd.supervisor.commands.knowledge_document import print_document, print_line
+from swarmd.supervisor.commands.knowledge_embed import keep_up
 from swarmd.supervisor.commands.options import home_option, json_option
 
 _WORDS = {
@@ -62,13 +63,14 @@ def ingest(
 
     named = resolved(domain) if domain and domain.strip() else None
     places: list[Asked] = [asked(path, root=root, domain=named, most_bytes=max_bytes) for path in paths]
-    failed = 0
+    failed, embedder = 0, None
     with open_knowledge(home) as base:
         for place in places:
             began = time.monotonic()
             with _progress(place) as told:
                 outcome = ingest_all(base, place, told)
             failed += outcome.failed
+            embedder = keep_up(base, embedder)
             _tell(place, outcome, round((time.monotonic() - began) * 1000), as_json=as_json, is_line=watch)
     if watch:
         _watch(home, places, as_json=as_json)
@@ -89,7 +91,7 @@ def _watch(home: Home, places: list[Any], *, as_json: bool) -> None:
             click.echo(f"watching {', '.join(plain(str(place.place)) for place in places)} until Ctrl-C")
         # What changed between the reading and the watching is seen now, and once more after every failure.
         pending: dict[int, set[Path] | None] = dict.fromkeys(range(len(waits)))
-        pause = 1.0
+        pause, embedder = 1.0, None
         while not is_over():
             try:
                 for number, paths in list(pending.items()):
@@ -97,6 +99,7 @@ def _watch(home: Home, places: list[Any], *, as_json: bool) -> None:
                     place = waits[number][0]
                     with open_knowledge(home) as base:
                         outcome = ingest_all(base, place) if paths is None else update(base, place, paths)
+                        embedder = keep_up(base, embedder)
                     del pending[number]
                     if outcome.read or outcome.forgotten_files or outcome.failed:
                         _tell(place, outcome, round((time.monotonic() - began) * 1000), as_json=as_json, is_line=True)

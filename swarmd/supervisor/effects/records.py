@@ -101,7 +101,8 @@ def consequences(view: View, taken: ActionTaken, at: Millis) -> list[Record]:
             return [_renewed(campaign, at, cause, {"places": {**campaign.places, action.symbol: action.place}})]
         case SetLane():
             lane = _known(view.lanes, action.lane, action)
-            return [_renewed(lane, at, cause, {"status": action.status, "reason": action.reason})]
+            where = {} if action.node is None else {"node": action.node}
+            return [_renewed(lane, at, cause, {"status": action.status, "reason": action.reason, **where})]
         case SetCampaign():
             campaign = _known(view.campaigns, action.campaign, action)
             return [_renewed(campaign, at, cause, {"status": action.status, "reason": action.reason})]

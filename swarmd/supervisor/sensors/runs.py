@@ -39,6 +39,7 @@ _MEANING = {
     ExitCode.DATA: "data refused",
     ExitCode.DEVICE: "device failed",
     ExitCode.OUT_OF_MEMORY: "out of memory",
+    ExitCode.NODE_LOST: "its node is gone",
     ExitCode.YIELDED: "yielded at a safe point",
 }
 

@@ -102,7 +102,7 @@ def test_terms_made_by_an_older_rule_are_made_anew(tmp_path: Path) -> None:
         base.put([an_entry(text="needle here"), an_entry("note:two", "needle there")])
     with sqlite3.connect(path) as raw:
         raw.execute("UPDATE meta SET value = '0' WHERE key = 'words'")
-        raw.execute("DELETE FROM words")
+        raw.execute("INSERT INTO words (words) VALUES ('delete-all')")
         raw.execute("DELETE FROM term")
     with SqliteKnowledge(path) as base:
         assert len(base.search("needle")) == 2

@@ -1,0 +1,92 @@
+"""Where a study is kept when it is not in a file beside its results: the addresses, and what of them may be seen.
+
+A campaign's settings are journalled and copied into every order, so a password in an address stands apart from them,
+in HOME/state/storage.json (mode 0600), and the settings hold ``***`` in its place. ``${NAME}`` in an address is taken
+from the environment of whoever opens it.
+"""
+
+import os
+import re
+from pathlib import Path
+from urllib.parse import parse_qsl, urlsplit, urlunsplit
+
+import orjson
+
+from swarmd.state.errors import OperatorError
+from swarmd.state.records.campaign import CampaignSettings, StorageSettings
+from swarmd.state.store.files import Home, atomic_write
+
+KEPT_APART = "***"
+_VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
+_LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
+
+
+def shown(url: str) -> str:
+    """The address as people may see it: no password before the host, and none among the parameters."""
+    parts = urlsplit(url)
+    user, _, host = parts.netloc.rpartition("@")
+    name, colon, password = user.partition(":")
+    netloc = f"{name}{colon}{_hidden(password)}@{host}" if user else host
+    query = "&".join(
+        f"{key}={_hidden(value) if 'pass' in key.lower() else value}" for key, value in parse_qsl(parts.query)
+    )
+    return urlunsplit((parts.scheme, netloc, parts.path, query, ""))
+
+
+def _hidden(secret: str) -> str:
+    return secret if not secret or _VARIABLE.fullmatch(secret) else KEPT_APART
+
+
+def is_ours(host: str) -> bool:
+    """Whether only this machine can reach it, so that a server there is ours to keep."""
+    return host in _LOOPBACK
+
+
+def host_and_port(url: str) -> tuple[str, int]:
+    """Of a ``grpc://HOST:PORT`` that the settings have let through."""
+    parts = urlsplit(url)
+    return parts.hostname or "", parts.port or 0
+
+
+def set_apart(settings: CampaignSettings, home: Home) -> CampaignSettings:
+    """The settings without the password, which is kept in the home; as they are where there is none."""
+    url = settings.storage.url
+    if url is None or shown(url) == url:
+        return settings
+    home.prepare()
+    kept = {**_known(home), shown(url): url}
+    atomic_write(_path(home), orjson.dumps(kept, option=orjson.OPT_INDENT_2), sync=True)
+    return settings.model_copy(update={"storage": settings.storage.model_copy(update={"url": shown(url)})})
+
+
+def whole(storage: StorageSettings, home: Home) -> str:
+    """The address ready to be used. OperatorError where its password or a variable in it is not known here."""
+    url = storage.url or ""
+    if KEPT_APART in url:
+        kept = _known(home).get(url)
+        if kept is None:
+            raise OperatorError(
+                f"the password of {url} is not in {_path(home)}; give the campaign's file to `swarmd start`, or write "
+                "${NAME} in its place and set that variable"
+            )
+        return kept
+
+    def filled(found: re.Match[str]) -> str:
+        value = os.environ.get(found[1])
+        if not value:
+            raise OperatorError(f"storage.url needs ${{{found[1]}}}, which the environment does not have")
+        return value
+
+    return _VARIABLE.sub(filled, url)
+
+
+def _known(home: Home) -> dict[str, str]:
+    try:
+        said = orjson.loads(_path(home).read_bytes())
+    except (OSError, ValueError):
+        return {}
+    return {str(label): str(url) for label, url in said.items()} if isinstance(said, dict) else {}
+
+
+def _path(home: Home) -> Path:
+    return home.state / "storage.json"
