@@ -91,5 +91,12 @@ class BeatWriter:
         self._put(_DONE, self._done)
         self._put(_PROGRESS, self._progress)
 
+    def follow(self, there: Pulse) -> None:
+        """As a slot on another machine stands; its heartbeat is by another clock, and the caller's to judge."""
+        self._done, self._progress = there.done, there.progress
+        for word, value in ((_TOTAL, there.total), (_DONE, there.done), (_PROGRESS, there.progress)):
+            self._put(word, value)
+        self._put(_READY, int(there.is_ready))
+
     def pulse(self, boot_ms: int) -> None:
         self._put(_HEARTBEAT, boot_ms)

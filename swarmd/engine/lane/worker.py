@@ -9,7 +9,8 @@ import signal
 import sys
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 
 from swarmd.engine.kernel.devices import DeviceFull
 from swarmd.engine.kernel.gpu import GpuUnavailable
@@ -22,9 +23,11 @@ from swarmd.engine.market.faults import DataError
 from swarmd.engine.phases.desk import Desk, Yielded
 from swarmd.engine.phases.folder import alone_in
 from swarmd.engine.phases.question import work_folder
-from swarmd.engine.phases.table import PHASES
+from swarmd.engine.phases.table import PHASES, Phased
 from swarmd.state.errors import OperatorError, OutsideError
+from swarmd.state.records.job import Phase
 from swarmd.state.store.files import Home, home_from
+from swarmd.state.store.trial_ledger import Batch, Entry, append_batch
 from swarmd.state.units import Millis
 from swarmd.state.work_order import BEATS_VARIABLE, LOCK_FD_VARIABLE, ExitCode, WorkOrder
 
@@ -36,8 +39,19 @@ LOST = 1
 _WAIT_FOR_FOLDER_SECONDS = 5.0
 
 
-def work(order: WorkOrder, *, is_warm: bool = False) -> int:
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What is different where the lane lives on another machine: which phases there are, who seals a batch onto the
+    trial ledger, and what is done at every safe point."""
+
+    phases: Mapping[Phase, Phased] = field(default_factory=lambda: PHASES)
+    tell_ledger: Callable[[Home, Batch, Millis], Entry] = append_batch
+    at_safe_point: Callable[[], None] = lambda: None
+
+
+def work(order: WorkOrder, *, is_warm: bool = False, around: Surroundings | None = None) -> int:
     """Carry out the order in this process; the exit code. ``is_warm``: a spare that has run all of it on tiny bars."""
+    around = around or Surroundings()
     logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     stop = _StopRequest()
     stop.listen(is_supervised=LOCK_FD_VARIABLE in os.environ)
@@ -52,12 +66,14 @@ def work(order: WorkOrder, *, is_warm: bool = False) -> int:
         log.error("%s", cause)
         return LOST
     try:
-        return _attempt(lambda: _carry_out(order, home, outbox, stop, is_warm=is_warm), outbox)
+        return _attempt(lambda: _carry_out(order, home, outbox, stop, around, is_warm=is_warm), outbox)
     finally:
         outbox.close()
 
 
-def _carry_out(order: WorkOrder, home: Home, outbox: Outbox, stop: "_StopRequest", *, is_warm: bool) -> None:
+def _carry_out(
+    order: WorkOrder, home: Home, outbox: Outbox, stop: "_StopRequest", around: Surroundings, *, is_warm: bool
+) -> None:
     address = os.environ.get("NOTIFY_SOCKET")
     folder = work_folder(order, home)
     alone = alone_in(folder, identity(order), wait_seconds=_WAIT_FOR_FOLDER_SECONDS, should_yield=stop.is_asked)
@@ -75,6 +91,10 @@ def _carry_out(order: WorkOrder, home: Home, outbox: Outbox, stop: "_StopRequest
             log.info("%s", text)
             outbox.say(text)
 
+        def should_yield() -> bool:
+            around.at_safe_point()
+            return stop.is_asked()
+
         desk = Desk(
             home=home,
             now=_wall_ms,
@@ -82,8 +102,9 @@ def _carry_out(order: WorkOrder, home: Home, outbox: Outbox, stop: "_StopRequest
             advance=advance,
             told_trial=outbox.trial,
             say=say,
-            should_yield=stop.is_asked,
+            should_yield=should_yield,
             measured=outbox.measured,
+            tell_ledger=around.tell_ledger,
         )
         if not is_warm:
             warm_up(order)
@@ -92,7 +113,7 @@ def _carry_out(order: WorkOrder, home: Home, outbox: Outbox, stop: "_StopRequest
         outbox.ready()
         notify(address, f"READY=1\nSTATUS={order.job}")
         log.info("%s: %s, attempt %d, %d threads", order.run, order.job, order.token, order.threads)
-        summary = PHASES[order.phase](order, desk)
+        summary = around.phases[order.phase](order, desk)
         outbox.result(summary)
         log.info("%s: %s: %s", order.run, summary.verdict, summary.headline)
         notify(address, f"STOPPING=1\nSTATUS={summary.verdict}")

@@ -22,6 +22,7 @@ import numpy as np
 from swarmd.engine.kernel.events import Events
 from swarmd.engine.kernel.plan import ExitPlan
 from swarmd.engine.strategies.contract import BarStrategy, StrategyCard
+from swarmd.engine.strategies.copies import copy_of
 
 GROUP = "swarmd.strategies"
 _PARTS = ("card", "events", "plan", "admissible", "lookback_bars")
@@ -56,7 +57,7 @@ def from_file(reference: str) -> BarStrategy:
 def class_in_file(reference: str) -> type:
     """The class that `path/to/file.py:Name` leads to; the file is run anew each time, for it may have changed."""
     path_text, _, name = reference.rpartition(":")
-    path = Path(path_text)
+    path = copy_of(Path(path_text))
     if not path.is_file():
         raise ValueError(f"strategy {reference!r}: no file {path}; give path/to/file.py:ClassName")
     module = _module_of_file(path, reference)

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Literal, TypeVar, cast
 
 from swarmd.engine.strategies.contract import BarStrategy, StrategyCard
+from swarmd.engine.strategies.copies import copy_of
 from swarmd.engine.strategies.own import from_entry, from_file, installed, instance_of, place_of, source_of
 from swarmd.engine.strategies.tick_registry import (
     tick_card_named,
@@ -125,7 +126,7 @@ def cards_named(name: str) -> tuple[StrategyCard, ...]:
 def strategy_file(name: str) -> Path | None:
     """The user's own file behind a name, whose content results depend on; None for a strategy of this package."""
     if _is_reference(name):
-        return Path(name.rpartition(":")[0])
+        return copy_of(Path(name.rpartition(":")[0]))
     offered = installed().get(name, ())
     return source_of(offered[0]) if offered else None
 
