@@ -2,6 +2,7 @@
 
 import doctest
 import importlib.util
+import json
 import re
 import shlex
 from collections.abc import Iterator
@@ -15,14 +16,16 @@ import pytest
 from repository import ROOT, committed_texts
 
 from swarmd.cli import VERBS, cli
+from swarmd.engine import guards, validation
 from swarmd.state.pipeline import phases_of
 from swarmd.state.records.campaign import CampaignSettings, ValidationSettings
 from swarmd.state.records.incident import INCIDENT_MOVES
 from swarmd.state.records.job import Phase
 from swarmd.state.store.codec import KINDS
+from swarmd.supervisor.campaign_file import schema as campaign_schema
 
 DOCS = ROOT / "docs"
-PAGES = sorted([ROOT / "README.md", ROOT / "CHANGELOG.md", *DOCS.glob("*.md"), *(DOCS / "adr").glob("*.md")])
+PAGES = sorted([ROOT / "README.md", ROOT / "CHANGELOG.md", *DOCS.rglob("*.md")])
 TAUGHT = [page for page in PAGES if page.name != "CHANGELOG.md"]
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
@@ -34,16 +37,43 @@ def named(page: Path) -> str:
 # -- command lines ----------------------------------------------------------------------------------------------------
 
 
+SHELL = ("sh", "bash", "console")
+OPERATORS = re.compile(r"[;&|()<>]+")
+# What may stand before a command: a prompt, variables for it alone, the five fields of a crontab.
+BEFORE = re.compile(r"\$|sudo|\w+=.*|[\d*/,-]+")
+
+
 def command_lines(text: str) -> Iterator[str]:
-    """Every `swarmd …` of the shell blocks of a page: to be typed as they stand."""
+    """Every `swarmd …` of the blocks of a page: to be typed as they stand. In a block of another language, and in the
+    output of a command, only what is a line of its own."""
     for language, block in FENCE.findall(text):
-        if language in ("sh", "bash", "console"):
-            yield from (line for line in block.splitlines() if line.startswith("swarmd "))
+        for line in block.replace("\\\n", " ").splitlines():
+            if language in SHELL:
+                yield from commands_in(line)
+            elif re.match(r"swarmd [a-z]+( |$)", line):
+                yield line
+
+
+def commands_in(line: str) -> list[str]:
+    """Each `swarmd …` of a line of shell, up to where the shell takes over: a pipe, a redirection, what follows."""
+    if "swarmd " not in line:
+        return []
+    inner = re.findall(r"\$\((swarmd [^)]+)\)", line)
+    lexer = shlex.shlex(re.sub(r"\$\(swarmd [^)]+\)", "", line), posix=True, punctuation_chars=";&|()<>")
+    lexer.whitespace_split = True
+    found: list[list[str]] = [[]]
+    for word in lexer:
+        if OPERATORS.fullmatch(word):
+            found.append([])
+        elif found[-1] or not BEFORE.fullmatch(word):
+            found[-1].append(word)
+    return [*inner, *(shlex.join(words) for words in found if words[:1] == ["swarmd"] and len(words) > 1)]
 
 
 def mentions(text: str) -> list[str]:
     """Every `swarmd …` within a sentence; it may name a command without all it needs."""
-    return re.findall(r"`(swarmd [^`]+)`", FENCE.sub("", text))
+    spans = re.findall(r"`([^`\n]+)`", FENCE.sub("", text))
+    return [found for span in spans for found in commands_in(span)]
 
 
 def parse(line: str) -> None:
@@ -75,10 +105,8 @@ def parse(line: str) -> None:
 
 
 def _words(line: str) -> list[str]:
-    """Up to where the shell takes over: a comment, a pipe, a redirection, what follows."""
-    words = shlex.split(line, comments=True)[1:]
-    ends = [at for at, word in enumerate(words) if word in ("|", ">", ">>", ";", "&&", "2>&1")]
-    return words[: min(ends, default=len(words))]
+    """`[X]` may be left out, and is."""
+    return [word for word in shlex.split(line)[1:] if not re.fullmatch(r"\[[^\]]+\]\.*|\.\.\.", word)]
 
 
 def _check(param: click.Parameter, value: Any, context: click.Context) -> None:
@@ -97,7 +125,7 @@ def test_every_command_line_of_a_page_parses(page: Path) -> None:
     for line in [*command_lines(text), *mentions(text)]:
         try:
             parse(line)
-        except click.MissingParameter as wrong:
+        except (click.MissingParameter, click.BadOptionUsage) as wrong:
             if line not in mentions(text):
                 refused[line] = wrong.format_message()
         except click.ClickException as wrong:
@@ -140,7 +168,8 @@ def test_the_examples_in_the_help_parse(verb: str) -> None:
         examples = re.findall(r"swarmd [^`]+?(?=\s{2,}|`|, or |\.(?:\s|$)|$)", leaf.epilog or "", re.MULTILINE)
         assert examples, f"{verb} {leaf.name}"
         for example in examples:
-            parse(example)
+            for line in commands_in(example):
+                parse(line)
 
 
 def test_scripts_that_the_pages_name_exist() -> None:
@@ -250,6 +279,26 @@ def script(name: str) -> ModuleType:
 def test_the_page_of_the_records_is_up_to_date() -> None:
     told: Any = script("make_records_page")
     assert (DOCS / "records.md").read_text() == told.records_page(), "run .venv/bin/python scripts/make_records_page"
+
+
+@pytest.mark.parametrize("name", [*script("make_reference").PAGES])
+def test_the_reference_is_what_the_code_says(name: str) -> None:
+    told: Any = script("make_reference")
+    assert (DOCS / name).read_text() == told.PAGES[name](), "run .venv/bin/python scripts/make_reference"
+
+
+def test_the_reference_tells_of_every_command_every_field_and_every_public_statistic() -> None:
+    """Counted from the other end: click's list of commands, the JSON Schema, the packages' public names."""
+    commands = (DOCS / "reference" / "cli.md").read_text()
+    for verb in VERBS:
+        assert f"\n### swarmd {verb}\n" in commands
+    properties = json.dumps(campaign_schema())
+    fields = (DOCS / "reference" / "campaign.md").read_text()
+    told = set(re.findall(r"^\| `(?:[\w.\[\]]+\.)?(\w+)` \|", fields, re.MULTILINE))
+    assert {"root", "combos", "fee_bps", "wall", "url", "claim", "max_lanes"} <= told
+    assert [name for name in told if f'"{name}": {{' not in properties] == []
+    names = (DOCS / "reference" / "guards.md").read_text()
+    assert [name for name in (*guards.__all__, *validation.__all__) if f"| `{name}` |" not in names] == []
 
 
 def test_the_page_of_the_records_has_a_chapter_for_every_kind_and_a_drawing_for_every_lifecycle() -> None:

@@ -1,20 +1,41 @@
-"""The tutorial and the how-tos, typed as they stand: each block marked `sh`, one after the other, in an empty place."""
+"""Every page, typed as it stands: each block marked `sh`, one after the other.
 
+The tutorial and the how-tos begin in an empty place; pages about what a campaign leaves are typed where the tutorial
+has left its champion, each in a copy of its own, so that one campaign serves them all. What cannot be typed in seconds
+by anybody (an exchange, a GPU, another machine) is marked `console`, and `test_documents` parses it.
+"""
+
+import csv
+import json
 import os
 import re
+import shutil
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 
 import pytest
 from repository import ROOT
 
+from swarmd.state.records.policy import Policy
+from swarmd.supervisor.rule_pages import registry_page
+
+DOCS = ROOT / "docs"
 BLOCK = re.compile(r"^```sh\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+ALONE = [
+    "experiments.md", "howto/overnight.md", "howto/own-data.md", "howto/own-strategy.md", "strategies.md",
+]  # fmt: skip
+AFTERWARDS = [
+    "champions.md", "handoff.md", "howto/read-a-certificate.md", "knowledge.md", "pine.md", "reports.md",
+    "surrogates.md",
+]  # fmt: skip
+one_worker = pytest.mark.xdist_group("tutorial")
 
 
-def typed(page: Path, folder: Path) -> subprocess.CompletedProcess[str]:
+def typed(page: str, folder: Path) -> subprocess.CompletedProcess[str]:
     """Stops at the first command that ends badly, and says which by echoing each."""
-    script = "set -euxo pipefail\n" + "".join(BLOCK.findall(page.read_text()))
+    script = "set -euxo pipefail\n" + "".join(BLOCK.findall((DOCS / page).read_text()))
     environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
     environment.pop("SWARMD_NO_VERIFY")
     try:
@@ -22,19 +43,130 @@ def typed(page: Path, folder: Path) -> subprocess.CompletedProcess[str]:
             ["bash", "-c", script], cwd=folder, env=environment, capture_output=True, text=True, timeout=280
         )
     finally:
-        # A swarm outlives who started it; nothing is left to stop where all went well.
-        subprocess.run(["swarmd", "stop", "--now"], cwd=folder, env=environment, capture_output=True, check=False)
+        if "swarmd start" in script:
+            # A swarm outlives who started it; nothing is left to stop where all went well.
+            subprocess.run(["swarmd", "stop", "--now"], cwd=folder, env=environment, capture_output=True, check=False)
 
 
-@pytest.mark.parametrize("name", ["tutorial.md", "howto.md"])
-def test_every_command_of_the_page_ends_well(name: str, tmp_path: Path) -> None:
-    done = typed(ROOT / "docs" / name, tmp_path)
+def assert_it_ended_well(done: subprocess.CompletedProcess[str]) -> None:
     assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-4000:]
-    if name == "tutorial.md":
-        assert (tmp_path / "swarm" / "champions" / "EDGE_15m.json").exists()
-        assert not (tmp_path / "swarm" / "champions" / "NOISE_15m.json").exists()
-        assert (tmp_path / "swarm" / "exports" / "pine" / "EDGE_15m.pine").exists()
+
+
+@pytest.fixture(scope="module")
+def tutorial(tmp_path_factory: pytest.TempPathFactory) -> tuple[subprocess.CompletedProcess[str], Path]:
+    """What typing the tutorial said, and the place it has left. Nobody writes there: copy it."""
+    place = tmp_path_factory.mktemp("tutorial")
+    return typed("tutorial.md", place), place
+
+
+@one_worker
+def test_the_tutorial_ends_with_the_champion_it_promises(
+    tutorial: tuple[subprocess.CompletedProcess[str], Path],
+) -> None:
+    done, place = tutorial
+    assert_it_ended_well(done)
+    assert (place / "swarm" / "champions" / "EDGE_15m.json").exists()
+    assert not (place / "swarm" / "champions" / "NOISE_15m.json").exists()
+    assert (place / "swarm" / "exports" / "pine" / "EDGE_15m.pine").exists()
+    assert "EDGE_15m: holds" in done.stdout
+    handoff = (place / "swarm" / "docs" / "reference" / "HANDOFF_LATEST.md").read_text()
+    assert "6 of 6 commands run for this page ended well" in handoff
+    assert "0 differences" in done.stdout
+
+
+@one_worker
+def test_the_figures_of_the_tutorial_are_those_that_came_out(
+    tutorial: tuple[subprocess.CompletedProcess[str], Path],
+) -> None:
+    """The page tells them in words; a change of the engine that moves them must move the page."""
+    _, place = tutorial
+    text = (DOCS / "tutorial.md").read_text()
+    results = place / "swarm" / "results" / "first"
+    noise = json.loads((results / "NOISE" / "aggressive" / "phase0_top500.json").read_text())["top"][0]
+    assert f"the best of them has a Sharpe ratio of {noise['metrics']['annual_sharpe']:.1f}." in text
+    champion = json.loads((place / "swarm" / "champions" / "EDGE_15m.json").read_text())
+    assert f"a Sharpe ratio of about {champion['metrics']['annual_sharpe']:.1f} in sample" in text
+    certificate = json.loads((results / "EDGE" / "aggressive" / "certificate.json").read_text())
+    expected = certificate["forecast"]["annual_sharpe"]
+    assert f"is some {expected:.1f}: the best" in text
+    read = (DOCS / "howto" / "read-a-certificate.md").read_text()
+    assert f"about {expected:.2f}, not the {champion['metrics']['annual_sharpe']:.2f} of the data" in read
+
+
+@one_worker
+def test_every_file_of_a_home_is_told_of(tutorial: tuple[subprocess.CompletedProcess[str], Path]) -> None:
+    """docs/reference/home.md against the home itself, and each row of it that a small campaign comes by."""
+    _, place = tutorial
+    patterns = told_paths()
+    home = place / "swarm"
+    files = [path.relative_to(home).as_posix() for path in sorted(home.rglob("*")) if path.is_file()]
+    visible = [name for name in files if not name.rpartition("/")[2].startswith(".")]
+    assert [name for name in visible if not any(fits(name, pattern) for pattern in patterns)] == []
+    seldom = ("quarantine", "inbox", "backup", "knowledge.url", "guards.json", "summary.json", "notify.json", "notices",
+              "drafts", "dashboard.log")  # fmt: skip
+    unseen = [pattern for pattern in patterns if not any(fits(name, pattern) for name in visible)]
+    assert [pattern for pattern in unseen if not any(word in pattern for word in seldom)] == []
+
+
+def told_paths() -> list[str]:
+    """The paths in the first column of each table, its words in capitals as what they stand for."""
+    rows = re.findall(r"^\| (`.+?`) \|", (DOCS / "reference" / "home.md").read_text(), re.MULTILINE)
+    return [path for row in rows for path in re.findall(r"`([^`]+)`", row)]
+
+
+@cache
+def stands_for() -> dict[str, str]:
+    agents = "|".join(re.findall(r"^## (\w+)$", registry_page(Policy(at=0)), re.MULTILINE))
+    return {
+        "RUN": r"[\w.-]+-a\d+", "SESSION": r"bt-\d{8}_\d{6}Z", "CAMPAIGN": "first", "SYMBOL_TF": r"(EDGE|NOISE)_15m",
+        "SYMBOL": "(EDGE|NOISE)", "MODE": "aggressive", "AGENT": f"({agents})",
+    }  # fmt: skip
+
+
+def fits(name: str, pattern: str) -> bool:
+    """``*`` at the end is all that lies below, as a folder's files are told together."""
+    if pattern.endswith("/*") and fits_folder(name, pattern.removesuffix("/*")):
+        return True
+    return re.fullmatch(regular(pattern), name) is not None
+
+
+def fits_folder(name: str, folder: str) -> bool:
+    return re.match(regular(folder) + "/.", name) is not None
+
+
+def regular(pattern: str) -> str:
+    text = re.escape(pattern).replace(r"\*", "[^/]*")
+    for word, meaning in stands_for().items():
+        text = re.sub(rf"(?<![A-Z]){word}(?![A-Z])", lambda _, meaning=meaning: meaning, text)  # type: ignore[misc]
+    return text
+
+
+@one_worker
+@pytest.mark.parametrize("page", AFTERWARDS)
+def test_every_command_about_a_campaign_ends_well_where_one_was(
+    page: str, tutorial: tuple[subprocess.CompletedProcess[str], Path], tmp_path: Path
+) -> None:
+    _, place = tutorial
+    here = tmp_path / "place"
+    shutil.copytree(place, here)
+    done = typed(page, here)
+    assert_it_ended_well(done)
+    if page == "champions.md":
         assert "EDGE_15m: holds" in done.stdout
-        handoff = (tmp_path / "swarm" / "docs" / "reference" / "HANDOFF_LATEST.md").read_text()
-        assert "6 of 6 commands run for this page ended well" in handoff
-        assert "0 differences" in done.stdout
+        changes = (here / "swarm" / "champions" / "changes.jsonl").read_text().splitlines()
+        assert [json.loads(line)["change"] for line in changes] == ["crowned", "manual", "rollback"]
+    if page == "reports.md":
+        assert (here / "out" / "edge.html").exists()
+    if page == "pine.md":
+        with (here / "swarm" / "results" / "first" / "pine_plan_fullguards.csv").open() as file:
+            assert list(csv.DictReader(file)) != []
+
+
+@pytest.mark.parametrize("page", ALONE)
+def test_every_command_of_the_page_ends_well(page: str, tmp_path: Path) -> None:
+    assert_it_ended_well(typed(page, tmp_path))
+
+
+def test_every_page_with_commands_to_type_is_typed() -> None:
+    pages = {path.relative_to(DOCS).as_posix() for path in DOCS.rglob("*.md") if BLOCK.search(path.read_text())}
+    assert pages == {"tutorial.md", *ALONE, *AFTERWARDS}
