@@ -87,6 +87,23 @@ def test_what_is_over_there_already_stays(full: SqliteKnowledge, tmp_path: Path)
     full.close()
 
 
+def test_postgres_tables_without_vectors_get_them(fresh_postgres: str, tmp_path: Path) -> None:
+    import psycopg
+
+    from swarmd.state.knowledge.postgres_tables import NAME
+
+    home = Home(tmp_path / "home")
+    with open_at(home, fresh_postgres) as base:
+        base.put([an_entry(text="needle")])
+    with psycopg.connect(fresh_postgres, autocommit=True) as raw:
+        raw.execute(f"DROP TABLE {NAME}.vector")
+        raw.execute(f"UPDATE {NAME}.meta SET value = '1' WHERE key = 'schema'")
+    with open_at(home, fresh_postgres) as base:
+        assert ids(base.search("needle")) == ["note:one"]
+        with base.vectors() as vectors:
+            assert vectors.count("any") == (0, 1)
+
+
 # -- addresses --------------------------------------------------------------------------------------------------------
 
 

@@ -11,6 +11,7 @@ from knowledge_builders import an_entry, ids
 
 from swarmd.state.errors import OperatorError, OutsideError
 from swarmd.state.knowledge.entry import Changed
+from swarmd.state.knowledge.prepared import prepared
 from swarmd.state.knowledge.sqlite import SqliteKnowledge
 
 
@@ -94,6 +95,37 @@ def test_damage_within_is_found_by_health(tmp_path: Path) -> None:
     path.write_bytes(data)
     with SqliteKnowledge(path) as base:
         assert base.health()["problems"] != []
+
+
+def test_an_older_base_is_taken_over_with_an_index_that_holds_no_copy(tmp_path: Path) -> None:
+    """Tables 1, as a base of that time has them: FTS5 kept every term beside its index, and there were no vectors."""
+    path = tmp_path / "knowledge.db"
+    notes = [an_entry(f"note:{n}", f"needle {n} " + f"filler{n} text " * 200, title=f"Title {n}") for n in range(60)]
+    with SqliteKnowledge(path) as base:
+        base.put(notes)
+    with sqlite3.connect(path) as raw:
+        raw.execute("DROP TABLE vector")
+        raw.execute("DROP TABLE words")
+        raw.execute(
+            "CREATE VIRTUAL TABLE words USING fts5 (title, under, text, tags, tokenize = \"ascii tokenchars '_.'\")"
+        )
+        ready = {one.entry.id: one.columns for one in prepared(notes)}
+        for row, id in raw.execute("SELECT row, id FROM entry").fetchall():
+            it = ready[id]
+            columns = map(" ".join, (it.title, it.under, it.text, it.tags))
+            raw.execute("INSERT INTO words (rowid, title, under, text, tags) VALUES (?, ?, ?, ?, ?)", (row, *columns))
+        raw.execute("UPDATE meta SET value = '1' WHERE key = 'schema'")
+    raw.close()
+    before = path.stat().st_size
+    with SqliteKnowledge(path) as base:
+        assert base.health()["problems"] == []
+        assert ids(base.search("title 7 needle", limit=1)) == ["note:7"]
+        assert base.put(notes) == Changed(same=60)
+        assert base.put([an_entry("note:7", "other")]) == Changed(changed=1)
+        assert "note:7" not in ids(base.search("needle", limit=100))
+        assert base.forget(["note:8"]) == 1
+        assert len(base.search("needle", limit=100)) == 58
+    assert path.stat().st_size < 0.8 * before
 
 
 def test_terms_made_by_an_older_rule_are_made_anew(tmp_path: Path) -> None:

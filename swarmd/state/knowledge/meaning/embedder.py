@@ -83,8 +83,7 @@ def why_not() -> str | None:
 def open_embedder() -> Embedder:
     """The model of this machine, loaded: about a second and 250 MB. Raises OperatorError with what to install."""
     reason = why_not()
-    folder = model_folder()
-    if reason is not None or folder is None:
+    if reason is not None or (folder := model_folder()) is None:
         raise OperatorError(f"nothing can be searched by meaning here: {reason}; {ADVICE}")
     from swarmd.state.knowledge.meaning.minilm import MiniLM
 
