@@ -21,6 +21,8 @@ import swarmd
 
 LINKS = ("agents", "engine", "state", "supervisor")
 LOCKS = ("run", "test")
+# Installed by itself: nothing in pyproject.toml asks for it.
+MODEL = "model"
 # In parts, so that this file does not hold what it forbids.
 REGISTRIES = tuple(
     ".".join(parts)
@@ -99,7 +101,7 @@ def requirements_of(lock: str) -> list[tuple[Requirement, list[str]]]:
     return found
 
 
-@pytest.mark.parametrize("lock", LOCKS)
+@pytest.mark.parametrize("lock", [*LOCKS, MODEL])
 def test_every_requirement_of_a_lock_is_one_version_with_hashes(lock: str) -> None:
     for requirement, hashes in requirements_of(lock):
         assert [clause.operator for clause in requirement.specifier] == ["=="], requirement
@@ -107,7 +109,7 @@ def test_every_requirement_of_a_lock_is_one_version_with_hashes(lock: str) -> No
         assert hashes, requirement
 
 
-@pytest.mark.parametrize("lock", LOCKS)
+@pytest.mark.parametrize("lock", [*LOCKS, MODEL])
 def test_a_lock_names_no_address(lock: str) -> None:
     text = (ROOT / "requirements" / f"{lock}.txt").read_text()
     assert re.findall(r"\S*://\S*|.* @ .*|.*--(?:extra-)?index-url.*|.*--find-links.*|^-\w.*", text, re.MULTILINE) == []
