@@ -110,16 +110,17 @@ class Link:
                 text = f"node {self.node} ran out of memory, and its cluster ended the lane there"
                 raise LinkLost(text, ExitCode.OUT_OF_MEMORY) from cause
             except errors.RayError as cause:
-                raise LinkLost(self._why_gone(cause)) from cause
+                raise self._gone(cause) from cause
 
-    def _why_gone(self, cause: Exception) -> str:
+    def _gone(self, cause: Exception) -> LinkLost:
         """Which of the two died: the node with all its lanes, or the lane's worker alone."""
         told = str(cause)
         if "memory" in told.lower() and "out" in told.lower() and "kill" in told.lower():
-            return f"the lane's worker on node {self.node} was ended for want of memory there"
+            return LinkLost(f"the lane's worker on node {self.node} was ended for want of memory there")
         if "node" in told.lower() and ("died" in told.lower() or "dead" in told.lower()):
-            return f"node {self.node} is gone, and the lane on it: {_node_words(told)}"
-        return f"the lane's worker on node {self.node} is gone: {_first_words(cause)}"
+            text = f"node {self.node} is gone, and the lane on it: {_node_words(told)}"
+            return LinkLost(text, ExitCode.NODE_LOST)
+        return LinkLost(f"the lane's worker on node {self.node} is gone: {_first_words(cause)}")
 
     def _strategy(self, node: str) -> Any:
         if not node:
@@ -129,7 +130,7 @@ class Link:
         for known in self._nodes():
             if known["Alive"] and known["NodeName"] == node:
                 return NodeAffinitySchedulingStrategy(known["NodeID"], soft=False)
-        raise LinkLost(f"node {node} is not there")
+        raise LinkLost(f"node {node} is not there", ExitCode.NODE_LOST)
 
     def _name_of(self, where: str) -> str:
         return next((str(node["NodeName"]) for node in self._nodes() if node["NodeID"] == where), "")

@@ -34,6 +34,7 @@ from swarmd.state.actions import (
     WriteHandoff,
 )
 from swarmd.state.beats import SLOTS
+from swarmd.state.cluster import AWAY
 from swarmd.state.errors import InvariantError
 from swarmd.state.records.champion import Champion
 from swarmd.state.records.errand import HANDOFF, KNOWLEDGE, Errand, ErrandStatus
@@ -159,9 +160,15 @@ def _start(view: View, action: StartRun, at: Millis, cause: tuple[str, ...]) -> 
         remedy=action.remedy,
         scale=action.scale,
         engine=action.engine,
-        node="" if (lane := view.lanes.get(action.lane)) is None else lane.node,
+        node=_node(view, action, job),
     )
     return [_renewed(job, at, cause, {"attempt": action.attempt, "reason": action.reason}), ordered]
+
+
+def _node(view: View, action: StartRun, job: Job) -> str:
+    """Where it is to live: on its lane's node, unless its phase stays beside the files that it is about."""
+    lane = view.lanes.get(action.lane)
+    return lane.node if lane is not None and job.phase in AWAY else ""
 
 
 def _stop(view: View, action: StopRun, at: Millis, cause: tuple[str, ...]) -> list[Record]:

@@ -45,6 +45,7 @@ def work_order(view: View, run: RunOrdered, *, home: Path, session: str, threads
         session=session,
         threads=max(1, round(threads * run.scale)),
         engine=run.engine,
+        node=run.node,
         scale=run.scale,
         trials=job.trials,
         branch=job.branch,
