@@ -56,7 +56,6 @@ class Deployment:
         self.steps: list[dict[str, Any]] = []
         self.dashboard: dict[str, Any] | None = None
         self.is_installed = False
-        self.disk_bytes = 0
         self.was_stopped = False
         self.shows = sys.stderr.isatty() and not asked.json
         self._is_told = False
@@ -92,7 +91,6 @@ class Deployment:
         if asked.only_looks_back:
             return places
         self.checks = judged(box, places.dest)
-        self.disk_bytes = box.disk_bytes
         if not asked.json:
             for each in self.checks:
                 print(f"{each.level:<5} {each.name:<8} {each.found}" + (f"; {each.fix}" if each.fix else ""))
@@ -100,7 +98,16 @@ class Deployment:
         if failed:
             told = "; ".join(f"{each.name}: {each.found}: {each.fix}" for each in failed)
             raise Failed(Trouble(f"{asked.host} is not fit, nothing was changed: {told}", 2))
+        self._check_space(box.disk_bytes)
         return places
+
+    def _check_space(self, free_bytes: int) -> None:
+        """Bars that cannot fit are refused before anything is sent."""
+        data: Path | None = self.asked.data
+        taken = sum(path.stat().st_size for path in data.rglob("*") if path.is_file()) if data else 0
+        if taken > free_bytes:
+            told = f"{data} takes {sized(taken)}, and {sized(free_bytes)} are free there; take a larger disk"
+            raise Failed(Trouble(f"{self.asked.host}: {told}; nothing was changed", 2))
 
     def _daemon(self, places: Places) -> dict[str, Any] | None:
         """The state of the swarm there, where a daemon lives."""
@@ -206,20 +213,11 @@ class Deployment:
             data_there = resolved["data"]["root"]
             self._copy_strategy(resolved["strategy"]["name"], folder)
         if asked.data:
-            self._check_space()
             over_there(
                 self.target, f"umask 077; mkdir -p {shlex.quote(data_there)}", what="making the folder",
                 within_s=_SHORT_S,
             )  # fmt: skip
             self._copy("data", f"{asked.data}/", f"{data_there}/")
-
-    def _check_space(self) -> None:
-        """Bars that cannot fit are refused before the first of them is sent."""
-        taken = sum(path.stat().st_size for path in self.asked.data.rglob("*") if path.is_file())
-        if taken > self.disk_bytes:
-            free = f"{sized(self.disk_bytes)} are free there"
-            told = f"{self.asked.data} takes {sized(taken)}, and {free}; take a larger disk, or another --dest"
-            raise Failed(Trouble(f"{self.asked.host}: {told}", 2))
 
     def _copy_strategy(self, name: str, folder: str) -> None:
         """A strategy of one's own that the campaign names: from beside the file here to beside it there."""
