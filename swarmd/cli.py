@@ -73,6 +73,7 @@ VERBS: dict[str, Verb] = {
     "tearsheet": Verb(f"{_ENGINE}.tearsheet:tearsheet", RESEARCH, "A page of any table of trades."),
     "champion": Verb(f"{_ENGINE}.champion:champion", RESEARCH, "Champions: show, verify, set, roll back, monitor."),
     "export": Verb(f"{_ENGINE}.export:export", RESEARCH, "Champions as Pine scripts, alert templates, plans."),
+    "storage": Verb(f"{_ENGINE}.storage:storage", RESEARCH, "Studies for several machines: serve, check, work."),
     "ledger": Verb(f"{_ENGINE}.ledger:ledger", RESEARCH, "How many vectors were ever tried on an asset."),
     "hypothesis": Verb(f"{_CONTROL}.hypothesis:hypothesis", RESEARCH, "State a claim before a search; its verdict."),
     "learn": Verb(f"{_CONTROL}.learn:learn", RESEARCH, "Put what the journal has taught into the knowledge base."),

@@ -7,6 +7,7 @@ import contextlib
 import os
 import pwd
 import shutil
+import signal
 import subprocess
 import tempfile
 import time
@@ -56,7 +57,8 @@ def postgres() -> Iterator[str]:
             _wait(url, server)
             yield url
         finally:
-            server.terminate()
+            # Fast: it would else wait for whoever still has a connection.
+            server.send_signal(signal.SIGINT)
             try:
                 server.wait(30)
             except subprocess.TimeoutExpired:

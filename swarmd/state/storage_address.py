@@ -11,6 +11,7 @@ from pathlib import Path
 from urllib.parse import parse_qsl, urlsplit, urlunsplit
 
 import orjson
+from pydantic import ValidationError
 
 from swarmd.state.errors import OperatorError
 from swarmd.state.records.campaign import CampaignSettings, StorageSettings
@@ -78,6 +79,23 @@ def whole(storage: StorageSettings, home: Home) -> str:
         return value
 
     return _VARIABLE.sub(filled, url)
+
+
+def storage_at(url: str) -> StorageSettings:
+    """The settings of a storage by its address alone. OperatorError where it is none."""
+    kind = "grpc" if url.startswith("grpc:") else "postgres"
+    try:
+        return StorageSettings.model_validate({"kind": kind, "url": url})
+    except ValidationError as wrong:
+        said = wrong.errors()[0]["msg"].removeprefix("Value error, ")
+        raise OperatorError(
+            f"{shown(url)} {said}; or grpc://HOST:PORT" if kind == "postgres" else f"{url} {said}"
+        ) from None
+
+
+def studies_path(home: Home) -> Path:
+    """The journal that the home's own proxy serves."""
+    return home.state / "studies.journal"
 
 
 def _known(home: Home) -> dict[str, str]:

@@ -51,5 +51,5 @@ def digest(settings: CampaignSettings) -> str:
     for name in ("budget", "spares"):
         del question["limits"][name]
     # Neither who is told of the answer, nor where the lanes live, is part of the question.
-    del question["notify"], question["backend"]
+    del question["notify"], question["backend"], question["storage"]
     return hashlib.sha256(orjson.dumps(question, option=orjson.OPT_SORT_KEYS)).hexdigest()

@@ -11,9 +11,11 @@ from swarmd.engine.commands.search_flags import (
     prune_flag,
     search_flags,
     settings_of,
+    storage_flag,
     workers_flag,
 )
 from swarmd.state.records.job import Phase
+from swarmd.state.storage_address import set_apart
 
 
 @click.command(
@@ -28,6 +30,7 @@ from swarmd.state.records.job import Phase
 )
 @prune_flag
 @workers_flag
+@storage_flag
 @click.option(
     "--oos-share", default=1 / 3, show_default="1/3", type=click.FloatRange(0.05, 0.9, min_open=True, max_open=True),
     help="Last part of the data, kept out of the search.",
@@ -40,6 +43,7 @@ def refine(
     warm_start: int,
     prune: str,
     workers: int,
+    storage_url: str | None,
     oos_share: float,
     campaign: str,
     as_json: bool,
@@ -55,8 +59,13 @@ def refine(
 
     log_to_stderr()
     search = {"refine": {"trials": trials, "seed": seed, "warm_start": warm_start, "prune": prune, "workers": workers}}
-    settings = settings_of(SearchFlags(**flags), campaign=campaign, search=search, oos_share=oos_share)
     home = home_in_force()
+    settings = set_apart(
+        settings_of(
+            SearchFlags(**flags), campaign=campaign, search=search, oos_share=oos_share, storage_url=storage_url
+        ),
+        home,
+    )
     last: tuple[Phase, Any] | None = None
     for phase, summary in run_phases((Phase.PREFLIGHT, Phase.REFINE), settings, home):
         last = (phase, summary)

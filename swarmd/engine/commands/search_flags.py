@@ -14,8 +14,9 @@ from pydantic import ValidationError
 
 from swarmd.engine.commands.instants import instant_of
 from swarmd.state.errors import OperatorError
-from swarmd.state.records.campaign import CampaignSettings
+from swarmd.state.records.campaign import CampaignSettings, StorageSettings
 from swarmd.state.records.job import Phase, job_id
+from swarmd.state.storage_address import storage_at
 from swarmd.state.store.files import Home, home_from
 from swarmd.state.surrogates import Share
 from swarmd.state.units import Millis
@@ -64,6 +65,12 @@ workers_flag = click.option(
     " depends on which trial ends first.",
 )  # fmt: skip
 
+storage_flag = click.option(
+    "--storage", "storage_url", metavar="URL",
+    help="Keep the trials on a server, where other machines help (`swarmd storage work URL`): grpc://HOST:PORT or"
+    " postgresql+psycopg://USER@HOST/DATABASE. Without it they lie in a journal beside the results.",
+)  # fmt: skip
+
 
 def search_flags(command: _Command) -> _Command:
     """Decorator: adds the flags, in this order, before those of the command itself."""
@@ -100,6 +107,7 @@ def settings_of(
     search: dict[str, Any],
     oos_share: float | None,
     validation: dict[str, Any] | None = None,
+    storage_url: str | None = None,
 ) -> CampaignSettings:
     """A campaign of one asset and one mode. OperatorError names the flag that does not hold."""
     from swarmd.engine.commands.faults import told_to_the_operator
@@ -146,6 +154,7 @@ def settings_of(
                 "score": {"primary": flags.primary},
                 "costs": {"fee_bps": flags.fee_bps, "slippage_bps": flags.slippage_bps},
                 "validation": validation or {},
+                "storage": (StorageSettings() if storage_url is None else storage_at(storage_url)).model_dump(),
             }
         )
     except ValidationError as wrong:

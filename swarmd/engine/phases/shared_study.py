@@ -6,17 +6,10 @@ is asked for; what a worker does is in `study_worker`. Where the study lies on a
 join (`joining`), and this process leads them too.
 """
 
-import contextlib
-import os
-import signal
-import socket
-import subprocess
-import sys
 import time
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 
-from swarmd.engine.phases.child import ending
+from swarmd.engine.phases.crew import Crew
 from swarmd.engine.phases.desk import Desk, Yielded
 from swarmd.engine.phases.joining import invite
 from swarmd.engine.phases.study import TRIALS, Clerk, Study, clerk_of, remove_strangers, tell_ahead
@@ -33,12 +26,6 @@ _REAP_EVERY_SECONDS = 2.0
 _MOST_FALSE_STARTS = 5
 
 
-@dataclass(slots=True)
-class _Worker:
-    name: str
-    child: subprocess.Popen[bytes]
-
-
 def run_shared_study(study: Study, order: WorkOrder, desk: Desk, n_trials: int) -> tuple[Trial, ...]:
     """Until `n_trials` vectors have an outcome; gives back every trial, reaped ones too, by number.
 
@@ -52,7 +39,7 @@ def run_shared_study(study: Study, order: WorkOrder, desk: Desk, n_trials: int) 
         If asked to stop: each worker ends the trial in its hand first.
     """
     hearing = _Hearing(clerk_of(study, desk))
-    with _Crew(study, order).working() as crew:
+    with Crew(study.workers, study.digest, order).working() as crew:
         patiently(
             lambda: _lead(study, order, desk, n_trials, hearing, crew),
             say=lambda text: desk.say(f"{study.name}: {text}"),
@@ -63,7 +50,7 @@ def run_shared_study(study: Study, order: WorkOrder, desk: Desk, n_trials: int) 
     return trials
 
 
-def _lead(study: Study, order: WorkOrder, desk: Desk, n_trials: int, hearing: "_Hearing", crew: "_Crew") -> None:
+def _lead(study: Study, order: WorkOrder, desk: Desk, n_trials: int, hearing: "_Hearing", crew: Crew) -> None:
     place = study.kept()
     opened = place.opened(study.sampler)
     presence = place.presence(opened)
@@ -131,63 +118,3 @@ class _Hearing:
     @property
     def trials(self) -> tuple[Trial, ...]:
         return tuple(self._kept[number] for number in sorted(self._kept))
-
-
-class _Crew:
-    """The worker processes: each has a name of its own, which no other of this run bears."""
-
-    def __init__(self, study: Study, order: WorkOrder) -> None:
-        self._size = study.workers
-        self._study = study.digest
-        self._order = order.model_dump_json().encode()
-        self._workers: list[_Worker] = []
-        self._n_started = 0
-
-    @contextlib.contextmanager
-    def working(self) -> "Iterator[_Crew]":
-        try:
-            yield self
-        finally:
-            for worker in self._workers:
-                worker.child.kill()
-                worker.child.wait()
-
-    def staff(self) -> None:
-        """As many as there should be. They stay until they are dismissed: who has nothing to do waits for orphans."""
-        while len(self._workers) < self._size:
-            self._workers.append(self._started())
-
-    def buried(self) -> list[str]:
-        """How those ended that died since the last look; the places of all that ended are free."""
-        told = []
-        for worker in tuple(self._workers):
-            code = worker.child.poll()
-            if code is None:
-                continue
-            self._workers.remove(worker)
-            if code:
-                told.append(f"worker {worker.name} (pid {worker.child.pid}) {ending(code)}")
-        return told
-
-    def dismiss(self) -> None:
-        """Ask all to end after the trial in their hands, and wait for it."""
-        for worker in self._workers:
-            with contextlib.suppress(ProcessLookupError):
-                worker.child.send_signal(signal.SIGTERM)
-        for worker in self._workers:
-            worker.child.wait()
-
-    def _started(self) -> _Worker:
-        name = f"{socket.gethostname()}-{os.getpid()}-{self._n_started}"
-        self._n_started += 1
-        command = [sys.executable, "-m", "swarmd.engine.phases.study_worker", name, str(os.getpid()), self._study]
-        try:
-            # A session of its own: a Ctrl-C at the terminal is for the one who started it.
-            child = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, start_new_session=True)
-        except OSError as cause:
-            raise OutsideError(f"cannot start a worker of the study: {cause.strerror}") from cause
-        assert child.stdin is not None
-        # One that is dead already is found by its end.
-        with contextlib.suppress(BrokenPipeError), child.stdin:
-            child.stdin.write(self._order)
-        return _Worker(name, child)

@@ -6,6 +6,7 @@ that is trusted.
 """
 
 import contextlib
+import os
 import threading
 import warnings
 from collections.abc import Callable
@@ -18,6 +19,8 @@ from optuna.trial import FrozenTrial
 from swarmd.engine.search.storage_contract import StorageLostError
 from swarmd.state.errors import OperatorError
 
+# Its own lines on stderr; what matters comes as an error.
+os.environ.setdefault("GRPC_VERBOSITY", "NONE")
 try:
     import grpc  # type: ignore[import-untyped]
     from optuna.storages._grpc.auto_generated import api_pb2_grpc

@@ -1,0 +1,65 @@
+"""Real servers for studies: our gRPC proxy as a process of its own, and Postgres, each on a place of its own."""
+
+import contextlib
+import json
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from postgres_server import postgres
+
+
+def free_port() -> int:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        return int(taken.getsockname()[1])
+
+
+class AProxy:
+    """`swarmd storage serve` over a journal; may be killed, started again, held and let go."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.port = free_port()
+        self.url = f"grpc://127.0.0.1:{self.port}"
+        self.journal = folder / "studies.journal"
+        self.start()
+
+    def start(self) -> None:
+        command = [sys.executable, "-m", "swarmd", "--home", str(self.folder / "home"), "storage", "serve", "--json"]
+        command += ["--url", self.url, "--journal", str(self.journal)]
+        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+        assert self.process.stdout is not None
+        said = self.process.stdout.readline()
+        assert json.loads(said)["url"] == self.url
+
+    def kill(self) -> None:
+        self.process.kill()
+        self.process.wait()
+        assert self.process.stdout is not None
+        self.process.stdout.close()
+
+    def hold(self) -> None:
+        self.process.send_signal(signal.SIGSTOP)
+
+    def let_go(self) -> None:
+        self.process.send_signal(signal.SIGCONT)
+
+
+@contextlib.contextmanager
+def a_proxy(folder: Path) -> Iterator[AProxy]:
+    proxy = AProxy(folder)
+    try:
+        yield proxy
+    finally:
+        proxy.kill()
+
+
+@contextlib.contextmanager
+def a_postgres() -> Iterator[str]:
+    """The address as a campaign writes it."""
+    with postgres() as url:
+        yield url.replace("postgresql://", "postgresql+psycopg://", 1)
