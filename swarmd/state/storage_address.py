@@ -7,6 +7,7 @@ from the environment of whoever opens it.
 
 import os
 import re
+from importlib.util import find_spec
 from pathlib import Path
 from urllib.parse import parse_qsl, urlsplit, urlunsplit
 
@@ -47,6 +48,13 @@ def host_and_port(url: str) -> tuple[str, int]:
     """Of a ``grpc://HOST:PORT`` that the settings have let through."""
     parts = urlsplit(url)
     return parts.hostname or "", parts.port or 0
+
+
+def missing_extra(storage: StorageSettings) -> str | None:
+    """The extra that this kind of storage needs and that is not installed."""
+    needed = {"grpc": "grpc", "postgres": "psycopg"}.get(storage.kind)
+    # Each extra is named like its kind.
+    return storage.kind if needed is not None and find_spec(needed) is None else None
 
 
 def set_apart(settings: CampaignSettings, home: Home) -> CampaignSettings:
@@ -96,6 +104,11 @@ def storage_at(url: str) -> StorageSettings:
 def studies_path(home: Home) -> Path:
     """The journal that the home's own proxy serves."""
     return home.state / "studies.journal"
+
+
+def studies_lock(home: Home) -> Path:
+    """Held by the proxy that serves them; its content says its pid and its address."""
+    return studies_path(home).with_suffix(".lock")
 
 
 def _known(home: Home) -> dict[str, str]:

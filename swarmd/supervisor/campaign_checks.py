@@ -12,6 +12,7 @@ from typing import Any
 from swarmd.state.errors import OperatorError, OutsideError
 from swarmd.state.records.campaign import SpaceRange
 from swarmd.state.settings_file import nearest
+from swarmd.state.storage_address import missing_extra
 from swarmd.state.yaml_places import Problem
 from swarmd.supervisor.campaign_file import CampaignFile, CampaignFileError
 from swarmd.supervisor.engine_answers import engine_document
@@ -26,6 +27,9 @@ Card = Mapping[str, Any]
 def check_campaign(file: CampaignFile) -> None:
     """Raises CampaignFileError with everything the campaign names and nobody has."""
     problems = data_problems(file)
+    if extra := missing_extra(file.settings.storage):
+        text = f"{extra} needs the extra: pip install 'swarmd[{extra}]'"
+        problems.append(file.problem(("storage", "kind"), text))
     try:
         cards = cards_for(file.settings.strategy.name)
     except OperatorError as refusal:

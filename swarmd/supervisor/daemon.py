@@ -46,6 +46,7 @@ from swarmd.supervisor.sensors.errands import observe_errands
 from swarmd.supervisor.sensors.gpu_watch import GpuWatch, nvml
 from swarmd.supervisor.sensors.home_lock import HomeLock
 from swarmd.supervisor.sensors.sources import journal_damages
+from swarmd.supervisor.study_server import keeper_for
 from swarmd.supervisor.swarm import Swarm
 from swarmd.supervisor.wakers import Wakers
 
@@ -150,6 +151,7 @@ async def _session(
                 pid=os.getpid(),
                 number=last_number(before),
                 started_at=now,
+                studies=keeper_for(home, None if settings is None else settings.storage),
             )
             opening = opening_records(before, session, policy, campaign, campaign_file, now)
             found = [damage for damage in (*damages, journal.torn) if damage is not None and damage.is_new]
@@ -162,6 +164,8 @@ async def _session(
             _ask_on_signals(swarm, wake)
             swarm.monitors.begin()
             swarm.gpus.begin()
+            if swarm.studies is not None:
+                swarm.studies.begin()
             if dashboard is not None:
                 dashboard.begin()
             try:
@@ -176,6 +180,8 @@ async def _session(
                     errand.end()
                 swarm.gpus.end()
                 await swarm.monitors.end()
+                if swarm.studies is not None:
+                    await swarm.studies.end()
                 if dashboard is not None:
                     await dashboard.end()
                 backend.close()
@@ -229,6 +235,8 @@ async def _turn(swarm: Swarm, *, late: Millis, is_hasty: bool) -> Turn:
         if not is_hasty:
             swarm.backend.keep_spares(done.view)
             swarm.notices.look(done.view, swarm.clock.now(), is_last=done.ending is not None)
+            if swarm.studies is not None and done.ending is None:
+                swarm.record(swarm.studies.observe(swarm.projection.view(), now=swarm.clock.now()))
         swarm.is_losing_turns = False
         return done
     except OutsideError as error:

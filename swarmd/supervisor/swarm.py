@@ -28,6 +28,7 @@ from swarmd.supervisor.sensors.champions import ChampionWatch
 from swarmd.supervisor.sensors.clock import ClockWatch
 from swarmd.supervisor.sensors.gpu_watch import GpuWatch, Look
 from swarmd.supervisor.sensors.home_lock import HomeLock
+from swarmd.supervisor.study_server import StudyServerKeeper
 from swarmd.supervisor.verdict_records import Quiet, no_quiet
 
 _CYCLES_TIMED = 600
@@ -91,6 +92,7 @@ class Swarm:
     errands: dict[str, ErrandProcess] = field(init=False)
     notices: NoticeDesk = field(init=False)
     lock: HomeLock | None = None
+    studies: StudyServerKeeper | None = None
 
     def __post_init__(self) -> None:
         self.notices = NoticeDesk(self.home)

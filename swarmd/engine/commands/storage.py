@@ -61,7 +61,7 @@ def serve(url: str, journal: Path | None, beyond_this_machine: bool, kept: bool,
         told = {"schema": "swarmd.storage_serve/1", "url": url, "journal": str(path), "pid": os.getpid()}
         click.echo(json.dumps(told) if as_json else f"storage: {url}, studies in {path}; Ctrl-C ends it")
 
-    serve_studies(path, host, port, ready=ready, is_over=_is_abandoned(home) if kept else lambda idle_s: False)
+    serve_studies(path, url, ready=ready, is_over=_is_abandoned(home) if kept else lambda idle_s: False)
 
 
 @storage.command(epilog="Example: swarmd storage check grpc://127.0.0.1:8788     Exit codes: 1 it does not answer.")

@@ -16,6 +16,7 @@ from optuna.storages import JournalStorage
 
 from swarmd.engine.search.storage import SoleWriterJournal, clear_stale_lock, cut_damage
 from swarmd.state.errors import OperatorError, OutsideError
+from swarmd.state.storage_address import host_and_port
 from swarmd.state.store.files import lock_file, lock_holder
 
 # Its own lines on stderr; what matters comes as an error.
@@ -47,7 +48,7 @@ def lock_of(journal: Path) -> Path:
     return journal.with_suffix(".lock")
 
 
-def serve(journal: Path, host: str, port: int, *, ready: Callable[[], None], is_over: Callable[[float], bool]) -> None:
+def serve(journal: Path, url: str, *, ready: Callable[[], None], is_over: Callable[[float], bool]) -> None:
     """Serve the journal's studies until `is_over`, asked every second with the seconds since the last question.
 
     Raises
@@ -58,8 +59,9 @@ def serve(journal: Path, host: str, port: int, *, ready: Callable[[], None], is_
         If the journal cannot be opened.
     """
     optuna.logging.set_verbosity(optuna.logging.WARNING)
+    host, port = host_and_port(url)
     address = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-    lock = lock_file(lock_of(journal), {"pid": os.getpid(), "url": f"grpc://{address}"})
+    lock = lock_file(lock_of(journal), {"pid": os.getpid(), "url": url})
     if lock is None:
         who = lock_holder(lock_of(journal))
         raise OperatorError(

@@ -131,6 +131,7 @@ def _start_here(
     began = time.time()
     settings = None
     if campaign is not None:
+        from swarmd.state.storage_address import set_apart
         from swarmd.supervisor.campaign_file import read_campaign
 
         file = read_campaign(campaign)
@@ -138,7 +139,7 @@ def _start_here(
             from swarmd.supervisor.campaign_checks import check_campaign
 
             check_campaign(file)
-        settings = _without_addresses(home, file.settings)
+        settings = set_apart(_without_addresses(home, file.settings), home)
     with _shown(home, is_live=is_live) as on_cycle:
         code = run_daemon(
             home,

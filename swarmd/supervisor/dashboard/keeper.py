@@ -81,7 +81,7 @@ class DashboardKeeper:
         self._starts.append(now)
         command = [sys.executable, "-P", "-m", "swarmd", "serve", "--kept", "--home", str(self.home.root)]
         command += [] if self._port is None else ["--port", str(self._port)]
-        with _log_file(self.home.logs / "dashboard.log") as output:
+        with log_file(self.home.logs / "dashboard.log") as output:
             self._child = subprocess.Popen(
                 command, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT, start_new_session=True
             )
@@ -96,7 +96,7 @@ class DashboardKeeper:
 
 
 @contextlib.contextmanager
-def _log_file(path: Path) -> Iterator[int]:
+def log_file(path: Path) -> Iterator[int]:
     """Its last words, its owner's alone; begun anew when it is long."""
     flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
     with contextlib.suppress(OSError):
