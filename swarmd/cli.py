@@ -48,6 +48,7 @@ VERBS: dict[str, Verb] = {
     "restart": Verb(f"{_CONTROL}.restart:restart", RUNNING, "Stop, then start the last campaign again, detached."),
     "ensure": Verb(f"{_CONTROL}.ensure:ensure", RUNNING, "Start what is not running; safe in cron and shell hooks."),
     "service": Verb(f"{_CONTROL}.service:service", RUNNING, "Keep it running through systemd: install, status, print."),
+    "cluster": Verb(f"{_CONTROL}.cluster:cluster", RUNNING, "Machines for its lanes: up, join, status, down."),
     "status": Verb(f"{_CONTROL}.status:status", LOOKING, "One screen: goal, lanes, devices, incidents, champions."),
     "query": Verb(f"{_CONTROL}.query:query", LOOKING, "Ask the state: lanes, runs, jobs, champions, incidents."),
     "explain": Verb(f"{_CONTROL}.explain:explain", LOOKING, "Why: from an action or incident back to what was seen."),

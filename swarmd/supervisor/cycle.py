@@ -27,6 +27,7 @@ from swarmd.supervisor.sensors.gpu import count_gpus, observe_gpus
 from swarmd.supervisor.sensors.home_lock import observe_home_lock
 from swarmd.supervisor.sensors.host import observe_host
 from swarmd.supervisor.sensors.monitoring import observe_monitoring
+from swarmd.supervisor.sensors.nodes import observe_nodes
 from swarmd.supervisor.sensors.outbox import observe_inbox, observe_results
 from swarmd.supervisor.sensors.runs import observe_runs
 from swarmd.supervisor.sensors.sources import DISK, observe_disk, observe_monitors, observe_published
@@ -143,6 +144,8 @@ def observe(swarm: Swarm, now: Millis, late: Millis, *, is_hasty: bool = False) 
     swarm.record(observe_monitors(view, swarm.monitors.latest(), now=now))
     gpus = swarm.gpus.fresh()
     swarm.record([*count_gpus(view, gpus, now=now), *observe_gpus(view, gpus, swarm.home.run_dir, now=now)])
+    if swarm.nodes is not None:
+        swarm.record(observe_nodes(swarm.projection.view(), swarm.nodes.fresh(), now=now))
     if now - swarm.host_seen_at >= _HOST_EVERY:
         swarm.record(observe_host(view, swarm.home, now=now))
         swarm.host_seen_at = now

@@ -25,8 +25,9 @@ from swarmd.state.store.files import Home, lock_file, lock_holder
 from swarmd.state.store.journal import Journal
 from swarmd.state.units import Millis, iso
 from swarmd.state.view import View
-from swarmd.supervisor.backends.groups import find_groups
-from swarmd.supervisor.backends.local import ENGINE_LANE, LocalBackend
+from swarmd.supervisor.backends.chosen import Kind, backend_for, grounded
+from swarmd.supervisor.backends.local import ENGINE_LANE
+from swarmd.supervisor.backends.ray.watch import NodeWatch
 from swarmd.supervisor.chronicle import Chronicle
 from swarmd.supervisor.clock import anchored, wall_millis
 from swarmd.supervisor.cycle import Turn, turn
@@ -72,11 +73,12 @@ def run_daemon(
     on_cycle: OnCycle | None = None,
     program: tuple[str, ...] = ENGINE_LANE,
     dashboard: DashboardKeeper | None = None,
+    backend: Kind | None = None,
 ) -> int:
     """Run the control loop in this process until the session ends. Gives back the exit code.
 
     ``program`` is the command line of a lane, to which the path of its order is added; ``dashboard`` keeps a server of
-    pages beside the loop, where one is wanted.
+    pages beside the loop, where one is wanted. ``backend`` is that of the campaign where it is None.
 
     Raises OperatorError when another daemon holds the home, when there is nothing to resume, or when a campaign of the
     same name was started with other settings.
@@ -97,7 +99,19 @@ def run_daemon(
     try:
         open_log(home)
         return asyncio.run(
-            _session(home, campaign, campaign_file, until_done, monitors, on_cycle, program, systemd, held, dashboard)
+            _session(
+                home,
+                campaign,
+                campaign_file,
+                until_done,
+                monitors,
+                on_cycle,
+                program,
+                systemd,
+                held,
+                dashboard,
+                backend,
+            )
         )
     except asyncio.CancelledError:
         return _LEFT_IN_HASTE
@@ -116,23 +130,26 @@ async def _session(
     systemd: Systemd,
     held: HomeLock,
     dashboard: DashboardKeeper | None,
+    kind: Kind | None,
 ) -> int:
     journal, damages = Journal.open(home.journal)
     try:
         projection = Projection.from_journal(home.journal)
         before = projection.view()
+        campaign, ground = grounded(home, before, campaign, kind)
         check_campaign_unchanged(before, campaign)
         previous = [None, *before.sessions.values()][-1]
         clock = anchored(previous, projection.last_at)
         now = clock.now()
         wake = asyncio.Event()
         with BeatsPage(home.beats_path, create=True) as page, Wakers(home, wake) as wakers:
-            backend = LocalBackend(
-                home, page, wakers.watch, wakers.unwatch, wakers.notify_socket, program, find_groups(home.run_dir)
-            )
+            backend = backend_for(
+                home, page, wakers.watch, wakers.unwatch,
+                notify_socket=wakers.notify_socket, program=program, ground=ground,
+            )  # fmt: skip
             machine = profile_of(home)
             settings = campaign or (before.campaign.settings if before.campaign else None)
-            policy = policy_of(settings, machine.lanes, monitors=monitors, now=now)
+            policy = policy_of(settings, ground.lanes or machine.lanes, monitors=monitors, now=now)
             session = session_record(before, clock.anchor, until_done, now)
             swarm = Swarm(
                 home=home,
@@ -145,6 +162,7 @@ async def _session(
                 backend=backend,
                 monitors=MonitorDesk(home, is_on=monitors),
                 gpus=GpuWatch(nvml()),
+                nodes=NodeWatch(home, ground.address) if ground.address else None,
                 lock=held,
                 chronicle=Chronicle(home, session.id),
                 threads=max(1, machine.processors // policy.max_lanes),
@@ -164,6 +182,8 @@ async def _session(
             _ask_on_signals(swarm, wake)
             swarm.monitors.begin()
             swarm.gpus.begin()
+            if swarm.nodes is not None:
+                swarm.nodes.begin()
             if swarm.studies is not None:
                 swarm.studies.begin()
             if dashboard is not None:
@@ -179,6 +199,8 @@ async def _session(
                 for errand in swarm.errands.values():
                     errand.end()
                 swarm.gpus.end()
+                if swarm.nodes is not None:
+                    swarm.nodes.end()
                 await swarm.monitors.end()
                 if swarm.studies is not None:
                     await swarm.studies.end()

@@ -10,12 +10,19 @@ from swarmd.state.store.files import Home
 from swarmd.supervisor.dashboard.keeper import DashboardKeeper
 from swarmd.supervisor.presence import daemon_of, looks
 
-_WORKS_WITHIN_S = 60.0
+# A cluster is asked first what it carries, and may take its time.
+_WORKS_WITHIN_S = 120.0
 _ERROR_MAX = 64 * 1024
 
 
 def start_detached(
-    home: Home, campaign: Path | None, *, until_done: bool, monitors: bool, dashboard: DashboardKeeper | None = None
+    home: Home,
+    campaign: Path | None,
+    *,
+    until_done: bool,
+    monitors: bool,
+    dashboard: DashboardKeeper | None = None,
+    backend: str | None = None,
 ) -> int:
     """Gives back the daemon's pid once it holds the home and has published its first view.
 
@@ -28,6 +35,7 @@ def start_detached(
     command += [str(campaign.resolve())] if campaign is not None else []
     command += ["--until-done"] if until_done else []
     command += [] if monitors else ["--no-monitors"]
+    command += [] if backend is None else ["--backend", backend]
     command += [] if dashboard is None else dashboard.options()
     # Its output has a file of its own: the daemon's log rotates, and a descriptor would follow the file moved away.
     log = home.logs / "start.log"

@@ -18,6 +18,7 @@ from swarmd.state.units import Millis
 from swarmd.supervisor.backends.errands import ErrandProcess
 from swarmd.supervisor.backends.local import LocalBackend
 from swarmd.supervisor.backends.monitoring import MonitoringProcess
+from swarmd.supervisor.backends.ray.watch import NodeWatch
 from swarmd.supervisor.chronicle import Chronicle
 from swarmd.supervisor.clock import SteadyClock
 from swarmd.supervisor.effects.errands import errand_processes
@@ -91,6 +92,7 @@ class Swarm:
     monitoring: MonitoringProcess = field(init=False)
     errands: dict[str, ErrandProcess] = field(init=False)
     notices: NoticeDesk = field(init=False)
+    nodes: NodeWatch | None = None
     lock: HomeLock | None = None
     studies: StudyServerKeeper | None = None
 

@@ -117,7 +117,7 @@ class _Trip:
             link.ask("accept", piece, content, within_s=_ANSWER_WITHIN_S + piece.n_bytes / 1e6, meanwhile=self.waiting)
             log.info("%s: %d bytes to node %s, for all runs there", piece.name, piece.n_bytes, link.node)
         results = results_for(order, self.home)
-        link.ask("start", order, pieces, results, within_s=_ANSWER_WITHIN_S, meanwhile=self.waiting)
+        link.ask("start", _as_there(order), pieces, results, within_s=_ANSWER_WITHIN_S, meanwhile=self.waiting)
         code = self._listened(link)
         with contextlib.suppress(LinkLost):
             link.ask("close", within_s=_ANSWER_WITHIN_S)
@@ -222,6 +222,12 @@ def _connected(address: str) -> Link:
         return Link(address)
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
+
+
+def _as_there(order: WorkOrder) -> WorkOrder:
+    """With as many threads as it has processors there: the daemon shares out those of its own machine."""
+    cpus = order.campaign.backend.lane_cpus
+    return order.model_copy(update={"threads": max(1, int(cpus * order.scale))})
 
 
 def share_of(order: WorkOrder) -> Share:

@@ -106,15 +106,21 @@ class LocalBackend:
         self.page.clear(run.slot)
         log = os.open(self.home.log_path(run.id), os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
         try:
-            pid = self.spares.hand_over(order, self._variables(run), locked, log)
+            is_usual = self._program_for(order) == self.program
+            pid = self.spares.hand_over(order, self._variables(run), locked, log) if is_usual else None
             return self._spawned(run, order, locked, log) if pid is None else pid
         finally:
             os.close(log)
 
+    def _program_for(self, order: WorkOrder) -> tuple[str, ...]:
+        """Another backend may have another program for some phases."""
+        return self.program
+
     def _spawned(self, run: RunOrdered, order: WorkOrder, locked: int, log: int) -> int:
+        program = self._program_for(order)
         return os.posix_spawn(
-            self.program[0],
-            [*self.program, str(self.home.order_path(run.id))],
+            program[0],
+            [*program, str(self.home.order_path(run.id))],
             {**self._environment(order.threads), **self._variables(run)},
             setsid=True,
             file_actions=[

@@ -18,6 +18,7 @@ from swarmd.supervisor.presence import daemon_of
 
 if TYPE_CHECKING:
     from swarmd.state.records.campaign import CampaignSettings
+    from swarmd.supervisor.backends.chosen import Kind
     from swarmd.supervisor.daemon import OnCycle
 
 
@@ -46,6 +47,11 @@ if TYPE_CHECKING:
     metavar="DAY",
     help="With --data: a day whose missing bars are accepted.",
 )
+@click.option(
+    "--backend",
+    type=click.Choice(("local", "ray")),
+    help="Where lanes live: on this machine, or on the nodes of a cluster. (default: what the campaign file says)",
+)
 @click.option("--checked", is_flag=True, hidden=True, help="The campaign was checked by the process that started this.")
 @home_option
 @json_option
@@ -60,6 +66,7 @@ def start(
     demo: bool,
     data: Path | None,
     known_gaps: tuple[str, ...],
+    backend: "Kind | None",
     checked: bool,
     home: Home,
     as_json: bool,
@@ -86,16 +93,26 @@ def start(
         campaign = demo_campaign(home) if data is None else campaign_over(home, data, known_gaps)
     elif campaign is None:
         require_campaign(home)
+    if backend == "ray":
+        from swarmd.supervisor.backends.ray.backend import require_ray
+
+        require_ray()
     keeper = DashboardKeeper(home, is_on=not no_dashboard and is_wanted(), port=port)
     if detach:
-        _start_detached(home, campaign, until_done, no_monitors, keeper, as_json)
+        _start_detached(home, campaign, until_done, no_monitors, keeper, backend, as_json)
         return
     is_live = sys.stdout.isatty() and not no_screen
-    _start_here(home, campaign, until_done, no_monitors, checked, keeper, is_live=is_live)
+    _start_here(home, campaign, until_done, no_monitors, checked, keeper, backend, is_live=is_live)
 
 
 def _start_detached(
-    home: Home, campaign: Path | None, until_done: bool, no_monitors: bool, keeper: DashboardKeeper, as_json: bool
+    home: Home,
+    campaign: Path | None,
+    until_done: bool,
+    no_monitors: bool,
+    keeper: DashboardKeeper,
+    backend: "Kind | None",
+    as_json: bool,
 ) -> None:
     from swarmd.supervisor.detached import start_detached
 
@@ -104,7 +121,9 @@ def _start_detached(
         from swarmd.supervisor.campaign_file import read_campaign
 
         check_campaign(read_campaign(campaign))
-    pid = start_detached(home, campaign, until_done=until_done, monitors=not no_monitors, dashboard=keeper)
+    pid = start_detached(
+        home, campaign, until_done=until_done, monitors=not no_monitors, dashboard=keeper, backend=backend
+    )
     there = awaited(home) if keeper.is_on else None
     if as_json:
         told = {"pid": pid, "home": str(home.root), "log": str(home.logs / "swarmd.log")}
@@ -123,6 +142,7 @@ def _start_here(
     no_monitors: bool,
     checked: bool,
     keeper: DashboardKeeper,
+    backend: "Kind | None",
     *,
     is_live: bool,
 ) -> None:
@@ -149,6 +169,7 @@ def _start_here(
             monitors=not no_monitors,
             on_cycle=on_cycle,
             dashboard=keeper,
+            backend=backend,
         )
     page = newest_handoff(home, began)
     if page is not None:

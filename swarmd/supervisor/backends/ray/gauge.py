@@ -1,0 +1,26 @@
+"""What a node tells of itself, measured there by a small task of the cluster: processors, memory, devices."""
+
+from dataclasses import asdict
+from typing import Any
+
+import psutil
+
+from swarmd.supervisor.sensors.gpu_watch import nvml
+
+_OVER_S = 0.2
+
+
+def measured() -> dict[str, Any]:
+    """``cpu_util`` is a fraction of all processors over a moment; sizes in bytes; ``devices`` as NVML tells of them."""
+    memory = psutil.virtual_memory()
+    return {
+        "cpu_util": psutil.cpu_percent(interval=_OVER_S) / 100,
+        "memory_bytes": memory.total,
+        "mem_used_bytes": memory.total - memory.available,
+        "devices": [
+            {name: value for name, value in asdict(device).items() if name in _OF_DEVICE} for device in nvml()().devices
+        ],
+    }
+
+
+_OF_DEVICE = ("index", "name", "util", "mem_used", "mem_total")
