@@ -11,6 +11,7 @@ from typing import Any, Protocol, Self
 
 from swarmd.state.knowledge.entry import Changed, Entry, FileMark, FileRead, Hit, Kind, Link, Totals
 from swarmd.state.knowledge.meaning.vectors import Meaning, Vectors
+from swarmd.state.knowledge.prepared import PreparedFile
 
 
 class KnowledgeBase(Protocol):
@@ -66,6 +67,10 @@ class KnowledgeBase(Protocol):
 
     def keep_files(self, files: Sequence[FileRead]) -> Changed:
         """Everything these files say, in one transaction; what a file said before and says no more is forgotten."""
+        ...
+
+    def keep_prepared(self, files: Sequence[PreparedFile]) -> Changed:
+        """``keep_files`` for files made ready before. Another thread may ask for it, while none else asks anything."""
         ...
 
     def mark_files(self, marks: Sequence[FileMark]) -> None:

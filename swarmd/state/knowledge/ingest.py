@@ -2,6 +2,7 @@
 
 A file counts as the same by size and time of change, else by the digest of its bytes. Batches of 1,600 sections
 are written in one short transaction each, so that a daemon never waits long, and a break costs only the batch at hand.
+While one batch is written the next is read and made ready: a store on a server of its own works beside us.
 """
 
 import contextlib
@@ -9,6 +10,7 @@ import hashlib
 import os
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -16,7 +18,7 @@ from swarmd.state.errors import OperatorError
 from swarmd.state.knowledge import documents
 from swarmd.state.knowledge.contract import KnowledgeBase
 from swarmd.state.knowledge.entry import Changed, FileMark, FileRead
-from swarmd.state.knowledge.prepared import BY_ITS_WORDS
+from swarmd.state.knowledge.prepared import BY_ITS_WORDS, PreparedFile, prepared_file
 from swarmd.state.knowledge.walk import MOST_BYTES, Found, Passed, Skipped, files_below, read, shown
 
 BATCH_SECTIONS, BATCH_FILES = 1_600, 200
@@ -81,17 +83,16 @@ def ingest(base: KnowledgeBase, it: Asked, told: Callable[[Outcome], None] = lam
     below = shown(it.place)
     known = base.known_files(below)
     outcome, seen, closed = Outcome(), set[str](), list[str]()
-    batch = _Batch(base, outcome, told)
-    for found in files_below(it.place, it.most_bytes):
-        if isinstance(found, Passed):
-            outcome.note(found)
-            if found.why == "unreadable":
-                closed.append(shown(found.path))
-            continue
-        path = shown(found.path)
-        if _take(batch, it, found, path, known.get(path)) in ("kept", "unreadable"):
-            seen.add(path)
-    batch.write()
+    with _batches(base, outcome, told) as batch:
+        for found in files_below(it.place, it.most_bytes):
+            if isinstance(found, Passed):
+                outcome.note(found)
+                if found.why == "unreadable":
+                    closed.append(shown(found.path))
+                continue
+            path = shown(found.path)
+            if _take(batch, it, found, path, known.get(path)) in ("kept", "unreadable"):
+                seen.add(path)
     vanished = [path for path in known if path not in seen and not _any_below(path, closed)]
     outcome.forgotten += base.forget_files(vanished)
     outcome.forgotten_files += len(vanished)
@@ -102,19 +103,17 @@ def ingest(base: KnowledgeBase, it: Asked, told: Callable[[Outcome], None] = lam
 def update(base: KnowledgeBase, it: Asked, paths: Iterable[Path]) -> Outcome:
     """These files only, as they are now: for a watcher that was told which ones changed."""
     known = base.known_files(shown(it.place))
-    outcome = Outcome()
-    batch = _Batch(base, outcome, lambda _: None)
-    vanished = []
-    for place in paths:
-        if not place.is_relative_to(it.place) or _is_hidden(place, it.place):
-            continue
-        path = shown(place)
-        found = next(iter(files_below(place, it.most_bytes))) if not place.is_dir() else None
-        if isinstance(found, Found) and documents.reader_for(place.name) is not None:
-            _take(batch, it, found, path, known.get(path))
-        elif path in known:
-            vanished.append(path)
-    batch.write()
+    outcome, vanished = Outcome(), []
+    with _batches(base, outcome, lambda _: None) as batch:
+        for place in paths:
+            if not place.is_relative_to(it.place) or _is_hidden(place, it.place):
+                continue
+            path = shown(place)
+            found = next(iter(files_below(place, it.most_bytes))) if not place.is_dir() else None
+            if isinstance(found, Found) and documents.reader_for(place.name) is not None:
+                _take(batch, it, found, path, known.get(path))
+            elif path in known:
+                vanished.append(path)
     outcome.forgotten += base.forget_files(vanished)
     outcome.forgotten_files += len(vanished)
     return outcome
@@ -145,19 +144,31 @@ def _take(batch: "_Batch", it: Asked, found: Found, path: str, known: FileMark |
     return "kept"
 
 
+@contextlib.contextmanager
+def _batches(base: KnowledgeBase, outcome: Outcome, told: Callable[[Outcome], None]) -> Iterator["_Batch"]:
+    """At the end all is written; after a fault what was under way."""
+    with ThreadPoolExecutor(1, thread_name_prefix="knowledge") as writer:
+        batch = _Batch(base, writer, outcome, told)
+        yield batch
+        batch.write()
+        batch.finish()
+
+
 @dataclass(slots=True)
 class _Batch:
-    """Files read and not yet written."""
+    """Files made ready and not yet written, and what is being written meanwhile: one batch, never more."""
 
     base: KnowledgeBase
+    writer: ThreadPoolExecutor
     outcome: Outcome
     told: Callable[[Outcome], None]
-    files: list[FileRead] = field(default_factory=list)
+    files: list[PreparedFile] = field(default_factory=list)
     marks: list[FileMark] = field(default_factory=list)
     sections: int = 0
+    under_way: Future[tuple[Changed, int]] | None = None
 
     def add(self, file: FileRead) -> None:
-        self.files.append(file)
+        self.files.append(prepared_file(file))
         self.sections += len(file.entries)
         if self.sections >= BATCH_SECTIONS or len(self.files) >= BATCH_FILES:
             self.write()
@@ -169,13 +180,26 @@ class _Batch:
             self.write()
 
     def write(self) -> None:
-        if self.marks:
-            self.base.mark_files(self.marks)
-        if self.files:
-            self.outcome.changed += self.base.keep_files(self.files)
-            self.outcome.read += len(self.files)
+        self.finish()
+        if self.files or self.marks:
+            self.under_way = self.writer.submit(_written, self.base, self.files, self.marks)
         self.files, self.marks, self.sections = [], [], 0
+
+    def finish(self) -> None:
+        """Wait for what is being written; its error comes out here."""
+        if self.under_way is None:
+            return
+        changed, n_files = self.under_way.result()
+        self.under_way = None
+        self.outcome.changed += changed
+        self.outcome.read += n_files
         self.told(self.outcome)
+
+
+def _written(base: KnowledgeBase, files: list[PreparedFile], marks: list[FileMark]) -> tuple[Changed, int]:
+    if marks:
+        base.mark_files(marks)
+    return base.keep_prepared(files) if files else Changed(), len(files)
 
 
 def is_below(path: str, folder: str) -> bool:

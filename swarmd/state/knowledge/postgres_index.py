@@ -14,7 +14,8 @@ from swarmd.state.knowledge.postgres_tables import Connection
 from swarmd.state.knowledge.question import Group, Match
 from swarmd.state.knowledge.ranking import TEXT, TITLE, UNDER, WEIGHED
 from swarmd.state.knowledge.search import Kept
-from swarmd.state.knowledge.sqlite_index import BACKWARDS, ENTRY, entry_of
+from swarmd.state.knowledge.sqlite_index import BACKWARDS
+from swarmd.state.knowledge.writing import ENTRY, entry_of
 
 # For the labels D, C, B, A: text, tags, headings above, title. Tags must be had, and weigh nothing.
 _WEIGHTS = f"{{{TEXT / TITLE}, 0, {UNDER / TITLE}, 1}}"

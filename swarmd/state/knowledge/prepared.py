@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from itertools import chain
 
 from swarmd.state.knowledge.domains import guessed, pointed_at
-from swarmd.state.knowledge.entry import Entry, Link, digest_of, storable
+from swarmd.state.knowledge.entry import Entry, FileMark, FileRead, Link, digest_of, storable
 from swarmd.state.knowledge.question import domain_tag, kind_tag, own_tag
 from swarmd.state.knowledge.words import terms
 
@@ -35,6 +35,18 @@ class Prepared:
     columns: Columns
     hints: tuple[str, ...]
     links: tuple[Link, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PreparedFile:
+    """A file and everything it says, ready to be written."""
+
+    mark: FileMark
+    ready: list[Prepared]
+
+
+def prepared_file(file: FileRead) -> PreparedFile:
+    return PreparedFile(file.mark, prepared(file.entries, file.links))
 
 
 def prepared(entries: Iterable[Entry], links: Iterable[Link] = ()) -> list[Prepared]:

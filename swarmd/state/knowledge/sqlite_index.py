@@ -3,17 +3,16 @@
 Made by ``sqlite.py`` around its connection, inside one transaction; what is looked up is decided in ``search.py``.
 """
 
-import json
 import sqlite3
 from collections.abc import Mapping, Sequence
 
-from swarmd.state.knowledge.entry import Entry, Kind
+from swarmd.state.knowledge.entry import Kind
 from swarmd.state.knowledge.meaning.vectors import Meaning, Vectors
 from swarmd.state.knowledge.question import Group, Match
 from swarmd.state.knowledge.ranking import TEXT, TITLE, UNDER, WEIGHED
 from swarmd.state.knowledge.search import Kept
+from swarmd.state.knowledge.writing import ENTRY, entry_of
 
-ENTRY = "id, domain, kind, title, text, source, evidence, at, strength, under"
 _RANK = f"bm25(words, {TITLE}, {UNDER}, {TEXT}, 0.0)"
 _AROUND = """
 SELECT e.id, l.relation, l.target, 0 FROM entry e JOIN link l ON l.source = e.row
@@ -88,14 +87,6 @@ class SqliteIndex:
         return dict(
             self._connection.execute(asked, (first, chr(ord(first) + 1), len(term) - most, len(term) + most)).fetchall()
         )
-
-
-def entry_of(
-    id: str, domain: str, kind: str, title: str, text: str, source: str, evidence: str, at: int, strength: float,
-    under: str,
-) -> Entry:  # fmt: skip
-    proof = tuple(json.loads(evidence)) if evidence != "[]" else ()
-    return Entry(id, domain, kind, title, text, source, proof, at, strength, under)  # type: ignore[arg-type]
 
 
 def written(match: Match) -> str:

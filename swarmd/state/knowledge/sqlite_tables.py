@@ -54,7 +54,7 @@ def connect(path: Path, patience: Millis) -> sqlite3.Connection:
         os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
     except OSError as cause:
         raise OperatorError(f"cannot keep knowledge in {path}: {cause.strerror}; name another home") from None
-    connection = sqlite3.connect(path, timeout=patience / 1000, isolation_level=None)
+    connection = sqlite3.connect(path, timeout=patience / 1000, isolation_level=None, check_same_thread=False)
     try:
         _prepare(connection, path)
     except BaseException as cause:
