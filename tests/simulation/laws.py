@@ -374,6 +374,9 @@ def _is_crash(view: View, run: str) -> bool:
         return False
     if record.exit_code < 0 and record.signal < 0:
         return False
+    told = view.told_of.get(run)
+    if told is not None and told.signature is Signature.NODE_LOST:
+        return False  # it went with its node, and may go on elsewhere at once
     return not any(
         isinstance(taken.action, StopRun) and taken.action.run == run and taken.agent == "main_orchestrator"
         for taken in view.actions.values()
