@@ -174,7 +174,7 @@ def test_the_examples_in_the_help_parse(verb: str) -> None:
 
 def test_scripts_that_the_pages_name_exist() -> None:
     for page in TAUGHT:
-        for name in re.findall(r"(?<![\w/])scripts/([\w-]+)", page.read_text()):
+        for name in re.findall(r"(?<![\w/])scripts/([\w-]+(?:\.\w+)?)", page.read_text()):
             assert (ROOT / "scripts" / name).is_file(), f"{named(page)} names scripts/{name}"
 
 
