@@ -17,6 +17,7 @@ from pathlib import Path
 
 from swarmd.engine.phases.desk import Desk
 from swarmd.engine.phases.question import mode_folder, work_folder
+from swarmd.engine.phases.report_due import is_due
 from swarmd.engine.phases.report_material import Ran, documents_of, is_branch, material_of, result_folders
 from swarmd.engine.phases.trade_table import trades_csv
 from swarmd.engine.reports.asset_page import asset_page
@@ -45,7 +46,8 @@ def tell_report(order: WorkOrder, desk: Desk) -> tuple[str, ...]:
             folder = folder if is_branch(folder) else mode_folder(order, desk)
             for name, content in asset_files(folder, desk.home).items():
                 told.append(desk.write(folder / name, content))
-        write_campaign(order.campaign.name, desk.home)
+        if is_due(desk.home.results_of(order.campaign.name), order.campaign, PAGE_FILE):
+            write_campaign(order.campaign.name, desk.home)
     # The verdict is on the disk already; a page must not lose an hour's work, whatever is wrong with it.
     except Exception as fault:
         desk.say(f"{order.job}: no report ({type(fault).__name__}: {fault}); `swarmd report` makes it again")
