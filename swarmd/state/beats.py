@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Self
 
 SLOT_BYTES = 64
-SLOTS = 1024
+# A lane each, on all nodes of a cluster together; what nobody uses of the file takes no room on the disk.
+SLOTS = 16_384
 PAGE_BYTES = SLOT_BYTES * SLOTS
 
 _WORD = struct.Struct("=Q")

@@ -11,6 +11,7 @@ from typing import Any
 from swarmd.state.branches import awaits_branches
 from swarmd.state.cohorts import held_because
 from swarmd.state.hypothesis_rows import hypothesis_rows
+from swarmd.state.node_rows import node_rows
 from swarmd.state.store.publishers import AGENTS, CONTROL_FILE, state_file
 from swarmd.state.store.raw import Line
 from swarmd.state.store.tables import Tables
@@ -372,6 +373,7 @@ def agent_rows(picture: Picture, facts: Facts) -> list[Row]:
 # Topic to rows. ``events`` and ``trials`` come from other files: the segments and the outboxes.
 TOPICS: Mapping[str, Callable[[Picture, Facts], list[Row]]] = {
     "lanes": lane_rows,
+    "nodes": node_rows,
     "runs": run_rows,
     "jobs": job_rows,
     "champions": champion_rows,

@@ -50,7 +50,7 @@ def _refusal(id: str, data: Said) -> str:
 
 
 def _run(id: str, data: Said) -> str:
-    where = f"run {id} in {data['lane']} (attempt {data['attempt']})"
+    where = f"run {id} in {data['lane']}{_on(data)} (attempt {data['attempt']})"
     status = data["status"]
     if status == "starting":
         return f"{where} was ordered"
@@ -108,7 +108,7 @@ def _incident(id: str, data: Said) -> str:
 
 
 def _lane(id: str, data: Said) -> str:
-    return f"lane {id} is {data['status']}{_because(data['reason'])}"
+    return f"lane {id} is {data['status']}{_on(data)}{_because(data['reason'])}"
 
 
 def _campaign(id: str, data: Said) -> str:
@@ -193,6 +193,11 @@ def _device(id: str, data: Said) -> str:
     if not data["is_there"]:
         return f"{id} ({data['name']}) does not answer{_because(data['trouble'])}"
     return f"{id} ({data['name']}) answers: {len(data['processes'])} processes on it, {data['n_errors']} driver errors"
+
+
+def _on(data: Said) -> str:
+    """Where it is, in a cluster."""
+    return f" on node {data['node']}" if data.get("node") else ""
 
 
 def _node(id: str, data: Said) -> str:

@@ -45,7 +45,9 @@ class Glances:
 
         ``states`` is the process state of each run as last recorded, ``adopted`` has the pids by run.
         """
-        page = self._page[:]
+        runs = [*runs]
+        # As far as slots are taken: the page has room for a cluster's.
+        page = self._page[: SLOT_BYTES * (1 + max((run.slot for run in runs), default=-1))]
         is_news = self.has_moved = False
         if page != self._bytes:
             self._bytes = page

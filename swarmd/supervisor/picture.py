@@ -6,7 +6,9 @@ For those who look from outside the daemon: ``status`` and the progress monitor.
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from swarmd.agents.rules.nodes import resting_nodes
 from swarmd.state.projection import Projection
+from swarmd.state.records.node import Node
 from swarmd.state.records.run import RunAlive
 from swarmd.state.store.files import Home
 from swarmd.state.units import Millis, iso, spoken
@@ -61,6 +63,7 @@ def standing_document(seen: Picture) -> dict[str, Any]:
         "campaign": None if campaign is None else {"name": campaign.id, "status": campaign.status.value},
         "jobs": counts,
         "lanes": [_lane(view, lane, seen.now) for lane in view.lanes],
+        "nodes": [_node(view, node) for node in view.nodes.values()],
         "devices": {name: gauge.value for name, gauge in view.gauges.items()},
         "incidents_open": [
             {"id": each.id, "signature": each.signature.value, "cause": each.cause, "remedy": each.remedy}
@@ -71,6 +74,19 @@ def standing_document(seen: Picture) -> dict[str, Any]:
             {"id": each.id, "at": iso(each.at), "agent": each.agent, **each.action.model_dump(mode="json")}
             for each in list(view.actions.values())[-5:]
         ],
+    }
+
+
+def _node(view: View, node: Node) -> dict[str, Any]:
+    resting = resting_nodes(view).get(node.id)
+    return {
+        "id": node.id,
+        "is_alive": node.is_alive,
+        "is_resting": resting is not None,
+        "lanes": view.open_lanes_on.get(node.id, 0),
+        "runs": view.n_runs_on.get(node.id, 0),
+        "cpu_util": node.cpu_util,
+        "trouble": node.trouble or ("" if resting is None else resting.cause),
     }
 
 

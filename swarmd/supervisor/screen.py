@@ -23,6 +23,7 @@ from swarmd.state.records.lane import Lane, LaneStatus
 from swarmd.state.records.run import RunAlive, RunStatus
 from swarmd.state.units import Millis, spoken
 from swarmd.state.view import View
+from swarmd.supervisor.screen_nodes import nodes
 from swarmd.supervisor.standing import (
     eta_of,
     idle_because,
@@ -36,6 +37,7 @@ from swarmd.supervisor.standing import (
 
 _STATUS_STYLE = {"active": "green", "paused": "yellow", "stopped": "yellow", "done": "bold green"}
 _LAST = 5
+_LANES_SHOWN = 64
 
 
 def screen(view: View, now: Millis, *, daemon: str, home: str) -> RenderableType:
@@ -43,6 +45,7 @@ def screen(view: View, now: Millis, *, daemon: str, home: str) -> RenderableType
     parts: list[RenderableType] = [
         Text(f"swarmd  {daemon}  home {home}", style="dim"),
         goal(view, now),
+        *nodes(view, now),
         lanes(view, now),
     ]
     parts += [devices(view), *failures(view), *incidents(view, now), *champions(view), *findings(view)]
@@ -90,8 +93,14 @@ def lanes(view: View, now: Millis) -> RenderableType:
     for name, ratio in (("lane", None), ("job", 5), ("progress", 3), ("done", None), ("rate", None), ("eta", None)):
         table.add_column(name, ratio=ratio, no_wrap=True)
     table.add_column("beat", no_wrap=True)
-    for lane in view.lanes.values():
+    shown = [*view.lanes.values()]
+    if len(shown) > _LANES_SHOWN:
+        # Of a cluster's thousands those that work: the others say what the nodes' table says.
+        shown = [lane for lane in shown if view.run_in(lane.id) is not None][:_LANES_SHOWN]
+    for lane in shown:
         table.add_row(*_lane_row(view, lane, now))
+    if len(view.lanes) > len(shown):
+        table.add_row(f"{len(view.lanes) - len(shown)} more", "swarmd query lanes", *[""] * 5)
     if not view.lanes:
         table.add_row("none", "", "", "", "", "", "")
     return table

@@ -7,6 +7,7 @@ files: ``swarmd query`` starts with this.
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from heapq import heappop, heappush
 from typing import Generic, TypeVar
 
 V = TypeVar("V")
@@ -78,7 +79,7 @@ class Keep:
 # What the tables forget, oldest first. The segments keep everything; kinds not named here are bounded by their ids.
 RETENTION: Mapping[str, Keep] = {
     "action": Keep(1000),
-    "beat": Keep(1024),  # as many as the shared page has slots; never one whose run is open, see `_put_beat`
+    "beat": Keep(1024),  # of runs that are over; never one whose run is open, see `_put_beat`
     "cycle": Keep(1),
     "document": Keep(200),
     "fastest": Keep(200),
@@ -107,6 +108,11 @@ class Tables(Generic[V]):
         self.gone = ""
         self._status: dict[str, dict[str, str]] = {}
         self._n_over: dict[str, int] = {}  # per kind, how many are in a status that may be forgotten
+        # Beats of runs that are over, by the place of the beat in its table: which goes first is known without a walk
+        # past those of ten thousand open ones.
+        self._n_beats = 0
+        self._beat_places: dict[str, int] = {}
+        self._beats_over: list[tuple[int, str]] = []
 
     def put(self, kind: str, id: str, status: str, value: V) -> str:
         """Take the newest of a kind and id. Returns why it was not taken, or nothing."""
@@ -122,6 +128,8 @@ class Tables(Generic[V]):
             if before and before != status and status not in moves.get(before, _NONE):
                 return f"{kind} {id}: {before} may not become {status}; it stays {before}"
             standing[id] = status
+            if kind == "run" and status in _RUN_ENDS and id in self._beat_places:
+                heappush(self._beats_over, (self._beat_places[id], id))
         table = self.by_kind.setdefault(kind, {})
         keep = RETENTION.get(kind)
         if keep is None:
@@ -145,10 +153,22 @@ class Tables(Generic[V]):
         table, runs = self.by_kind.setdefault("beat", {}), self._status.get("run", {})
         is_new = id not in table
         table[id] = value
-        if is_new and len(table) > RETENTION["beat"].last:
-            over = next((run for run in table if run != id and runs.get(run, "lost") in _RUN_ENDS), None)
-            if over is not None:
-                del table[over]
+        if not is_new:
+            return
+        self._n_beats += 1
+        self._beat_places[id] = self._n_beats
+        if len(table) > RETENTION["beat"].last:
+            self._forget_beat(table, runs)
+        if runs.get(id, "lost") in _RUN_ENDS:
+            heappush(self._beats_over, (self._n_beats, id))
+
+    def _forget_beat(self, table: dict[str, V], runs: Mapping[str, str]) -> None:
+        """The one that came first of those whose run is over."""
+        while self._beats_over:
+            place, run = heappop(self._beats_over)
+            if self._beat_places.get(run) == place and runs.get(run, "lost") in _RUN_ENDS:
+                del table[run], self._beat_places[run]
+                return
 
     def _forget_oldest(self, kind: str, keep: Keep) -> None:
         table, standing = self.by_kind[kind], self._status.get(kind, {})
