@@ -24,13 +24,14 @@ from swarmd.engine.reports.asset_page import asset_page
 from swarmd.engine.reports.asset_text import asset_text
 from swarmd.engine.reports.campaign import Row, campaign_page, campaign_text
 from swarmd.engine.reports.material import DEVELOPMENT, VAULT, Material, Stretch
+from swarmd.engine.reports.picture import equity_png
 from swarmd.state.errors import OperatorError, OutsideError
 from swarmd.state.records.result import ResultSummary
 from swarmd.state.store.files import Home, atomic_write, lock_file
 from swarmd.state.work_order import WorkOrder
 
 PAGE_FILE, TEXT_FILE = "report.html", "report.md"
-EQUITY_FILE, TRADES_FILE = "equity.csv", "development_trades.csv"
+EQUITY_FILE, TRADES_FILE, PICTURE_FILE = "equity.csv", "development_trades.csv", "equity.png"
 _LOCK = ".report.lock"
 Phased = Callable[[WorkOrder, Desk], ResultSummary]
 _PATIENCE_SECONDS = 20.0
@@ -117,7 +118,7 @@ def _row(name: Path, results: Path, where: Path, home: Home, taken: Mapping[tupl
 
 
 def _tables(material: Material, ran: Ran) -> dict[str, bytes]:
-    """Equity by day, and the development trades, whose file no phase writes for the finalist."""
+    """Equity by day and as a picture, and the development trades, whose file no phase writes for the finalist."""
     if not material.stretches:
         return {}
     page = io.StringIO(newline="")
@@ -127,7 +128,7 @@ def _tables(material: Material, ran: Ran) -> dict[str, bytes]:
         table.writerows(
             (stretch.name, day, repr(level)) for day, level in zip(stretch.days, stretch.equity, strict=True)
         )
-    files = {EQUITY_FILE: page.getvalue().encode()}
+    files = {EQUITY_FILE: page.getvalue().encode(), PICTURE_FILE: equity_png(material.stretches)}
     if ran.development is not None:
         bars, run = ran.development
         files[TRADES_FILE] = trades_csv(run.trades, bars)

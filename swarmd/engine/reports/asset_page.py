@@ -15,9 +15,9 @@ from swarmd.engine.reports.outcome import Outcome, outcome_of
 from swarmd.engine.reports.shell import page
 
 _LINKS = (
-    ("report.md", "in plain text"), ("equity.csv", "equity"), ("development_trades.csv", "trades, development"),
-    ("vault_trades.csv", "trades, vault"), ("screen_trades.csv", "trades, screen"),
-    ("certificate.json", "certificate"), ("guards.json", "guards"),
+    ("report.md", "in plain text"), ("equity.csv", "equity"), ("equity.png", "as a picture"),
+    ("development_trades.csv", "trades, development"), ("vault_trades.csv", "trades, vault"),
+    ("screen_trades.csv", "trades, screen"), ("certificate.json", "certificate"), ("guards.json", "guards"),
     ("screen.json", "screen"), ("all_trials.json", "trials of the search"), ("phase0_top500.json", "screened vectors"),
 )  # fmt: skip
 

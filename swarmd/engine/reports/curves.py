@@ -35,7 +35,7 @@ _POINTS = 900
 
 def equity_chart(stretches: Sequence[Stretch], height: int = 260) -> str:
     """Equity on a logarithmic axis; the vault begins at 1, and what was before it is scaled to end there."""
-    scaled = _scaled(stretches)
+    scaled = in_one_scale(stretches)
     values = [value for line in scaled for value in line]
     upright = axis_over([*values, 1.0], height - BOTTOM, TOP, is_log=True)
     stretched, above = _stretched(stretches, scaled, upright.at), _calendar(stretches, height)
@@ -51,7 +51,7 @@ def equity_chart(stretches: Sequence[Stretch], height: int = 260) -> str:
 
 def drawdown_chart(stretches: Sequence[Stretch], height: int = 150) -> str:
     """How far below its highest the equity stood, each stretch from its own start."""
-    fallen = [_falls(stretch.equity) for stretch in stretches]
+    fallen = [falls(stretch.equity) for stretch in stretches]
     upright = axis_over([0.0, *(value for line in fallen for value in line)], height - BOTTOM, TOP, room=0.04)
     n_days = sum(len(line) for line in fallen)
     across, drawn, before = lying(0.0, max(1.0, n_days - 1.0)), "", 0
@@ -125,7 +125,7 @@ def returns_chart(returns: Sequence[float], height: int = 170) -> str:
 
 def small_equity(name: str, stretches: Sequence[Stretch], height: int = 70) -> str:
     """The equity as a small multiple: no axis, the level of the vault's start and its end."""
-    scaled = _scaled(stretches)
+    scaled = in_one_scale(stretches)
     upright = axis_over([1.0, *(value for line in scaled for value in line)], height - 4, 4, is_log=True)
     drawn = _stretched(stretches, scaled, upright.at)
     start = f'<path d="M0 {place(upright.at(1.0))}H{ACROSS:.0f}" class="axis"/>'
@@ -135,7 +135,7 @@ def small_equity(name: str, stretches: Sequence[Stretch], height: int = 70) -> s
     )
 
 
-def _scaled(stretches: Sequence[Stretch]) -> list[list[float]]:
+def in_one_scale(stretches: Sequence[Stretch]) -> list[list[float]]:
     """The last stretch begins at 1 and those before end where the next begins; what lost all stays as it is."""
     found: list[list[float]] = []
     factor = 1.0
@@ -184,7 +184,7 @@ def day_ticks(days: Sequence[str], about: int = 6) -> list[tuple[int, str]]:
     return [(at, days[at][:4]) for at in kept]
 
 
-def _falls(equity: Sequence[float]) -> list[float]:
+def falls(equity: Sequence[float]) -> list[float]:
     peaks = accumulate(equity, max, initial=1.0)
     next(peaks)
     return [value / peak - 1.0 if peak > 0.0 else 0.0 for value, peak in zip(equity, peaks, strict=True)]

@@ -15,7 +15,7 @@ from swarmd.engine.market.synth import planted_market
 from swarmd.engine.phases.folder import alone_in
 
 QUICK: dict[str, Any] = {"search": {"prescreen": {"combos": 200, "top": 50}, "refine": {"trials": 24, "warm_start": 6}}}
-PAGES = ("report.html", "report.md", "equity.csv", "development_trades.csv")
+PAGES = ("report.html", "report.md", "equity.csv", "equity.png", "development_trades.csv")
 ONLY = {"constraints": {"min_trades": 30, "max_drawdown": 0.0}}
 
 
