@@ -38,7 +38,7 @@ class StudyServerKeeper:
         self.url = url
         self._keeping: asyncio.Task[None] | None = None
         self._child: subprocess.Popen[bytes] | None = None
-        self._why = "it was not started yet"
+        self._why = ""
 
     def begin(self) -> None:
         self._keeping = asyncio.create_task(self._keep(), name="study server")
@@ -61,7 +61,9 @@ class StudyServerKeeper:
         last = view.sources.get(SOURCE)
         if last is not None and last.status is status:
             return []
-        note = f"the study server answers at {self.url}" if is_there else f"no study server at {self.url}: {self._why}"
+        if last is None and not is_there and not self._why:
+            return []  # it starts
+        note = f"the study server answers at {self.url}" if is_there else f"no study server at {self.url}; {self._why}"
         return [Source(id=SOURCE, at=now, caused_by=(SOURCE,) if last else (), status=status, since=now, note=note)]
 
     async def _keep(self) -> None:
@@ -69,6 +71,8 @@ class StudyServerKeeper:
         now = asyncio.get_running_loop().time
         while True:
             rest = _LOOK_EVERY_S
+            if self.serves():
+                self._why = "see logs/studies.log"
             if self._child is not None and (code := self._child.poll()) is not None:
                 self._child = None
                 wait = _FIRST_WAIT_S if now() - began > _SOUND_AFTER_S else min(2 * wait, _MOST_WAIT_S)

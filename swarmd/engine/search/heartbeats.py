@@ -11,6 +11,7 @@ first.
 """
 
 import contextlib
+import itertools
 import os
 import socket
 import threading
@@ -29,6 +30,8 @@ from swarmd.engine.search.presence import held
 from swarmd.engine.search.storage_contract import LOST
 from swarmd.state.errors import OperatorError, OutsideError
 from swarmd.state.store.files import is_locked
+
+_times_led = itertools.count()
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +86,9 @@ class BeatPresence:
 
     @contextlib.contextmanager
     def lead(self, safe_point: Callable[[], None]) -> Iterator[None]:
-        with self._shown(f"leader-{socket.gethostname()}-{os.getpid()}", leads=True) as mine:
+        # A name for each time: after a lost server we come anew, and are not to be taken for the one we were.
+        name = f"leader-{socket.gethostname()}-{os.getpid()}-{next(_times_led)}"
+        with self._shown(name, leads=True) as mine:
             while before := self._leaders_before(mine):
                 for row in before:
                     if self._is_sure_to_live(row):
