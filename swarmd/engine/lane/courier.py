@@ -94,7 +94,7 @@ def _waited(order: WorkOrder, home: Home, child: int, stages: int, *, is_supervi
         outbox.close()
     except OutsideError as cause:
         log.error("%s", cause)
-    return ExitCode.DEVICE
+    return ExitCode.NODE_LOST
 
 
 def _is_readable(pipe: int) -> bool:

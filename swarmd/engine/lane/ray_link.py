@@ -23,9 +23,11 @@ _WORDS_MAX = 300
 
 
 class LinkLost(OutsideError):  # noqa: N818  (it says what happened)
-    """The cluster, the node or the outpost there cannot go on with this run. ``code`` is how the run ends by it."""
+    """The cluster, the node or the outpost there cannot go on with this run. ``code`` is how the run ends by it: unless
+    something better is known, its node is lost to it.
+    """
 
-    def __init__(self, text: str, code: int = ExitCode.DEVICE) -> None:
+    def __init__(self, text: str, code: int = ExitCode.NODE_LOST) -> None:
         super().__init__(text)
         self.code = code
 
@@ -116,10 +118,10 @@ class Link:
         """Which of the two died: the node with all its lanes, or the lane's worker alone."""
         told = str(cause)
         if "memory" in told.lower() and "out" in told.lower() and "kill" in told.lower():
-            return LinkLost(f"the lane's worker on node {self.node} was ended for want of memory there")
+            text = f"the lane's worker on node {self.node} was ended for want of memory there"
+            return LinkLost(text, ExitCode.OUT_OF_MEMORY)
         if "node" in told.lower() and ("died" in told.lower() or "dead" in told.lower()):
-            text = f"node {self.node} is gone, and the lane on it: {_node_words(told)}"
-            return LinkLost(text, ExitCode.NODE_LOST)
+            return LinkLost(f"node {self.node} is gone, and the lane on it: {_node_words(told)}")
         return LinkLost(f"the lane's worker on node {self.node} is gone: {_first_words(cause)}")
 
     def _strategy(self, node: str) -> Any:
@@ -130,7 +132,7 @@ class Link:
         for known in self._nodes():
             if known["Alive"] and known["NodeName"] == node:
                 return NodeAffinitySchedulingStrategy(known["NodeID"], soft=False)
-        raise LinkLost(f"node {node} is not there", ExitCode.NODE_LOST)
+        raise LinkLost(f"node {node} is not there")
 
     def _name_of(self, where: str) -> str:
         return next((str(node["NodeName"]) for node in self._nodes() if node["NodeID"] == where), "")

@@ -107,7 +107,7 @@ class _Trip:
         order = self.order
         about = link.place(order, share_of(order), meanwhile=self.waiting)
         if about["code"] != code_digest():
-            raise LinkLost(f"node {link.node} has another swarmd than this machine; install the same on both")
+            raise LinkLost(f"node {link.node} has another swarmd than this machine; install the same on both", LOST)
         self.say(f"the lane lives on node {link.node} ({about['host']}, worker pid {about['pid']})")
         self.tell_stage(f"the lane was on node {link.node}")
         pieces = pieces_of(order)

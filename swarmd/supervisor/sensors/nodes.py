@@ -16,10 +16,15 @@ _RENEW_EVERY: Millis = MINUTE
 
 
 def observe_nodes(view: View, look: Look | None, *, now: Millis) -> list[Record]:
-    """New records of every node that moved, came or went. Of a cluster that does not answer its nodes are unheard, not
-    gone: their lanes may well work on."""
+    """New records of every node that moved, came or went.
+
+    Of a cluster that does not answer the nodes are unheard, not gone: their lanes may well work on. Where nobody can
+    even connect its head is gone, and nodes do not outlive their head.
+    """
     if look is None:
         return []
+    if look.is_lost:
+        return [_gone(view, node, look.trouble, now) for node in view.nodes.values() if node.is_alive]
     if look.trouble:
         return [
             node.model_copy(update={"at": now, "trouble": look.trouble, "lent": _lent(view, node, now)})

@@ -88,14 +88,16 @@ def start_head(home: Home, offer: NodeOffer, *, port: int) -> str:
     return address
 
 
-def start_node(home: Home, offer: NodeOffer, address: str) -> None:
+def start_node(home: Home, offer: NodeOffer, address: str, *, within_s: float = _WORKS_WITHIN_S) -> None:
     """Join; bounded in time, for the library would wait for a dead head for ever. Raises as ``start_head`` does."""
     if any(process.name == offer.name for process in living(home)):
         raise OperatorError(f"a node named {offer.name} runs here already; name another with --name")
-    _start(home, offer, address, "node", [f"--address={address}"])
+    _start(home, offer, address, "node", [f"--address={address}"], within_s=within_s)
 
 
-def _start(home: Home, offer: NodeOffer, address: str, role: str, words: list[str]) -> None:
+def _start(
+    home: Home, offer: NodeOffer, address: str, role: str, words: list[str], *, within_s: float = _WORKS_WITHIN_S
+) -> None:
     log = home.logs / f"cluster-{offer.name}.log"
     resources = f'{{"vram_gb": {offer.vram_gb:g}}}' if offer.vram_gb else "{}"
     command = [
@@ -119,11 +121,11 @@ def _start(home: Home, offer: NodeOffer, address: str, role: str, words: list[st
             umask=0o077,
             start_new_session=True,
         )
-    until = time.monotonic() + _WORKS_WITHIN_S
+    until = time.monotonic() + within_s
     while _STARTED not in log.read_bytes():
         if child.poll() is not None or time.monotonic() > until:
+            why = "ended at once" if child.poll() is not None else f"did not answer within {within_s:g} s"
             _end(home, offer.name, child.pid)
-            why = "ended at once" if child.poll() is not None else f"did not answer within {_WORKS_WITHIN_S:g} s"
             raise OutsideError(f"the {role} of the cluster at {address} {why}: {_last_line(log)}; see {log}")
         time.sleep(0.05)
     stat = read_stat(child.pid)

@@ -47,10 +47,11 @@ class NodeSeen(Shape):
 
 
 class Look(Shape):
-    """All nodes at once; ``trouble`` where the cluster did not answer."""
+    """All nodes at once; ``trouble`` where the cluster did not answer, ``is_lost`` where nobody could connect to it."""
 
     nodes: tuple[NodeSeen, ...] = ()
     trouble: str = ""
+    is_lost: bool = False
 
 
 def command(address: str, every_s: float) -> list[str]:
@@ -85,8 +86,8 @@ class NodeWatch:
     every_s: float = _LOOK_EVERY_S
     _child: "subprocess.Popen[bytes] | None" = None
     _pending: bytes = b""
-    _last: Look | None = None
-    _trouble: str = ""
+    # Of the child that lives: one that ends before it has told of a node could not connect.
+    _has_told: bool = False
     _heard_at: float = field(default_factory=time.monotonic)
     _next_start: float = 0.0
     _rest_s: float = _RESTS_S[0]
@@ -104,13 +105,14 @@ class NodeWatch:
         if look is not None:
             self._heard_at = now
             if not look.trouble:
-                self._rest_s = _RESTS_S[0]
+                self._rest_s, self._has_told = _RESTS_S[0], True
         if self._child is not None and self._child.poll() is not None:
             log.warning("what watches the nodes ended with code %s; it is started again", self._child.returncode)
+            trouble = look.trouble if look is not None else ""
+            look = Look(trouble=trouble or f"the cluster at {self.address} does not answer", is_lost=not self._has_told)
             self._end_child()
             self._next_start = now + self._rest_s
             self._rest_s = min(2 * self._rest_s, _RESTS_S[1])
-            look = look or Look(trouble=f"the cluster at {self.address} does not answer")
         if self._child is None and now >= self._next_start:
             self._start()
         if look is None and now - self._heard_at > _SILENT_AFTER_S:
@@ -165,7 +167,7 @@ class NodeWatch:
             self._child.wait()
             if self._child.stdout is not None:
                 self._child.stdout.close()
-        self._child, self._pending = None, b""
+        self._child, self._pending, self._has_told = None, b"", False
 
 
 def _understood(line: bytes) -> Look | None:
