@@ -10,7 +10,7 @@ from collections.abc import Iterable
 
 from swarmd.agents.rules.branches import branches_of
 from swarmd.agents.rules.judged import judged_searches, n_judged
-from swarmd.agents.rules.lessons import Taught, lessons_of
+from swarmd.agents.rules.lessons import lessons_of
 from swarmd.agents.rules.plan import chain_of
 from swarmd.agents.rules.ranking import PHASES
 from swarmd.agents.rules.words import said_no
@@ -84,28 +84,12 @@ def _lessons(view: View, campaign: Campaign, now: Millis) -> list[Action]:
     if (last is not None and last.at >= moment) or not n_judged(view, campaign):
         return []
     taught = lessons_of(campaign, [*judged_searches(view, campaign)])
-    return [_told(campaign, each) for each in taught if each.topic == _ALL or _is_news(view, campaign, each)]
+    return [each for each in taught if each.topic == _ALL or _is_news(view, each)]
 
 
-def _is_news(view: View, campaign: Campaign, taught: Taught) -> bool:
-    known = view.lessons.get(f"{campaign.id}/{taught.topic}")
-    return known is None or (known.claim, known.evidence) != (taught.claim, taught.evidence)
-
-
-def _told(campaign: Campaign, taught: Taught) -> TellLesson:
-    return TellLesson(
-        lesson=f"{campaign.id}/{taught.topic}",
-        campaign=campaign.id,
-        topic=taught.topic,
-        scope=taught.scope,
-        n=taught.n,
-        held=taught.held,
-        low=taught.low,
-        high=taught.high,
-        evidence=taught.evidence,
-        reason=taught.claim,
-        caused_by=(campaign.id, *taught.evidence[-1:]),
-    )
+def _is_news(view: View, told: TellLesson) -> bool:
+    known = view.lessons.get(told.lesson)
+    return known is None or (known.claim, known.evidence) != (told.reason, told.evidence)
 
 
 def _with_news(view: View, campaign: Campaign) -> list[str]:

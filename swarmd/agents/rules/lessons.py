@@ -1,17 +1,17 @@
 """What a campaign teaches: counts over its judged searches, each with how many cases it rests on and its interval.
 
-Used by the analyst, who tells them as records. A lesson says n and an interval or is not told; one about a part of the
+Used by the analyst, who tells them. A lesson says n and an interval or is not told; one about a part of the
 campaign (a mode, a tier, a gate) needs so many cases of its own. No lesson says why: counts cannot.
 """
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from math import comb, sqrt
 from statistics import median
 
 from swarmd.agents.rules.judged import Judged
 from swarmd.agents.rules.words import several
+from swarmd.state.actions import TellLesson
 from swarmd.state.records.campaign import Campaign
 from swarmd.state.records.lesson import Scope
 
@@ -38,21 +38,7 @@ _GATES = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Taught:
-    """A lesson before it is a record: ``topic`` is its place in the campaign, ``held`` of ``n`` what it counts."""
-
-    topic: str
-    claim: str
-    scope: Scope
-    n: int
-    held: int
-    low: float
-    high: float
-    evidence: tuple[str, ...]
-
-
-def lessons_of(campaign: Campaign, judged: Sequence[Judged]) -> list[Taught]:
+def lessons_of(campaign: Campaign, judged: Sequence[Judged]) -> list[TellLesson]:
     """The first is always about all of them; none where nothing was judged."""
     if not judged:
         return []
@@ -95,7 +81,7 @@ def _scope(campaign: Campaign, judged: Sequence[Judged], *, mode: str = "", grou
     return Scope(strategy=asked.strategy.name, interval=asked.data.interval, mode=mode, group=group, assets=assets)
 
 
-def _passing(campaign: Campaign, judged: Sequence[Judged], topic: str, whose: str, scope: Scope) -> Taught:
+def _passing(campaign: Campaign, judged: Sequence[Judged], topic: str, whose: str, scope: Scope) -> TellLesson:
     held, n = sum(1 for each in judged if each.passed), len(judged)
     low, high = wilson(held, n)
     costs = campaign.settings.costs
@@ -106,14 +92,14 @@ def _passing(campaign: Campaign, judged: Sequence[Judged], topic: str, whose: st
         f"bps slippage: {held} of {several(n, 'search', 'searches')} passed on data not seen before"
         + (f"; what the others missed most often: {most}" if most else "")
     )
-    return Taught(topic, claim, scope, n, held, low, high, _evidence(judged))
+    return _told(campaign, topic, claim, scope, n=n, held=held, interval=(low, high), counted=judged)
 
 
 def _commonest(pair: tuple[str, int]) -> tuple[int, str]:
     return -pair[1], pair[0]
 
 
-def _of_modes(campaign: Campaign, judged: Sequence[Judged]) -> Iterator[Taught]:
+def _of_modes(campaign: Campaign, judged: Sequence[Judged]) -> Iterator[TellLesson]:
     modes = campaign.settings.strategy.modes
     for mode in modes if len(modes) > 1 else ():
         of_mode = [each for each in judged if each.mode == mode]
@@ -121,7 +107,7 @@ def _of_modes(campaign: Campaign, judged: Sequence[Judged]) -> Iterator[Taught]:
             yield _passing(campaign, of_mode, f"mode/{mode}", f"mode {mode}", _scope(campaign, of_mode, mode=mode))
 
 
-def _of_tiers(campaign: Campaign, judged: Sequence[Judged]) -> Iterator[Taught]:
+def _of_tiers(campaign: Campaign, judged: Sequence[Judged]) -> Iterator[TellLesson]:
     tiers = campaign.settings.assets.tiers
     for tier, symbols in tiers.items() if len(tiers) > 1 else ():
         of_tier = [each for each in judged if each.symbol in symbols]
@@ -129,7 +115,7 @@ def _of_tiers(campaign: Campaign, judged: Sequence[Judged]) -> Iterator[Taught]:
             yield _passing(campaign, of_tier, f"tier/{tier}", f"tier {tier}", _scope(campaign, of_tier, group=tier))
 
 
-def _of_gates(campaign: Campaign, judged: Sequence[Judged]) -> Iterator[Taught]:
+def _of_gates(campaign: Campaign, judged: Sequence[Judged]) -> Iterator[TellLesson]:
     if len(judged) < LEAST_CASES:
         return
     for name in dict.fromkeys(name for each in judged for name in each.missed):
@@ -142,10 +128,11 @@ def _of_gates(campaign: Campaign, judged: Sequence[Judged]) -> Iterator[Taught]:
             f"{len(judged)} judged searches failed at {gate_words(name)}{also}"
         )
         scope = _scope(campaign, judged, group=name)
-        yield Taught(f"gate/{name}", claim, scope, len(judged), len(at), low, high, _evidence(at))
+        n, held = len(judged), len(at)
+        yield _told(campaign, f"gate/{name}", claim, scope, n=n, held=held, interval=(low, high), counted=at)
 
 
-def _of_shrinkage(campaign: Campaign, judged: Sequence[Judged]) -> Iterator[Taught]:
+def _of_shrinkage(campaign: Campaign, judged: Sequence[Judged]) -> Iterator[TellLesson]:
     """What is left of the Sharpe ratio a search has found, where nothing was searched."""
     pairs = [
         (each, inside, outside)
@@ -165,7 +152,22 @@ def _of_shrinkage(campaign: Campaign, judged: Sequence[Judged]) -> Iterator[Taug
         f"it fell in {held} of them"
     )
     counted = [each for each, _, _ in pairs]
-    yield Taught("shrinkage", claim, _scope(campaign, counted), len(pairs), held, low, high, _evidence(counted))
+    yield _told(
+        campaign, "shrinkage", claim, _scope(campaign, counted), n=len(pairs), held=held, interval=(low, high),
+        counted=counted,
+    )  # fmt: skip
+
+
+def _told(
+    campaign: Campaign, topic: str, claim: str, scope: Scope, *, n: int, held: int, interval: tuple[float, float],
+    counted: Sequence[Judged],
+) -> TellLesson:  # fmt: skip
+    """``topic`` is its place in the campaign; ``held`` of ``n`` is what it counts."""
+    evidence = _evidence(counted)
+    return TellLesson(
+        lesson=f"{campaign.id}/{topic}", campaign=campaign.id, topic=topic, scope=scope, n=n, held=held,
+        low=interval[0], high=interval[1], evidence=evidence, reason=claim, caused_by=(campaign.id, *evidence[-1:]),
+    )  # fmt: skip
 
 
 def gate_words(name: str) -> str:

@@ -63,7 +63,7 @@ def test_what_is_lost_from_sample_to_vault_is_told_from_six_pairs_on_in_figures(
     (lesson,) = [each for each in lessons_of(a_campaign(), pairs) if each.topic == "shrinkage"]
     assert (lesson.n, lesson.held) == (6, 6)
     assert (lesson.low, lesson.high) == (pytest.approx(1.0), pytest.approx(1.5))
-    assert "lost 1.25 in the middle of 6 judged searches (from 2.25 to 1.00); it fell in 6 of them" in lesson.claim
+    assert "lost 1.25 in the middle of 6 judged searches (from 2.25 to 1.00); it fell in 6 of them" in lesson.reason
     assert lesson.evidence == tuple(each.result.id for each in pairs)
     assert topics(pairs[1:]) == ["verdicts"]
 
