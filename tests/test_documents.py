@@ -40,7 +40,7 @@ def named(page: Path) -> str:
 SHELL = ("sh", "bash", "console")
 OPERATORS = re.compile(r"[;&|()<>]+")
 # What may stand before a command: a prompt, variables for it alone, the five fields of a crontab.
-BEFORE = re.compile(r"\$|sudo|\w+=.*|[\d*/,-]+")
+BEFORE = re.compile(r"[\w@~:.-]*\$|sudo|\w+=.*|[\d*/,-]+")
 
 
 def command_lines(text: str) -> Iterator[str]:

@@ -102,8 +102,10 @@ def test_every_file_of_a_home_is_told_of(tutorial: tuple[subprocess.CompletedPro
     files = [path.relative_to(home).as_posix() for path in sorted(home.rglob("*")) if path.is_file()]
     visible = [name for name in files if not name.rpartition("/")[2].startswith(".")]
     assert [name for name in visible if not any(fits(name, pattern) for pattern in patterns)] == []
-    seldom = ("quarantine", "inbox", "backup", "knowledge.url", "guards.json", "summary.json", "notify.json", "notices",
-              "drafts", "dashboard.log")  # fmt: skip
+    seldom = (
+        "quarantine", "inbox", "backup", "knowledge.url", "guards", "summary.json", "notify.json", "notices", "drafts",
+        "dashboard.log", "reoptimize", "displacement", "conservative", "screen_opened", "surrogates_",
+    )  # fmt: skip
     unseen = [pattern for pattern in patterns if not any(fits(name, pattern) for name in visible)]
     assert [pattern for pattern in unseen if not any(word in pattern for word in seldom)] == []
 
