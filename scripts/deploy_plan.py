@@ -127,6 +127,7 @@ _COMPLAINTS: Sequence[tuple[str, str, int]] = (
      "it was, `ssh-keygen -R {known}` and log in once by hand", 2),
     ("Host key verification failed",
      "its host key is not known here; compare its fingerprint while you log in once by hand: `{by_hand}`", 2),
+    ("Permission denied (13)", "the place may not be written to by this user; take another --dest or --home", 2),
     ("Permission denied (",
      "it did not let us in: no key of ours is accepted; add yours there (`ssh-copy-id`), or name one: --identity", 2),
     ("Too many authentication failures", "too many keys were offered; name the right one with --identity", 2),

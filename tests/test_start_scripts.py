@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -43,6 +44,13 @@ class Shell:
             [str(ROOT / "scripts" / script), *words],
             cwd=self.folder, env=environment, capture_output=True, text=True, timeout=WITHIN_S, check=False,
         )  # fmt: skip
+
+    def health(self) -> int:
+        (command,) = re.findall(r"^HEALTHCHECK .*\\\n +CMD (.+)$", (ROOT / "Containerfile").read_text(), re.MULTILINE)
+        path = f"{VENV / 'bin'}:{os.environ['PATH']}"
+        return subprocess.run(
+            ["sh", "-c", command], cwd=self.folder, env=self.environment | {"PATH": path}, check=False
+        ).returncode
 
 
 @pytest.fixture
@@ -87,6 +95,9 @@ def test_one_command_starts_as_many_lanes_as_asked_where_the_roots_say_and_the_o
     assert not [part for part in ("state", "logs", "results") if (shell.home.root / part).exists()]
     assert str(VENV / "bin" / "python") in Path(f"/proc/{pid}/cmdline").read_text()
 
+    # What the container asks once a minute.
+    assert shell.health() == 0
+
     # As it is given to `source`.
     seen = shell.run("ensure_swarm_watchdogs.sh", "--no-monitors", "--json", VENV_PATH=str(VENV / "bin" / "activate"))
     assert (json.loads(seen.stdout)["did"], json.loads(seen.stdout)["pid"]) == ("nothing", pid)
@@ -126,6 +137,7 @@ def test_lanes_that_cannot_be_are_refused_before_anything_starts(shell: Shell) -
         assert answer.returncode == 2, words
         assert "is neither a whole number from 1 to 4096 nor auto" in answer.stderr
     assert not shell.home.daemon_lock.exists()
+    assert shell.health() == 1
 
 
 def test_help_tells_what_it_does_and_starts_nothing(shell: Shell) -> None:
