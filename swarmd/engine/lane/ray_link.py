@@ -19,6 +19,7 @@ VRAM = "vram_gb"
 _LOOK_S = 0.25
 # A node has so long to start a worker once there is room; a worker imports a second or two of Python.
 _PLACED_WITHIN_S = 120.0
+_MISSED_FOR_S = 15.0
 _WORDS_MAX = 300
 
 
@@ -65,7 +66,8 @@ class Link:
 
         ``meanwhile`` is called several times a second, and may raise.
         """
-        strategy = self._strategy(order.node)
+        self.node = order.node
+        strategy = self._strategy(order.node, meanwhile)
         made = self._ray.remote(Outpost).options(
             num_cpus=share.cpus,
             num_gpus=share.gpus,
@@ -122,16 +124,23 @@ class Link:
             return LinkLost(text, ExitCode.OUT_OF_MEMORY)
         if "node" in told.lower() and ("died" in told.lower() or "dead" in told.lower()):
             return LinkLost(f"node {self.node} is gone, and the lane on it: {_node_words(told)}")
+        if "unavailable" in told.lower():
+            return LinkLost(f"node {self.node} does not answer any more")
         return LinkLost(f"the lane's worker on node {self.node} is gone: {_first_words(cause)}")
 
-    def _strategy(self, node: str) -> Any:
+    def _strategy(self, node: str, meanwhile: Callable[[], None]) -> Any:
+        """One that is away may be on its way back; and attempts are not used up on it until everybody knows."""
         if not node:
             return "SPREAD"
         from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-        for known in self._nodes():
-            if known["Alive"] and known["NodeName"] == node:
-                return NodeAffinitySchedulingStrategy(known["NodeID"], soft=False)
+        until = time.monotonic() + _MISSED_FOR_S
+        while time.monotonic() < until:
+            for known in self._nodes():
+                if known["Alive"] and known["NodeName"] == node:
+                    return NodeAffinitySchedulingStrategy(known["NodeID"], soft=False)
+            meanwhile()
+            time.sleep(_LOOK_S)
         raise LinkLost(f"node {node} is not there")
 
     def _name_of(self, where: str) -> str:

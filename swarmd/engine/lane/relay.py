@@ -44,6 +44,8 @@ _WAIT_FOR_FOLDER_SECONDS = 5.0
 # How long a question waits on the node for something to tell, and how long for any answer at all.
 _LISTEN_S = 0.5
 _ANSWER_WITHIN_S = 30.0
+# As lanes that fill are named.
+_FILL = "fill"
 # After a no of these there is nothing more for the asset, and its report is told before the result is.
 _MAY_END = frozenset({Phase.PRESCREEN, Phase.REFINE})
 
@@ -231,10 +233,16 @@ def _as_there(order: WorkOrder) -> WorkOrder:
 
 
 def share_of(order: WorkOrder) -> Share:
-    """What the lane asks of its node: a refinement by several workers has a processor for each."""
+    """What the lane asks of its node: a refinement by several workers has a processor for each, and a lane that computes
+    on a graphics processor its share of one.
+    """
     backend, refine = order.campaign.backend, order.campaign.search.refine
     workers = refine.workers if order.phase in (Phase.REFINE, Phase.REOPTIMIZE) else 1
-    return Share(cpus=max(backend.lane_cpus, float(workers)))
+    # A lane that fills what others leave idle is put where all processors are taken already, by whoever measured that.
+    cpus = 0.0 if order.lane.startswith(_FILL) else max(backend.lane_cpus, float(workers))
+    if order.engine != "gpu":
+        return Share(cpus)
+    return Share(cpus, gpus=backend.lane_gpus, vram_gb=backend.lane_vram_gb)
 
 
 def _wall_ms() -> Millis:

@@ -23,13 +23,16 @@ class NodeSettings(Shape):
 class BackendSettings(Shape):
     """``kind`` is what starts a run: processes of this machine, or a Ray cluster whose head is at ``address``.
 
-    ``lane_cpus`` is how many processors of a node a lane asks for. ``cost_per_hour`` is what every node costs that is
-    not listed in ``nodes`` and does not tell its own price.
+    ``lane_cpus`` is how many processors of a node a lane asks for; one that computes on a graphics processor asks for
+    ``lane_gpus`` of one, a share or whole ones, and for ``lane_vram_gb`` of its memory. ``cost_per_hour`` is what every
+    node costs that is not listed in ``nodes`` and does not tell its own price.
     """
 
     kind: Literal["local", "ray"] = "local"
     address: str = ""
     lane_cpus: Annotated[float, Field(gt=0, le=1024)] = 1.0
+    lane_gpus: Annotated[float, Field(gt=0, le=64)] = 1.0
+    lane_vram_gb: Annotated[float, Field(ge=0)] = 0.0
     cost_per_hour: Price | None = None
     nodes: tuple[NodeSettings, ...] = ()
 

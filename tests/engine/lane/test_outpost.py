@@ -19,6 +19,8 @@ from swarmd.engine.lane.changes import ChangesHere
 from swarmd.engine.lane.luggage import pieces_of, results_for
 from swarmd.engine.lane.outpost import Outpost
 from swarmd.engine.lane.parcels import packed, unpacked
+from swarmd.engine.lane.ray_link import VRAM, Share
+from swarmd.engine.lane.relay import share_of
 from swarmd.engine.phases.places import work_folder
 from swarmd.state.cluster import NODE_DIR_VARIABLE
 from swarmd.state.errors import OutsideError
@@ -187,3 +189,19 @@ def test_lines_of_another_token_are_refused(tmp_path: Path) -> None:
     with pytest.raises(OutsideError, match="another token"):
         here.apply(parcel)
     assert (tmp_path / "outbox" / "events.jsonl").read_bytes() == b""
+
+
+@pytest.mark.parametrize(
+    ("changed", "share"),
+    [
+        ({}, Share(2.0)),
+        ({"lane": "fill0"}, Share(0.0)),
+        ({"engine": "auto"}, Share(2.0)),
+        ({"engine": "gpu"}, Share(2.0, gpus=0.25, vram_gb=10.0)),
+    ],
+)
+def test_a_lane_asks_its_node_for_what_it_uses(tmp_path: Path, changed: dict[str, str], share: Share) -> None:
+    backend = {"kind": "ray", "lane_cpus": 2, "lane_gpus": 0.25, "lane_vram_gb": 10}
+    order = an_order(tmp_path, tmp_path, "refine", run="r", backend=backend, **REFINED).model_copy(update=changed)
+    assert share_of(order) == share
+    assert share.resources == ({VRAM: 10.0} if share.gpus else {})
