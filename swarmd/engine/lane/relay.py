@@ -233,8 +233,8 @@ def _as_there(order: WorkOrder) -> WorkOrder:
 
 
 def share_of(order: WorkOrder) -> Share:
-    """What the lane asks of its node: a refinement by several workers has a processor for each, and a lane that computes
-    on a graphics processor its share of one.
+    """What the lane asks of its node: a refinement by several workers has a processor for each, and a lane that
+    computes on a graphics processor its share of one.
     """
     backend, refine = order.campaign.backend, order.campaign.search.refine
     workers = refine.workers if order.phase in (Phase.REFINE, Phase.REOPTIMIZE) else 1

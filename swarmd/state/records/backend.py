@@ -23,9 +23,9 @@ class NodeSettings(Shape):
 class BackendSettings(Shape):
     """``kind`` is what starts a run: processes of this machine, or a Ray cluster whose head is at ``address``.
 
-    ``lane_cpus`` is how many processors of a node a lane asks for; one that computes on a graphics processor asks for
-    ``lane_gpus`` of one, a share or whole ones, and for ``lane_vram_gb`` of its memory. ``cost_per_hour`` is what every
-    node costs that is not listed in ``nodes`` and does not tell its own price.
+    ``lane_cpus`` is how many processors of a node a lane asks for. ``lane_gpus`` is how many graphics processors, or
+    what share of one, a lane asks for that computes on them. ``lane_vram_gb`` is how much of their memory it asks for.
+    ``cost_per_hour`` is what every node costs that is not listed in ``nodes`` and does not tell its own price.
     """
 
     kind: Literal["local", "ray"] = "local"
