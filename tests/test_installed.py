@@ -1,7 +1,7 @@
 """Installed like any tool, from the wheel: nothing of the checkout is in reach, and everything it needs is there.
 
 `pip install` puts the wheel into an environment of its own; the packages it depends on are those installed here, so
-that nothing is fetched. `scripts/check_install` does it with the commands of pipx and uv, and fetches what they ask.
+that nothing is fetched. `scripts/try_install` does it with the commands of pipx and uv, and fetches what they ask.
 """
 
 import importlib.util
