@@ -1,7 +1,9 @@
 """The arbiter: takes everybody's wishes and returns what stands, what does not and why, and how things go.
 
 Wishes come in roster order, and the earlier one stands where two exclude each other; a wish to restrain (hold, settle,
-stop) always stands against a wish to start. Wishes that would change nothing are dropped without a word.
+stop) always stands against a wish to start. An answer stands only where what it tells of does: a person whose wish
+lost against another's is answered in the next cycle, from what then is. Wishes that would change nothing are dropped
+without a word.
 """
 
 from collections.abc import Sequence
@@ -12,6 +14,7 @@ from swarmd.agents.rules.rungs import rungs
 from swarmd.agents.rules.scoring import scores
 from swarmd.state.actions import (
     Action,
+    AnswerRequest,
     EndSession,
     HoldJob,
     MonitorChampions,
@@ -55,6 +58,8 @@ class _Standing:
     settled: dict[str, tuple[str, JobStatus]] = field(default_factory=dict)
     lanes: dict[str, tuple[str, LaneStatus]] = field(default_factory=dict)
     campaigns: dict[str, tuple[str, CampaignStatus]] = field(default_factory=dict)
+    # Why something was refused in this cycle, by each cause of the wish: a request among them.
+    refusals: dict[str, str] = field(default_factory=dict)
 
 
 def arbitrate(view: View, wishes: Sequence[Wished], now: Millis) -> Verdict:
@@ -71,6 +76,7 @@ def arbitrate(view: View, wishes: Sequence[Wished], now: Millis) -> Verdict:
         because = _against(view, agent, action, standing, restraints, now)
         if because:
             refused.append((agent, action, because))
+            standing.refusals |= dict.fromkeys(action.caused_by, because)
             continue
         standing.keys.add(key)
         _note(agent, action, standing)
@@ -156,6 +162,8 @@ def _against(view: View, agent: str, action: Action, standing: _Standing, restra
             return f"{by} sets {action.lane} {lane_status.value} in this cycle: 1 status a cycle"
         case SetCampaign():
             return _against_campaign(view, action, standing)
+        case AnswerRequest(is_refused=False) if action.request in standing.refusals:
+            return f"1 of the wishes it tells of did not stand: {standing.refusals[action.request]}"
         case MonitorChampions() if restraints.leaving:
             return f"the session ends in this cycle ({restraints.leaving}): 0 monitorings are begun"
         case _:
