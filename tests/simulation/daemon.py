@@ -283,7 +283,7 @@ class Daemon:
         return [
             Request(
                 id=id, at=now if written >= self.began_at else self.session.at - 1, verb=Verb(verb), asked_by="cli",
-                status=RequestStatus.PENDING,
+                status=RequestStatus.PENDING, **cast(Any, self.world.words.get(id, {})),
             )
             for id, verb, written in self.world.inbox
             if id not in view.requests

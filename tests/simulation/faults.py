@@ -24,9 +24,12 @@ class Stage:
         self.is_disk_full = False
         self.n_asked = 0
 
-    def ask(self, world: World, verb: str) -> None:
+    def ask(self, world: World, verb: str, **words: str) -> None:
+        """``words`` are a request's ``subject`` and ``place``."""
         self.n_asked += 1
-        world.inbox.append((f"{world.now:015d}-{self.n_asked:04d}-{verb}", verb, world.now))
+        id = f"{world.now:015d}-{self.n_asked:04d}-{verb}"
+        world.inbox.append((id, verb, world.now))
+        world.words[id] = words
 
 
 def _daemon_killed(world: World, stage: Stage, chance: Random) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from simulation.asked_laws import AskedLaws
 from simulation.ledger import Ledger
 from simulation.world import NEVER, World
 from swarmd.agents.rules.plan import planned_jobs
@@ -48,6 +49,7 @@ class Laws:
     trace: list[tuple[Millis, int, tuple[str, ...]]] = field(default_factory=list)
     starts_at: deque[Millis] = field(default_factory=deque)
     rests: dict[str, tuple[Millis, Millis]] = field(default_factory=dict)
+    asked: AskedLaws = field(default_factory=lambda: AskedLaws(broken))
     _looked_over_at: Millis = 0
     _healed_since: dict[str, Millis] = field(default_factory=dict)
 
@@ -58,6 +60,7 @@ class Laws:
     def starts(self, view: View, run: RunOrdered, now: Millis, world: World) -> None:
         """Asked as the effect begins, of the records as they then are."""
         campaign, job, lane = view.campaign, view.jobs[run.job], view.lanes[run.lane]
+        self.asked.starts(view, run, now)
         if campaign is None or campaign.status is not CampaignStatus.ACTIVE or job.campaign != campaign.id:
             raise broken(now, f"{run.id} starts while its campaign is {campaign and campaign.status.value}")
         if lane.status is not LaneStatus.OPEN:
@@ -135,6 +138,7 @@ class Laws:
         if action.how == "term" or process is None or not process.is_alive or process.is_faulty:
             return
         asked = process.asked_at >= 0 or any(r.status.value == "pending" for r in view.requests.values())
+        asked |= self.asked.is_asked(view, action)
         overdue = now - process.launched_at > view.policy.run_timeout
         if not asked and not overdue and not (isinstance(run, RunEnded)):
             raise broken(now, f"{action.run} is killed though it is {process.mood} ({process.fate}): {action.reason}")
@@ -142,6 +146,8 @@ class Laws:
     def looked(self, view: View, taken: Sequence[ActionTaken], now: Millis, world: World) -> None:
         """After each cycle."""
         self.n_actions += len(taken)
+        for job in self.asked.taken_up_again(view):
+            del self.settled[job]  # a fresh start may come to another end
         for each in taken:
             if isinstance(each.action, SettleJob):
                 self._settles(view, each.action, now)
@@ -155,16 +161,17 @@ class Laws:
                 self.n_closed += 1
         if taken:
             self._one_each(view, now)
+            self.asked.looked(view, taken, now)
         if now - self._looked_over_at >= _LOOKED_OVER_EVERY:
             self._looked_over_at = now
             self._bounded(view, world, now)
             self._verified(view, now)
 
     def _settles(self, view: View, action: SettleJob, now: Millis) -> None:
+        job, result = view.jobs[action.job], view.results.get(action.run)
         self.settled[action.job] += 1
         if self.settled[action.job] > 1:
             raise broken(now, f"{action.job} is settled a second time, as {action.status.value}")
-        job, result = view.jobs[action.job], view.results.get(action.run)
         if action.status is JobStatus.DONE and (result is None or result.attempt != job.attempt):
             raise broken(now, f"{action.job} is done by {action.run}, the newest attempt is {job.attempt}")
 
@@ -188,7 +195,12 @@ class Laws:
         for job, losses in world.losses.items():
             if len(losses) <= view.policy.max_attempts:
                 continue
-            own = [ended.ended_at for ended in map(view.runs.get, losses) if self._is_blamed(ended)]
+            fresh_from = view.jobs[job].fresh_from if job in view.jobs else 0
+            own = [
+                ended.ended_at
+                for ended in map(view.runs.get, losses)
+                if ended is not None and ended.attempt > fresh_from and self._is_blamed(ended)
+            ]
             if len(own) > view.policy.max_attempts:
                 raise broken(now, f"{job} was lost {len(own)} times (limit {view.policy.max_attempts}): {own}")
         for incident in view.open_incidents():
@@ -236,6 +248,11 @@ class Laws:
     def at_the_end(self, view: View, now: Millis) -> None:
         """Every planned job has an end, every done one a result of its own, and no incident is left without one."""
         campaign = view.campaign
+        self.asked.at_the_end(view, now)
+        if campaign is not None and campaign.id in self.asked.cancelled:
+            if view.open_runs() or campaign.status is not CampaignStatus.CANCELLED:
+                raise broken(now, f"{campaign.id} was cancelled, is {campaign.status}, {len(view.open_runs())} open")
+            return
         if campaign is None or campaign.status is not CampaignStatus.DONE:
             counts = Counter(job.status.value for job in view.jobs_of_campaign())
             left = [job.id for job in view.queued_jobs()][:3]
@@ -245,7 +262,9 @@ class Laws:
             if job is None or job.status is JobStatus.QUEUED:
                 raise broken(now, f"{planned.id} was lost: {job and job.status}")
             rung = _rung_before(view, job)
-            if rung is not None and rung.status is JobStatus.DONE:
+            # Of a cohort of which one was tried again later, another standing was true when it was asked.
+            is_as_then = rung is not None and not any(other.id in self.asked.again for other in _cohort(view, rung))
+            if rung is not None and rung.status is JobStatus.DONE and is_as_then:
                 is_stopped = job.status is JobStatus.SKIPPED
                 if is_stopped == _may_go_on(view, rung, _cohort(view, rung)):
                     raise broken(

@@ -16,6 +16,7 @@ from simulation.errands import Errands
 from simulation.faults import Stage, draw
 from simulation.laws import Laws, broken
 from simulation.ledger import Ledger
+from simulation.people import draw_deeds
 from simulation.world import CHAIN, NEVER, PRICED, SECOND_PHASE, World
 from swarmd.state.records.campaign import CampaignSettings, CampaignStatus
 from swarmd.state.records.job import Phase, job_id
@@ -30,6 +31,7 @@ _GATHERED: Millis = 20
 # So many lane hours or fewer are played with every process in its own time; of more, what happens shares instants.
 _LARGE = 400
 _RESTLESS_MAX = 30
+_OVER = (CampaignStatus.DONE, CampaignStatus.CANCELLED)
 _READ_AGAIN_EVERY: Millis = 6 * HOUR
 
 
@@ -39,7 +41,7 @@ class Day:
 
     ``shares`` lets what happens to many lanes share instants; without it every process keeps its own time. With
     ``climbs`` the searches of every second campaign have rungs, with ``judges`` every second one has guards, and with
-    ``prices`` every third is judged by evidence instead.
+    ``prices`` every third is judged by evidence instead. ``asks`` lets people kill, retry, prioritise and cancel.
     """
 
     seed: int
@@ -51,6 +53,7 @@ class Day:
     climbs: bool = True
     judges: bool = True
     prices: bool = True
+    asks: bool = True
     keeps_history: bool = False
     keeps_trace: bool = False
     times_cycles: bool = False
@@ -142,6 +145,8 @@ def begun(day: Day) -> Play:
         world.sources |= {"monitor/gpu": "fresh", "monitor/cpu": "fresh"}
     stage = Stage()
     draw(world, stage, int(hours * 0.7), day.rate)
+    if day.asks:
+        draw_deeds(world, stage, int(hours * 0.7), day.rate)
     laws = Laws(keeps_trace=day.keeps_trace)
     ledger = Ledger(keeps_history=day.keeps_history)
     return Play(day, world, _policy(chance, day), ledger, laws, stage, Champions(world), Errands(world), Report(day))
@@ -299,9 +304,9 @@ def _killed(it: Play) -> bool:
 def _operated(it: Play, status: CampaignStatus | None, now: Millis) -> None:
     """The person at the terminal: ends a swarm that is done and waits, and resumes a pause that a stop overtook."""
     assert it.daemon is not None
-    if it.world.inbox or (now < it.world.faults_until and status is not CampaignStatus.DONE):
+    if it.world.inbox or (now < it.world.faults_until and status not in _OVER):
         return
-    if status is CampaignStatus.DONE and not it.daemon.session.until_done and it.stage.n_asked < 1 << 30:
+    if status in _OVER and not it.daemon.session.until_done and it.stage.n_asked < 1 << 30:
         name = f"end/{it.daemon.session.id}"
         if name not in it.world.befell:
             it.world.befell[name] = 0
@@ -316,7 +321,7 @@ def _ends(it: Play, daemon: Daemon, now: Millis, ending: str) -> bool:
     campaign = daemon.view().campaign
     it.world.is_watched, it.daemon = False, None
     it.starts_at = now + int(it.world.chance(f"rest/{now}").uniform(SECOND, 20 * MINUTE))
-    if campaign is not None and campaign.status is CampaignStatus.DONE:
+    if campaign is not None and campaign.status in _OVER:
         it.settings = None
         return now < it.world.faults_until
     return True

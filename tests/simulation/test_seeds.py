@@ -16,17 +16,17 @@ from swarmd.state.records.monitoring import CHAMPIONS
 # What each found, in a word: the day stays even where the mistake was the simulation's own.
 ONCE_FAILED = {
     # a person's kill, and the run begun anew at once, is no back-off broken
-    "stop_now_is_no_crash": Day(24, lanes=8, hours=4, climbs=False, judges=False, prices=False),
+    "stop_now_is_no_crash": Day(24, lanes=8, hours=4, climbs=False, judges=False, prices=False, asks=False),
     # losses in a time when the same befell everybody are forgiven their jobs
-    "fleet_wide_losses": Day(16, lanes=6, hours=4, climbs=False, judges=False, prices=False),
+    "fleet_wide_losses": Day(16, lanes=6, hours=4, climbs=False, judges=False, prices=False, asks=False),
     # a run that waits for a processor before it is ready is given that time, though its beats are far apart
-    "starved_before_ready": Day(2, lanes=12, hours=6, climbs=False, judges=False, prices=False),
+    "starved_before_ready": Day(2, lanes=12, hours=6, climbs=False, judges=False, prices=False, asks=False),
     # a machine that slept before the first look at a run wakes up and lets it live
-    "slept_before_the_first_look": Day(162, lanes=41, hours=10, climbs=False, judges=False, prices=False),
+    "slept_before_the_first_look": Day(162, lanes=41, hours=10, climbs=False, judges=False, prices=False, asks=False),
     # the daemon of a suspended machine sleeps as long as the machine, whatever else befalls it
-    "suspended_and_asleep": Day(27, lanes=6, hours=12, rate=3.0),
+    "suspended_and_asleep": Day(27, lanes=6, hours=12, rate=3.0, asks=False),
     # a loss that no daemon saw is not counted
-    "loss_unseen": Day(37, lanes=6, hours=4, climbs=False, judges=False, prices=False),
+    "loss_unseen": Day(37, lanes=6, hours=4, climbs=False, judges=False, prices=False, asks=False),
 }
 ORDINARY = [Day(seed, lanes=6, hours=3, rate=3.0, keeps_history=True) for seed in range(1, 7)]
 
@@ -41,7 +41,7 @@ def test_a_day_of_faults_breaks_no_law_and_is_decided_the_same_again(day: Day) -
 
 
 def test_a_day_on_which_the_guards_refuse_plays_every_branch_and_breaks_no_law() -> None:
-    report, it = play(Day(218, lanes=10, hours=6, prices=False, keeps_history=True))
+    report, it = play(Day(218, lanes=10, hours=6, prices=False, asks=False, keeps_history=True))
     begun = {job.branch for job in it.ledger.opened().view().jobs.values() if job.attempt}
     assert begun >= {*GRID, DISPLACEMENT, CONSERVATIVE}
     assert report.jobs["queued"] == 0
@@ -49,7 +49,7 @@ def test_a_day_on_which_the_guards_refuse_plays_every_branch_and_breaks_no_law()
 
 
 def test_a_day_on_which_champions_are_held_to_their_promises_and_fall_is_decided_the_same_again() -> None:
-    report, it = play(Day(4, lanes=6, hours=12, rate=1.0, keeps_history=True))
+    report, it = play(Day(4, lanes=6, hours=12, rate=1.0, asks=False, keeps_history=True))
     view = it.ledger.opened().view()
     assert len(it.champions.ends) > 10
     # Meanwhile pages were written and what was learned was kept, by processes of their own that may fail or hang.
@@ -80,4 +80,4 @@ def test_a_swarm_without_one_of_its_agents_breaks_a_law(missing: str, monkeypatc
     rest = tuple(agent for agent in daemon.ROSTER if missing != agent.NAME)
     monkeypatch.setattr(daemon, "ROSTER", rest)
     with pytest.raises(LawBroken):
-        play(Day(7, lanes=6, hours=3, rate=3.0, judges=False, prices=False))
+        play(Day(7, lanes=6, hours=3, rate=3.0, judges=False, prices=False, asks=False))

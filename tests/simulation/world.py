@@ -123,6 +123,7 @@ class World:
     outbox: dict[str, tuple[Millis, ResultSummary]] = field(default_factory=dict)
     kept: dict[str, Millis] = field(default_factory=dict)
     inbox: list[tuple[str, str, Millis]] = field(default_factory=list)
+    words: dict[str, dict[str, str]] = field(default_factory=dict)
     gauges: dict[str, float] = field(default_factory=dict)
     sources: dict[str, str] = field(default_factory=dict)
     storm_until: Millis = -1
