@@ -2,15 +2,18 @@
 
 import os
 import socket
+import sqlite3
 from pathlib import Path
 
 import pytest
 from knowledge_builders import ids
 
-from swarmd.state.errors import OperatorError
+from swarmd.state.errors import OperatorError, OutsideError
+from swarmd.state.knowledge import ingest as ingesting
 from swarmd.state.knowledge.contract import KnowledgeBase
 from swarmd.state.knowledge.entry import Changed
 from swarmd.state.knowledge.ingest import Outcome, asked, changes, ingest, update
+from swarmd.state.knowledge.sqlite import SqliteKnowledge
 
 ROOT_READS_ALL = pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
 
@@ -50,6 +53,31 @@ def test_only_what_changed_is_written_and_what_vanished_is_forgotten(base: Knowl
     assert outcome.changed == Changed(changed=1, gone=1)
     assert [base.search(word) for word in ("first", "second", "third")] == [[], [], []]
     assert base.totals().files == 2
+
+
+def test_a_store_that_cannot_be_written_is_told_and_the_next_time_reads_what_is_left(
+    tmp_path: Path, docs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The fault comes out of the thread that writes, and what was written before it stays."""
+    monkeypatch.setattr(ingesting, "BATCH_FILES", 1)
+    told: list[int] = []
+
+    def hold(outcome: Outcome) -> None:
+        told.append(outcome.read)
+        if not holder.in_transaction:
+            holder.execute("BEGIN IMMEDIATE")
+
+    with SqliteKnowledge(tmp_path / "knowledge.db", patience=50) as base:
+        holder = sqlite3.connect(tmp_path / "knowledge.db", isolation_level=None)
+        with pytest.raises(OutsideError, match="written by another process"):
+            ingest(base, asked(docs, root=None, domain=None), hold)
+        assert told == [1]
+        assert base.totals().files == 1
+        holder.execute("ROLLBACK")
+        holder.close()
+        run(base, docs)
+        assert base.totals().files == 3
+        assert base.health()["problems"] == []
 
 
 def test_a_part_of_a_folder_leaves_the_rest_alone(base: KnowledgeBase, docs: Path) -> None:

@@ -131,6 +131,16 @@ def test_what_changed_while_it_was_embedded_keeps_no_vector_of_what_it_said(base
     assert counts(base, Concepts()) == (0, 1)
 
 
+def test_a_vector_of_another_length_is_passed_over(base: KnowledgeBase) -> None:
+    embedder = Concepts()
+    base.put([an_entry("note:a", "gpu"), an_entry("note:b", "gpu")])
+    embed_missing(base, embedder)
+    with base.vectors(is_writing=True) as vectors:
+        (one, _) = vectors.page("c1")
+        vectors.keep("c1", [one._replace(value=one.value[:-3])])
+    assert ids(base.search("x", meaning=embedder.meaning("card", is_alone=True))) == ["note:b"]
+
+
 def test_another_model_takes_the_place_of_the_first_and_is_never_compared_with_it(base: KnowledgeBase) -> None:
     first, second = Concepts("c1"), Concepts("c2")
     base.put([an_entry("note:a", "gpu")])
