@@ -92,8 +92,8 @@ def _window(inside: str, style: str) -> str:
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" width="{WIDTH}" height="{HEIGHT}"'
         f' font-family="{FONT}" font-size="14" role="img" aria-label="A terminal with swarmd at work">'
         f"<style>{style}text{{white-space:pre}}</style>"
-        f'<rect width="{WIDTH}" height="{HEIGHT}" rx="9" fill="{PAPER}"/>'
-        f'<path d="M0 30V9a9 9 0 0 1 9-9H{WIDTH - 9}a9 9 0 0 1 9 9V30z" fill="{FRAME}"/>{dots}'
+        f'<rect x=".5" y=".5" width="{WIDTH - 1}" height="{HEIGHT - 1}" rx="9" fill="{PAPER}" stroke="#3a414e"/>'
+        f'<path d="M1 30V9a8 8 0 0 1 8-8H{WIDTH - 9}a8 8 0 0 1 8 8V30z" fill="{FRAME}"/>{dots}'
         f'<text x="{WIDTH / 2:g}" y="22" fill="#9ca1ad" font-size="13" text-anchor="middle">swarmd</text>'
         f'<svg x="{SIDE:g}" y="{TOP:g}" width="{WIDTH - 2 * SIDE:g}" height="{HEIGHT - TOP:g}">{inside}</svg></svg>\n'
     )

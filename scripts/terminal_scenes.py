@@ -111,7 +111,7 @@ class Terminal:
             time.sleep(EVERY_S)
         return found
 
-    def command(self, text: str, *, read_s: float = READ_S, clear: bool = True) -> None:
+    def command(self, text: str, *, read_s: float = READ_S, clear: bool = True, pace: float = 1.0) -> None:
         if clear:
             self._tmux("send-keys", "-l", "clear")
             self._tmux("send-keys", "Enter")
@@ -119,7 +119,7 @@ class Terminal:
             time.sleep(0.3)
         self.type(text)
         time.sleep(0.3)
-        self.until(self.prompt)
+        self.until(self.prompt, pace=pace)
         self.show(read_s)
 
 
@@ -155,7 +155,7 @@ def recorded(folder: Path) -> list[Frame]:
         terminal.command(f"kill -9 {lane['pid']}                 # a lane in the middle of its work", read_s=0.6)
         incident = terminal.wait_hidden(closed_incident)
         terminal.command("swarmd query incidents", clear=False, read_s=2.5)
-        terminal.command(f"swarmd explain {incident['id']} | head -8", read_s=5.0)
+        terminal.command(f"swarmd explain {incident['id']} | head -9", read_s=5.0)
         terminal.scene = "progress"
         terminal.command("clear", clear=False, read_s=0.0)
         terminal.type("swarmd monitor progress --plain")
@@ -169,10 +169,14 @@ def recorded(folder: Path) -> list[Frame]:
         terminal.command("swarmd champion certificate PLANTEDDEMO 5m | head -23", read_s=6.0)
         terminal.scene = "replay"
         terminal.command("swarmd replay", read_s=2.0)
-        terminal.command("swarmd stop", read_s=4.0, clear=False)
+        terminal.command("swarmd stop", read_s=4.0, clear=False, pace=0.12)
     finally:
         subprocess.run(
             [sys.executable, "-m", "swarmd", "stop", "--now"], env=os.environ | home, capture_output=True, check=False
         )
         terminal.close()
+    for frame in terminal.frames:
+        for line in frame.lines:
+            if "Traceback" in line or line.startswith("error: "):
+                raise subprocess.CalledProcessError(1, "the demonstration", line)
     return terminal.frames
