@@ -29,7 +29,7 @@ def programs() -> Path | None:
 
 
 @contextlib.contextmanager
-def postgres() -> Iterator[str]:
+def postgres(*, connections: int = 20) -> Iterator[str]:
     """The address of a database `postgres` on a server of its own, for a user `swarm` with the password `s3cret`."""
     bin_folder = programs()
     assert bin_folder is not None, ADVICE
@@ -49,7 +49,7 @@ def postgres() -> Iterator[str]:
         )  # fmt: skip
         server = subprocess.Popen(
             [bin_folder / "postgres", "-D", data, "-k", folder, "-c", "listen_addresses=", "-c", "fsync=off",
-             "-c", "shared_buffers=64MB", "-c", "max_connections=20"],
+             "-c", "shared_buffers=64MB", "-c", f"max_connections={connections}"],
             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, **_as(user, folder),
         )  # fmt: skip
         try:

@@ -59,7 +59,7 @@ def a_proxy(folder: Path) -> Iterator[AProxy]:
 
 
 @contextlib.contextmanager
-def a_postgres() -> Iterator[str]:
+def a_postgres(*, connections: int = 20) -> Iterator[str]:
     """The address as a campaign writes it."""
-    with postgres() as url:
+    with postgres(connections=connections) as url:
         yield url.replace("postgresql://", "postgresql+psycopg://", 1)

@@ -19,7 +19,8 @@ from swarmd.engine.search.storage_patience import patiently
 from swarmd.state.errors import OutsideError
 from swarmd.state.work_order import WorkOrder
 
-_LISTEN_SECONDS = 0.05
+# How often the leader looks: a file costs nothing to read, a server's trials are a question each.
+_LISTEN_SECONDS, _ASK_SECONDS = 0.05, 0.25
 # Of those that work elsewhere nobody hears by the kernel that they died.
 _REAP_EVERY_SECONDS = 2.0
 # So many workers in a row that die without one finished trial between them, and there is no use in another.
@@ -88,7 +89,7 @@ def _lead(study: Study, order: WorkOrder, desk: Desk, n_trials: int, hearing: "_
                     f"{dead[-1] if dead else 'unknown'}; what they said stands above"
                 )
             crew.staff()
-            time.sleep(_LISTEN_SECONDS)
+            time.sleep(_LISTEN_SECONDS if study.storage.kind == "journal" else _ASK_SECONDS)
         crew.dismiss()
         hearing.take(finished_trials(opened))
     presence.put_up()
