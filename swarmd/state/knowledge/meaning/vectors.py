@@ -154,8 +154,8 @@ class Vectors:
         while page := list(self._ask(asked, (meaning.model, after, _PAGE))):
             after = page[-1][0]
             # One of another length is damaged, and passed over.
-            sound = (one for one in page if len(one[1]) == 2 * len(meaning.vector))
-            page = [one for one in sound if wanted is None or one[0] in wanted]
+            whole = (one for one in page if len(one[1]) == 2 * len(meaning.vector))
+            page = [one for one in whole if wanted is None or one[0] in wanted]
             if not page:
                 continue
             values = np.frombuffer(b"".join(bytes(value) for _, value in page), dtype="<f2")
