@@ -188,8 +188,11 @@ def _sources(view: View, now: Millis) -> list[Action]:
             if signature is Signature.DISK_FULL:
                 remedy = "keep everything to be recorded until the disk takes it; start nothing meanwhile"
                 expected = "the journal is written on, without a gap"
+            elif signature is Signature.LEASE_LOST:
+                remedy = "write nothing more for it: pause, and stop where another is its owner"
+                expected = "the lease is ours again, or the session ends"
             wishes.append(_open(view, source, signature, remedy, expected, why, now))
-        if signature is not Signature.DISK_FULL and _may_rebuild(view, source, now):
+        if signature not in (Signature.DISK_FULL, Signature.LEASE_LOST) and _may_rebuild(view, source, now):
             wishes.append(RebuildSource(source=source.id, reason=why, caused_by=(source.id,)))
     return wishes
 
@@ -199,6 +202,8 @@ def _signature_of(source: Source) -> Signature:
         return Signature.MONITOR_LOST
     if source.id.startswith("disk"):
         return Signature.DISK_FULL
+    if source.id.startswith("lease/"):
+        return Signature.LEASE_LOST
     return Signature.JOURNAL_DAMAGED if source.id.startswith("journal") else Signature.STATE_MISSING
 
 

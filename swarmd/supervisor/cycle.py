@@ -21,6 +21,7 @@ from swarmd.supervisor.effects.enact import enact
 from swarmd.supervisor.effects.tidy import cut_living_logs, tidy
 from swarmd.supervisor.failure_memory import write_failure_memory
 from swarmd.supervisor.logs import log
+from swarmd.supervisor.ownership import observe_ownership
 from swarmd.supervisor.processes import reap, zombies
 from swarmd.supervisor.sensors.errands import observe_errands
 from swarmd.supervisor.sensors.gpu import count_gpus, observe_gpus
@@ -137,6 +138,8 @@ def observe(swarm: Swarm, now: Millis, late: Millis, *, is_hasty: bool = False) 
     swarm.record(observe_published(view, swarm.home, swarm.published, now=now))
     if swarm.lock is not None:
         swarm.record(observe_home_lock(view, swarm.lock, now=now))
+    if swarm.owned is not None:
+        swarm.record(observe_ownership(view, swarm.owned, session=swarm.session, now=now))
     # Files first: what a monitoring changed is seen before its answer is read.
     swarm.record(swarm.champions.observe(view, swarm.home, now=now))
     swarm.record(observe_monitoring(swarm.projection.view(), swarm.monitoring, now=now))

@@ -39,6 +39,7 @@ from swarmd.supervisor.logs import log, open_log
 from swarmd.supervisor.machine_profile import profile_of
 from swarmd.supervisor.monitors.desk import MonitorDesk
 from swarmd.supervisor.opening import check_campaign_unchanged, opening_records, policy_of, session_record
+from swarmd.supervisor.ownership import ownership_of
 from swarmd.supervisor.processes import become_subreaper
 from swarmd.supervisor.resting import rest
 from swarmd.supervisor.roster import ROSTER
@@ -170,6 +171,7 @@ async def _session(
                 number=last_number(before),
                 started_at=now,
                 studies=keeper_for(home, None if settings is None else settings.storage),
+                owned=ownership_of(settings, home),
             )
             opening = opening_records(before, session, policy, campaign, campaign_file, now)
             found = [damage for damage in (*damages, journal.torn) if damage is not None and damage.is_new]
@@ -181,6 +183,8 @@ async def _session(
             become_subreaper()
             _ask_on_signals(swarm, wake)
             swarm.monitors.begin()
+            if swarm.owned is not None:
+                swarm.owned.begin()
             swarm.gpus.begin()
             if swarm.nodes is not None:
                 swarm.nodes.begin()
@@ -206,6 +210,8 @@ async def _session(
                     await swarm.studies.end()
                 if dashboard is not None:
                     await dashboard.end()
+                if swarm.owned is not None:
+                    swarm.owned.end()
                 backend.close()
         return code
     finally:

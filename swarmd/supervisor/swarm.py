@@ -25,6 +25,7 @@ from swarmd.supervisor.effects.errands import errand_processes
 from swarmd.supervisor.effects.notify import NoticeDesk
 from swarmd.supervisor.logs import log
 from swarmd.supervisor.monitors.desk import MonitorDesk
+from swarmd.supervisor.ownership import Ownership
 from swarmd.supervisor.sensors.champions import ChampionWatch
 from swarmd.supervisor.sensors.clock import ClockWatch
 from swarmd.supervisor.sensors.gpu_watch import GpuWatch, Look
@@ -95,6 +96,7 @@ class Swarm:
     nodes: NodeWatch | None = None
     lock: HomeLock | None = None
     studies: StudyServerKeeper | None = None
+    owned: Ownership | None = None
 
     def __post_init__(self) -> None:
         self.notices = NoticeDesk(self.home)

@@ -35,6 +35,7 @@ _WORDS = {
     Signature.CHAMPION_DAMAGED: "a champion's file does not hold",
     Signature.NODE_LOST: "a run went with its node",
     Signature.NODE_RESTS: "a node lost run after run",
+    Signature.LEASE_LOST: "another supervisor may own the campaign",
 }
 
 

@@ -59,6 +59,7 @@ class Signature(StrEnum):
     CHAMPION_DAMAGED = "champion_damaged"
     NODE_LOST = "node_lost"
     NODE_RESTS = "node_rests"
+    LEASE_LOST = "lease_lost"
 
 
 # A run that lives and does not work: it is killed by us, with evidence, and is its job's loss.
