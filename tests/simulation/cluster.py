@@ -15,8 +15,11 @@ from swarmd.state.records.job import Job
 from swarmd.state.records.run import RunOrdered
 from swarmd.state.units import DAY, HOUR, MINUTE, SECOND, Millis
 from swarmd.state.work_order import ExitCode
+from swarmd.supervisor.backends.ray.watch import Look, NodeSeen
 from swarmd.supervisor.processes import Exit
-from swarmd.supervisor.sensors.node_news import NodeSeen
+
+# A cluster says of a node that it is not heard after so long, and gives it up only when its health check has failed.
+UNHEARD_AFTER: Millis = 10 * SECOND
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +47,7 @@ class Assumptions:
 
 @dataclass
 class SimNode:
-    """``is_up`` is the truth; what the backend says of it is ``Cluster.seen``."""
+    """``is_up`` is the truth; what the backend says of it is ``ClusterWorld.look``."""
 
     id: str
     cpus: int
@@ -163,22 +166,17 @@ class ClusterWorld(World):
         if node is not None:
             node.runs.pop(process.run, None)
 
-    def seen(self, now: Millis) -> dict[str, NodeSeen]:
+    def look(self, now: Millis) -> Look:
         """What the backend lists: of a dead node nothing is known before the health check has failed."""
-        return {node.id: self._seen(node, now) for node in self.nodes.values() if node.life}
+        return Look(nodes=tuple(self._seen(node, now) for node in self.nodes.values() if node.life))
 
     def _seen(self, node: SimNode, now: Millis) -> NodeSeen:
-        heard = now
-        trouble = ""
-        if not node.is_up:
-            heard = node.died_at
-            if now - node.died_at >= self.assumed.noticed_within:
-                trouble = "health check failed"
-        elif node.is_muffled(now):
-            heard = node.muffled_since
+        is_noticed = not node.is_up and now - node.died_at >= self.assumed.noticed_within
+        is_unheard = node.is_muffled(now) and now - node.muffled_since > UNHEARD_AFTER
+        trouble = "health check failed" if is_noticed else "not heard" if is_unheard else ""
         return NodeSeen(
-            id=node.id, name=node.id, address=f"10.0.{int(node.id[1:]) // 250}.{int(node.id[1:]) % 250}",
-            heard_at=heard, cpus=node.cpus, memory_bytes=4 * node.cpus << 30,
-            cpu_util=min(1.0, len(node.runs) / node.cpus), mem_used_bytes=len(node.runs) << 30,
-            price_per_hour=self.assumed.price_per_hour, life=f"{node.id}-{node.life}", trouble=trouble,
+            name=node.id, address=f"10.0.{int(node.id[1:]) // 250}.{int(node.id[1:]) % 250}", is_alive=not is_noticed,
+            cpus=node.cpus, memory_bytes=4 * node.cpus << 30, cpu_util=min(1.0, len(node.runs) / node.cpus),
+            mem_used_bytes=len(node.runs) << 30, price_per_hour=self.assumed.price_per_hour,
+            life=f"{node.id}-{node.life}", trouble=trouble,
         )  # fmt: skip

@@ -27,7 +27,7 @@ from swarmd.state.records.run import RunAlive, RunOrdered
 from swarmd.state.store.journal import Journal
 from swarmd.state.units import HOUR, MINUTE, SECOND, Millis
 from swarmd.state.view import View
-from swarmd.supervisor.sensors.node_news import node_records
+from swarmd.supervisor.sensors.nodes import observe_nodes
 
 _GATHERED: Millis = 20
 _RESTLESS_MAX = 300
@@ -140,7 +140,7 @@ class ClusterDaemon(Daemon):
     world: ClusterWorld
 
     def _observe(self, now: Millis, late: Millis) -> None:
-        self.shell.record(node_records(self.view(), self.world.seen(now), now=now))
+        self.shell.record(observe_nodes(self.view(), self.world.look(now), now=now))
         super()._observe(now, late)
 
     def _beat(self, run: RunAlive, last: Beat | None, now: Millis, late: Millis) -> Beat | None:

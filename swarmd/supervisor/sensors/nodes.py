@@ -27,7 +27,7 @@ def observe_nodes(view: View, look: Look | None, *, now: Millis) -> list[Record]
         return [_gone(view, node, look.trouble, now) for node in view.nodes.values() if node.is_alive]
     if look.trouble:
         return [
-            node.model_copy(update={"at": now, "trouble": look.trouble, "lent": _lent(view, node, now)})
+            node.model_copy(update={"at": now, "since": now, "trouble": look.trouble, "lent": _lent(view, node, now)})
             for node in view.nodes.values()
             if node.is_alive and node.trouble != look.trouble
         ]
@@ -60,13 +60,15 @@ def _node(view: View, before: Node | None, one: NodeSeen, now: Millis) -> Node:
             _gone(view, before, one.trouble or "its cluster says that it is dead", now) if before.is_alive else before
         )
     is_same_life = before is not None and before.is_alive and before.life == one.life
+    # Heard again is a beginning too: what its runs said meanwhile is still on the way.
+    is_as_before = is_same_life and before is not None and before.trouble == one.trouble
     return Node(
         id=one.name,
         at=now,
         name=one.name,
         address=one.address,
         is_alive=one.is_alive,
-        since=before.since if before is not None and is_same_life else now,
+        since=before.since if before is not None and is_as_before else now,
         life_since=before.life_since if before is not None and is_same_life else now,
         seen_at=now,
         lent=0 if before is None else _lent(view, before, now),
