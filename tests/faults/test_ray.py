@@ -41,6 +41,13 @@ def lost(swarm: Swarm, suffix: str) -> Row:
     return wait(f"the end of {suffix}", lambda: row if (row := swarm.run_of(suffix)).get("ended_at") else None)
 
 
+def anywhere(found: Any) -> Any:
+    """Without the commit of the checkout that a lane was started from: each machine has one of its own."""
+    if isinstance(found, dict):
+        return {key: anywhere(inner) for key, inner in found.items() if key not in ("git_sha", "git_commit")}
+    return [anywhere(inner) for inner in found] if isinstance(found, list) else found
+
+
 def held(swarm: Swarm) -> tuple[str, int] | None:
     """The attempt that stands at its order now, with the pid of its lane on the node."""
     for path in swarm.orders.glob("refine-*.reached"):
@@ -99,7 +106,7 @@ def test_node_daemon_courier_and_head_are_killed_and_nothing_is_lost_or_doubled(
     cluster.join(*NODES)
 
     assert swarm.finish() == 0
-    assert outcome(swarm) == undisturbed
+    assert anywhere(outcome(swarm)) == anywhere(undisturbed)
     assert trial_lines(swarm) == list(range(12)), "each trial was made and told once"
     runs = [row for name, row in swarm.records("run").items() if "refine" in name]
     spans = sorted((row["ordered_at"], row["ended_at"]) for row in runs)
