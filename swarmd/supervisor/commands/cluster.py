@@ -77,7 +77,7 @@ def join(address: str, token_file: Path | None, stay: bool, home: Home, **offer:
     require_ray()
     home.prepare()
     if token_file is not None:
-        _take_token(home, token_file)
+        take_token(home, token_file)
     require_token(home)
     lent = _offer(**offer)
     if not stay:
@@ -106,9 +106,7 @@ def join(address: str, token_file: Path | None, stay: bool, home: Home, **offer:
 _offer_options(join)
 
 
-@cluster.command(
-    epilog="Example: swarmd cluster status --json     Exit codes: 0 it answers, 1 not, 2 none known."
-)
+@cluster.command(epilog="Example: swarmd cluster status --json     Exit codes: 0 it answers, 1 not, 2 none known.")
 @home_option
 @json_option
 def status(home: Home, as_json: bool) -> None:
@@ -164,7 +162,8 @@ def _offer(**given: str | float | None) -> "NodeOffer":
     )
 
 
-def _take_token(home: Home, file: Path) -> None:
+def take_token(home: Home, file: Path) -> None:
+    """Keep the secret of another machine's cluster in this home. OperatorError where the file holds none."""
     try:
         secret = file.read_bytes().strip()
     except OSError as cause:

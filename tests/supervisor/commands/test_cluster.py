@@ -40,9 +40,9 @@ def test_the_secret_of_another_machine_is_kept_as_its_owners_alone(
     assert "is empty" in capsys.readouterr().err
     (tmp_path / "token").write_text("ab" * 32 + "\n")
     (tmp_path / "token").chmod(0o644)
-    from swarmd.supervisor.commands.cluster import _take_token
+    from swarmd.supervisor.commands.cluster import take_token
 
-    _take_token(home, tmp_path / "token")
+    take_token(home, tmp_path / "token")
     assert token_path(home).read_text() == "ab" * 32
     assert token_path(home).stat().st_mode & 0o777 == 0o600
 

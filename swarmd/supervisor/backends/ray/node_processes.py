@@ -5,7 +5,6 @@ all its descendants inherit, and the number of the first is on record with its s
 """
 
 import contextlib
-import ipaddress
 import os
 import secrets
 import shutil
@@ -197,10 +196,3 @@ def _write(home: Home, file: ClusterFile) -> None:
 def _last_line(log: Path) -> str:
     lines = [line for line in log.read_text(errors="replace").splitlines() if line.strip()]
     return lines[-1].strip() if lines else "it said nothing"
-
-
-def is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
