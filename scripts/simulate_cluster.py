@@ -1,3 +1,4 @@
+#!/usr/bin/env python3
 """`scripts/simulate --nodes N`: a day on a cluster that is made up, told in figures, and written into a page.
 
 Part of `scripts/simulate`, which calls it; the cluster itself is in `tests/simulation/cluster.py`.
