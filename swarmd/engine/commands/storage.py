@@ -103,9 +103,10 @@ def _is_abandoned(home: Home) -> Callable[[float], bool]:
 )
 @click.argument("url")
 @click.option("--data", type=click.Path(path_type=Path), help="Where the bars lie here (default: as where it is led).")
+@click.option("--strategy", metavar="FILE.py:NAME", help="Yes, run this file where a study names it.")
 @click.option("--workers", default=1, show_default=True, type=click.IntRange(1, 256), help="Processes.")
 @click.option("--once", is_flag=True, help="Leave when no study that is led there needs work.")
-def work(url: str, data: Path | None, workers: int, once: bool) -> int:
+def work(url: str, data: Path | None, strategy: str | None, workers: int, once: bool) -> int:
     """Work on whatever refinement is led on this storage, until Ctrl-C.
 
     The machine that leads lines up the trials and keeps the results; this one evaluates, on its own copy of the data,
@@ -115,4 +116,4 @@ def work(url: str, data: Path | None, workers: int, once: bool) -> int:
     from swarmd.engine.commands.storage_work import work_along
 
     log_to_stderr()
-    return work_along(storage_at(url), home_in_force(), data=data, n_workers=workers, is_once=once)
+    return work_along(storage_at(url), home_in_force(), data=data, own=strategy, n_workers=workers, is_once=once)

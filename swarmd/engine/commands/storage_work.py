@@ -24,7 +24,9 @@ from swarmd.state.store.files import Home
 _LOOK_EVERY_S = 1.0
 
 
-def work_along(settings: StorageSettings, home: Home, *, data: Path | None, n_workers: int, is_once: bool) -> int:
+def work_along(
+    settings: StorageSettings, home: Home, *, data: Path | None, own: str | None, n_workers: int, is_once: bool
+) -> int:
     """Until told to end, or with `is_once` until no study is led there.
 
     Raises
@@ -48,7 +50,7 @@ def work_along(settings: StorageSettings, home: Home, *, data: Path | None, n_wo
                 safe_point()
                 led = next((each for each in invitations(storage) if is_led(storage, each, locks, presences)), None)
                 if led is not None:
-                    _work_on(led, storage, presences, settings, home, data, n_workers, safe_point)
+                    _work_on(led, storage, presences, settings, home, data, own, n_workers, safe_point)
                 elif is_once:
                     return
                 else:
@@ -68,10 +70,11 @@ def _work_on(
     settings: StorageSettings,
     home: Home,
     data: Path | None,
+    own: str | None,
     n_workers: int,
     safe_point: Callable[[], None],
 ) -> None:
-    order = order_here(led, settings, home.root, data)
+    order = order_here(led, settings, home.root, data, own)
     try:
         with progress_desk(home, order.job) as desk:
             prepare(order, desk)

@@ -5,6 +5,7 @@ leader's before the first trial. Passwords are not in the order, and nothing tha
 """
 
 import json
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -54,10 +55,20 @@ def invitations(storage: BaseStorage) -> list[Invitation]:
             continue
         try:
             order = WorkOrder.model_validate(told["order"])
+            if not _is_sound(order):
+                continue
             found.append(Invitation(study.study_name, str(told["digest"]), order))
         except (KeyError, TypeError, ValueError, ValidationError):
             continue  # of another version
     return found
+
+
+def _is_sound(order: WorkOrder) -> bool:
+    """What becomes part of paths here is what its campaign lists: anybody who reaches a proxy may write into it."""
+    campaign = order.campaign
+    is_listed = order.symbol in campaign.symbols() and order.mode in campaign.strategy.modes
+    is_branch = order.branch is None or re.fullmatch(r"[a-z0-9][a-z0-9-]{0,63}", order.branch) is not None
+    return is_listed and is_branch and order.phase in (Phase.REFINE, Phase.REOPTIMIZE)
 
 
 def is_led(storage: BaseStorage, invitation: Invitation, locks: Path, presences: dict[str, BeatPresence]) -> bool:
@@ -69,9 +80,19 @@ def is_led(storage: BaseStorage, invitation: Invitation, locks: Path, presences:
     return presence.has_leader()
 
 
-def order_here(invitation: Invitation, storage: StorageSettings, home: Path, data: Path | None) -> WorkOrder:
-    """The leader's order as it is carried out on this machine: its own home, its own data."""
+def order_here(
+    invitation: Invitation, storage: StorageSettings, home: Path, data: Path | None, own: str | None
+) -> WorkOrder:
+    """The leader's order as it is carried out on this machine: its own home, its own data.
+
+    A strategy in a file is code: it is run where a person here has named it, as `own`, and not because the study does.
+    """
     settings = invitation.order.campaign
+    if ".py:" in settings.strategy.name and settings.strategy.name != own:
+        raise OperatorError(
+            f"{invitation.study} asks to run the code in {settings.strategy.name}; if you mean it, put the file there "
+            f"and add --strategy {settings.strategy.name}"
+        )
     root = settings.data.root if data is None else str(data.absolute())
     here = settings.model_copy(update={"data": settings.data.model_copy(update={"root": root}), "storage": storage})
     return invitation.order.model_copy(update={"home": str(home), "campaign": here})
