@@ -60,7 +60,7 @@ class Monitors(App[None]):
     #top { height: 1; text-style: bold; }
     #head, #foot { height: auto; }
     #rows { height: 1fr; background: ansi_default; scrollbar-size-vertical: 1; }
-    #rows > .datatable--header { background: ansi_default; text-style: bold underline; }
+    #rows > .datatable--header { background: ansi_default; text-style: bold; }
     #rows > .datatable--cursor { text-style: reverse; background: ansi_default; color: ansi_default; }
     #words { height: 1; border: none; padding: 0; display: none; background: ansi_default; }
     #words.is-asked { display: block; }
@@ -176,7 +176,7 @@ class Monitors(App[None]):
 
     def _fill(self, listing: Listing, rows: list[Row]) -> None:
         """Only what changed is drawn; the cursor stays on its row, wherever that goes."""
-        table, places = self._table, fitted(listing.columns, self.size.width - 1)
+        table, places = self._table, fitted(listing, self.size.width - 1)
         if not rows:
             rows = [Row("", tuple(listing.empty if width == 0 else "" for width in self._widths(listing)))]
         wanted = {row.key: tuple(_cell(row, listing, at, width) for at, width in places) for row in rows}
@@ -241,7 +241,7 @@ class Monitors(App[None]):
     def action_sort(self) -> None:
         """By the next column that is seen; after the last one as it came."""
         if self._listing is not None:
-            seen = [place for place, _ in fitted(self._listing.columns, self.size.width - 1)]
+            seen = [place for place, _ in fitted(self._listing, self.size.width - 1)]
             later = [place for place in seen if place > self.sorted_by]
             self.sorted_by = later[0] if later else -1
             self._draw()

@@ -61,9 +61,10 @@ class Listing:
     foot: tuple[Text, ...] = ()
 
 
-def fitted(columns: Sequence[Column], width: int) -> list[tuple[int, int]]:
-    """Which columns fit side by side, by index, and how wide each is."""
-    kept = list(range(len(columns)))
+def fitted(listing: Listing, width: int) -> list[tuple[int, int]]:
+    """Which columns fit side by side, by index, and how wide each is. What no row says anything in is left out."""
+    columns = listing.columns
+    kept = [at for at, column in enumerate(columns) if not column.rank or any(row.cells[at] for row in listing.rows)]
     wanted = max(column.at_least for column in columns if not column.width)
     while _left(columns, kept, width) < wanted:
         last = max(kept, key=lambda index: columns[index].rank)

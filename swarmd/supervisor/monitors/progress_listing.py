@@ -26,12 +26,12 @@ _NOTHING = ("",) * 6
 _COLUMNS = (
     Column("what", 9),
     Column("about", 0, at_least=38),
-    Column("", 10, rank=4),
-    Column("share", 5, is_right=True),
-    Column("done", 17, rank=5, is_right=True),
-    Column("rate", 11, rank=3, is_right=True),
-    Column("left", 10, rank=1, is_right=True),
-    Column("age", 6, rank=2, is_right=True),
+    Column("", 10, rank=5),
+    Column("share", 5, rank=1, is_right=True),
+    Column("done", 17, rank=6, is_right=True),
+    Column("rate", 11, rank=4, is_right=True),
+    Column("left", 10, rank=2, is_right=True),
+    Column("age", 6, rank=3, is_right=True),
 )
 
 
