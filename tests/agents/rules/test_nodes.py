@@ -22,14 +22,15 @@ from builders import (
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from swarmd.agents import auto_scheduler, operation_hang_guard, util_controller, worker_sentry
+from swarmd.agents import auto_scheduler, budget_guard, operation_hang_guard, util_controller, worker_sentry
 from swarmd.agents.rules.breaker import everywhere
+from swarmd.agents.rules.budget import settled
 from swarmd.agents.rules.losses import FORGIVEN_WITH_NODES, asked_to_stop, losses_of, losses_since
 from swarmd.agents.rules.node_costs import cost_per_hour, nodes_cost
 from swarmd.agents.rules.node_lanes import fill_nodes, held_for_nodes, put_on_nodes
 from swarmd.agents.rules.nodes import carries, went_with_node
 from swarmd.agents.rules.quarantine import about_quarantine, may_try
-from swarmd.state.actions import CloseIncident, HoldJob, OpenIncident, SetLane, StartRun, StopRun
+from swarmd.state.actions import CloseIncident, HoldJob, OpenIncident, SetCampaign, SetLane, StartRun, StopRun
 from swarmd.state.records.incident import Signature
 from swarmd.state.records.job import Phase, job_id
 from swarmd.state.records.lane import LaneStatus
@@ -311,6 +312,24 @@ def test_a_node_costs_what_the_file_says_of_it_else_what_it_says_else_what_the_f
     assert cost_per_hour(view, campaign) == 8.0
     assert nodes_cost(view, campaign, 1_000 + 2 * HOUR) == pytest.approx(2 * 8.0 + 1.0)
     assert run_id(JOB, 1) == RUN
+
+
+def test_a_total_is_spent_by_the_nodes_and_this_machine_together_and_the_next_session_knows() -> None:
+    limits = {"budget": {"total": 10.0, "cost_per_hour": 1.0}}
+    settings = the_settings(backend={"kind": "ray", "cost_per_hour": 4.0}, limits=limits)
+    view = cluster(
+        nodes=[a_node("n1")], campaigns=[a_campaign(settings=settings)], jobs=[a_job()], sessions=[a_session()]
+    )
+    assert [wish.kind for wish in budget_guard.decide(view, HOUR)] == []
+    stopped = [wish for wish in budget_guard.decide(view, 2 * HOUR) if isinstance(wish, SetCampaign)]
+    assert [wish.status.value for wish in stopped] == ["stopped"]
+    assert "money 10.00 of 10.00" in stopped[0].reason
+    closed = cluster(
+        nodes=[a_node("n1")], campaigns=view.campaigns.values(), sessions=[a_session(status="closed", at=HOUR)]
+    )
+    account = settled(closed)
+    assert account is not None
+    assert account.spent.nodes_cost == pytest.approx(4.0)
 
 
 def test_one_machine_is_decided_for_as_before_whatever_stands_in_the_fields_of_nodes() -> None:
