@@ -9,7 +9,7 @@ import hashlib
 import mimetypes
 import time
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +30,7 @@ from swarmd.supervisor.dashboard.controls import asked_of, controls
 from swarmd.supervisor.dashboard.guard import Keys
 from swarmd.supervisor.dashboard.niche import fills, niche_document
 from swarmd.supervisor.dashboard.pages import Asked
+from swarmd.supervisor.dashboard.sheets import ROWS_MAX, csv_of
 from swarmd.supervisor.dashboard.stream import Stream
 from swarmd.supervisor.dashboard.studies import ledger_rows, study_document
 from swarmd.supervisor.metrics import CONTENT_TYPE, Watched, metrics_text
@@ -103,6 +104,7 @@ class Site:
             Route("/api/at", told(self.at)),
             Route("/api/actions", told(self.act), methods=["POST"]),
             Route("/api/table/{topic}", told(self.table)),
+            Route("/api/csv/{topic}", told(self.sheet)),
         ]
         return Starlette(routes=routes)
 
@@ -161,7 +163,22 @@ class Site:
         return self.answers.history()
 
     async def table(self, request: Request) -> Row:
+        return self._page(request, Asked.of(lambda name: request.query_params.get(name, "")))
+
+    async def sheet(self, request: Request) -> Response:
+        """The table as a file, in the order and with the filter that the page shows."""
         asked = Asked.of(lambda name: request.query_params.get(name, ""))
+        page = self._page(request, replace(asked, limit=ROWS_MAX))
+        name = f"{request.path_params['topic']}.csv"
+        headers = {
+            "content-disposition": f'attachment; filename="{name}"',
+            "cache-control": "no-store",
+            "x-total-rows": str(page["total"]),
+        }
+        body = await asyncio.to_thread(csv_of, page["rows"])
+        return Response(body, media_type="text/csv; charset=utf-8", headers=headers)
+
+    def _page(self, request: Request, asked: Asked) -> Row:
         if request.path_params["topic"] in ("trials", "studies"):
             self.answers.read_trials()
         self.answers.look()

@@ -23,11 +23,13 @@ export function grid({ topic, columns, label, onOpen = null, rows = 12, sort = "
   const table = h("div.grid", { role: "table", "aria-label": label, class: onOpen ? "opens" : "" }, h("div", { role: "rowgroup" }, head), scroll, none);
   const box = h("input", { type: "search", placeholder: "Filter  ( / )", "aria-label": `Filter ${label}`, class: "filter" });
   const count = h("span.muted", { "aria-live": "polite" });
-  const tools = search ? h("div.tools", {}, box, count) : null;
+  const file = h("a", { download: `${topic}.csv`, title: "These rows, as sorted and filtered, for a spreadsheet" }, "CSV");
+  const tools = search ? h("div.tools", {}, box, count, fixed ? null : file) : null;
 
   const shown = () => columns.filter((column) => !narrow.matches || column.keep);
 
   function drawHead() {
+    file.href = `/api/csv/${topic}?${new URLSearchParams({ sort: order, filter: words })}`;
     table.style.setProperty("--columns", shown().map((column) => column.width ?? "minmax(0,1fr)").join(" "));
     fill(head, shown().map((column) => {
       const up = order === column.name, down = order === `-${column.name}`;
@@ -152,7 +154,7 @@ export function grid({ topic, columns, label, onOpen = null, rows = 12, sort = "
   let waiting = 0;
   scroll.addEventListener("scroll", () => { cancelAnimationFrame(waiting); waiting = requestAnimationFrame(draw); }, { passive: true });
   let typing = 0;
-  box.addEventListener("input", () => { clearTimeout(typing); typing = setTimeout(() => { words = box.value.trim(); start(); }, 120); });
+  box.addEventListener("input", () => { clearTimeout(typing); typing = setTimeout(() => { words = box.value.trim(); drawHead(); start(); }, 120); });
   scroll.addEventListener("click", (event) => {
     const line = event.target.closest(".line");
     if (line && onOpen && !event.target.closest("button, a")) onOpen(line.row);
