@@ -79,7 +79,7 @@ def figures(report: ClusterReport, folder: Path) -> dict[str, Any]:
     rest = sum(bytes_of.values()) - bytes_of["beat"]
     at_pace = beat * report.busy_max * 3600 / _REAL_PACE_S
     parts = sorted(report.parts_ms.items(), key=lambda each: -each[1])
-    agents = report.by_agent_ms.most_common(4)
+    agents = sorted(report.by_agent_ms.items(), key=lambda each: -each[1])[:4]
     names = [each.name for each in fields(day.assumed)]
     return {
         "nodes, lanes, hours": f"{day.nodes}, {day.lanes:,}, {report.simulated / HOUR:.2f}",

@@ -5,7 +5,7 @@ a cycle: taking up what was seen, deciding, arbitrating, recording, and making i
 """
 
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
@@ -63,8 +63,8 @@ class ClusterReport:
     simulated: Millis = 0
     cycles: int = 0
     cycle_ms: list[float] = field(default_factory=list)
-    parts_ms: Counter[str] = field(default_factory=Counter)
-    by_agent_ms: Counter[str] = field(default_factory=Counter)
+    parts_ms: dict[str, float] = field(default_factory=lambda: defaultdict(float))
+    by_agent_ms: dict[str, float] = field(default_factory=lambda: defaultdict(float))
     runs: int = 0
     busy_max: int = 0
     jobs: Counter[str] = field(default_factory=Counter)
