@@ -1,5 +1,6 @@
 """``swarmd follow``: stay with a job or a campaign until it has come to its end, and leave with what came of it."""
 
+import shutil
 import sys
 import time
 
@@ -36,7 +37,9 @@ def follow(what: str, timeout: float, home: Home, as_json: bool) -> None:
         seen = watching.picture()
         now = standing_of(seen.view, what, seen.now)
         if is_drawn:
-            click.echo(f"\r\x1b[2K{now.line}", nl=now.is_over)
+            # A line longer than the terminal would wrap, and its first part stay behind at each look.
+            line = now.line if now.is_over else now.line[: shutil.get_terminal_size().columns - 1]
+            click.echo(f"\r\x1b[2K{line}", nl=now.is_over)
         elif not as_json and now.plain != told:
             click.echo(now.plain)
             told = now.plain
