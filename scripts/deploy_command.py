@@ -27,7 +27,7 @@ from deploy_shell import (
     tried_over_there,
 )
 
-_SHORT_S, _CODE_S, _START_S, _SET_UP_S, _DATA_S = 60, 600, 180, 1800, 86_400
+_SHORT_S, _CODE_S, _START_S, _SET_UP_S, _DATA_S = 120, 600, 180, 1800, 86_400
 _MANIFEST = ".deployed"
 
 

@@ -4,6 +4,7 @@ The set-up itself is the real one and finds its work done: what the lock pins st
 the box's is made of it beforehand. scripts/check_deploy lets it install everything, which takes minutes.
 """
 
+import contextlib
 import hashlib
 import json
 import os
@@ -32,7 +33,7 @@ from swarmd.supervisor.presence import daemon_of
 
 pytestmark = pytest.mark.xdist_group("deploy")
 
-WITHIN_S = 120
+WITHIN_S = 280
 CAMPAIGN = """\
 name: try
 data: {root: ../bars}
@@ -122,9 +123,15 @@ def box(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Box]:
     folder = tmp_path_factory.mktemp("deploy")
     with an_ssh_server(folder / "sshd") as server:
         made = Box(folder, server)
-        yield made
-        if (made.dest / "swarmd").exists():
-            made.swarmd("stop", "--now", "--timeout", "30")
+        try:
+            yield made
+        finally:
+            # Whatever became of a test: monitors and daemon leave, and one that does not is ended.
+            if (pid := made.daemon()) != 0:
+                with contextlib.suppress(subprocess.SubprocessError):
+                    made.swarmd("stop", "--now", "--timeout", "120")
+                if made.daemon() == pid:
+                    os.kill(pid, signal.SIGKILL)
 
 
 def steps(document: dict[str, Any]) -> dict[str, str]:
