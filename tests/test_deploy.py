@@ -29,6 +29,7 @@ from ssh_server import SshServer, an_ssh_server
 from swarmd.cli import exit_code_of
 from swarmd.state.projection import Projection
 from swarmd.state.store.files import Home
+from swarmd.supervisor.dashboard.address import served_at
 from swarmd.supervisor.presence import daemon_of
 
 pytestmark = pytest.mark.xdist_group("deploy")
@@ -132,6 +133,9 @@ def box(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Box]:
                     made.swarmd("stop", "--now", "--timeout", "120")
                 if made.daemon() == pid:
                     os.kill(pid, signal.SIGKILL)
+            # The dashboard stays for somebody who may still be looking.
+            if (there := served_at(Home(made.home))) is not None:
+                os.kill(there.pid, signal.SIGTERM)
 
 
 def steps(document: dict[str, Any]) -> dict[str, str]:
