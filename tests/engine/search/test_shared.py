@@ -43,7 +43,7 @@ def proxy(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def database():
-    with a_postgres() as url:
+    with a_postgres(connections=100) as url:
         yield url
 
 

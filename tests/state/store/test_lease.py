@@ -61,6 +61,14 @@ def owner(url: str, name: str, lasts: int, how: str = "renews") -> "subprocess.P
     return process
 
 
+def _written(store: LeaseStore) -> None:
+    """Waits for the first line of an owner."""
+    until = time.monotonic() + 20
+    while store._connection.execute("SELECT count(*) FROM written").fetchone() == (0,):
+        assert time.monotonic() < until
+        time.sleep(0.01)
+
+
 def test_a_second_is_refused_with_who_since_and_until_when(store: LeaseStore, url: str) -> None:
     mine = store.take("majors", "swarm@one:/home")
     other = LeaseStore(url)
@@ -91,6 +99,7 @@ def test_of_many_that_ask_at_once_one_becomes_the_owner(store: LeaseStore, url: 
 def test_an_owner_stopped_past_its_end_writes_nothing_beside_the_next(store: LeaseStore, url: str) -> None:
     first = owner(url, "one", lasts=400)
     try:
+        _written(store)
         os.kill(first.pid, signal.SIGSTOP)
         with pytest.raises(OperatorError, match="owned by one"):
             store.take("majors", "two")

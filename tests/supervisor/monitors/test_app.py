@@ -217,7 +217,9 @@ def terminal() -> Iterator[Any]:
     if shutil.which("tmux") is None:
         pytest.skip("no tmux on this machine; apt-get install tmux")
     sockets = tempfile.mkdtemp(prefix="swarmd-")
-    environment = os.environ | {"TMUX_TMPDIR": sockets}
+    # A runner of tests tells its own width so; a terminal's is asked of the terminal.
+    environment = {name: value for name, value in os.environ.items() if name not in ("COLUMNS", "LINES")}
+    environment |= {"TMUX_TMPDIR": sockets}
 
     def tmux(*words: str) -> str:
         asked = ["tmux", "-L", "terminal", "-f", "/dev/null", *words]

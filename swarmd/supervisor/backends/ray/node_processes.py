@@ -21,7 +21,7 @@ from pathlib import Path
 from swarmd.state.cluster import ClusterFile, ClusterProcess, cluster_of, cluster_path, ray_environment, token_path
 from swarmd.state.errors import OperatorError, OutsideError
 from swarmd.state.store.files import Home, atomic_write
-from swarmd.supervisor.processes import kill_stragglers, read_stat
+from swarmd.supervisor.processes import kill_stragglers, processes_with, read_stat
 
 MARK_VARIABLE = "SWARMD_NODE"
 # The library's workers take their ports there; a head on one of them ends at once.
@@ -171,7 +171,11 @@ def _end(home: Home, name: str, pid: int) -> None:
             with contextlib.suppress(ChildProcessError):
                 os.waitpid(pid, os.WNOHANG)
             time.sleep(0.02)
-    kill_stragglers(MARK_VARIABLE, {mark(home, name)})
+    # The killed take their time on a busy machine, and may have been about to start others.
+    until = time.monotonic() + _STOPS_WITHIN_S
+    while processes_with(MARK_VARIABLE, mark(home, name)) and time.monotonic() < until:
+        kill_stragglers(MARK_VARIABLE, {mark(home, name)})
+        time.sleep(0.05)
     shutil.rmtree(_temporary(home, name), ignore_errors=True)
 
 
