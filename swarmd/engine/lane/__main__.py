@@ -5,11 +5,8 @@ is not known yet (`spare`).
 """
 
 import sys
-from pathlib import Path
 
-from pydantic import ValidationError
-
-from swarmd.engine.lane.order_file import read_order, settle_threads
+from swarmd.engine.lane.order_file import named_order, settle_threads
 from swarmd.state.work_order import SPARE_OPTION, ExitCode
 
 
@@ -18,13 +15,8 @@ def main(arguments: list[str]) -> int:
         from swarmd.engine.lane.spare import serve
 
         return serve(int(arguments[1]))
-    if len(arguments) != 1 or arguments[0].startswith("-"):
-        print("usage: python -m swarmd.engine.lane ORDER.json", file=sys.stderr)
-        return ExitCode.BAD_ORDER
-    try:
-        order = read_order(Path(arguments[0]))
-    except (OSError, ValidationError) as cause:
-        print(f"error: {arguments[0]}: no work order: {cause}", file=sys.stderr)
+    order = named_order(arguments, program="swarmd.engine.lane")
+    if order is None:
         return ExitCode.BAD_ORDER
     settle_threads(order)
     from swarmd.engine.lane.worker import work

@@ -15,13 +15,10 @@ import signal
 import sys
 import time
 from collections.abc import Callable
-from pathlib import Path
-
-from pydantic import ValidationError
 
 from swarmd.engine.lane.changes import ChangesHere
 from swarmd.engine.lane.identity import claim_lock, identity
-from swarmd.engine.lane.order_file import read_order
+from swarmd.engine.lane.order_file import named_order
 from swarmd.engine.phases.child import die_with, ending
 from swarmd.state.errors import OutsideError
 from swarmd.state.store.files import Home, home_from
@@ -34,13 +31,8 @@ _STAGE_BYTES = 1 << 16
 
 
 def main(arguments: list[str]) -> int:
-    if len(arguments) != 1 or arguments[0].startswith("-"):
-        print("usage: python -m swarmd.engine.lane.courier ORDER.json", file=sys.stderr)
-        return ExitCode.BAD_ORDER
-    try:
-        order = read_order(Path(arguments[0]))
-    except (OSError, ValidationError) as cause:
-        print(f"error: {arguments[0]}: no work order: {cause}", file=sys.stderr)
+    order = named_order(arguments, program="swarmd.engine.lane.courier")
+    if order is None:
         return ExitCode.BAD_ORDER
     logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     home = home_from(order.home)
