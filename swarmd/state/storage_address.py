@@ -5,8 +5,6 @@ in HOME/state/storage.json (mode 0600), and the settings hold ``***`` in its pla
 from the environment of whoever opens it.
 """
 
-import os
-import re
 from importlib.util import find_spec
 from pathlib import Path
 from urllib.parse import parse_qsl, urlsplit, urlunsplit
@@ -14,12 +12,12 @@ from urllib.parse import parse_qsl, urlsplit, urlunsplit
 import orjson
 from pydantic import ValidationError
 
+from swarmd.state.environment_words import VARIABLE, filled
 from swarmd.state.errors import OperatorError
 from swarmd.state.records.campaign import CampaignSettings, StorageSettings
 from swarmd.state.store.files import Home, atomic_write
 
 KEPT_APART = "***"
-_VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
@@ -36,7 +34,7 @@ def shown(url: str) -> str:
 
 
 def _hidden(secret: str) -> str:
-    return secret if not secret or _VARIABLE.fullmatch(secret) else KEPT_APART
+    return secret if not secret or VARIABLE.fullmatch(secret) else KEPT_APART
 
 
 def is_ours(host: str) -> bool:
@@ -79,14 +77,7 @@ def whole(storage: StorageSettings, home: Home) -> str:
                 "${NAME} in its place and set that variable"
             )
         return kept
-
-    def filled(found: re.Match[str]) -> str:
-        value = os.environ.get(found[1])
-        if not value:
-            raise OperatorError(f"storage.url needs ${{{found[1]}}}, which the environment does not have")
-        return value
-
-    return _VARIABLE.sub(filled, url)
+    return filled(url, whose="storage.url")
 
 
 def storage_at(url: str) -> StorageSettings:

@@ -26,7 +26,6 @@ from swarmd.state.work_order import LOCK_FD_VARIABLE, ExitCode, SaidLine, WorkOr
 
 log = logging.getLogger(__name__)
 
-LOST = 1
 _STAGE_BYTES = 1 << 16
 
 

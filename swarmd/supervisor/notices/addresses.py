@@ -5,18 +5,17 @@ HOME/state/notify.json (mode 0600); ``${NAME}`` in it is taken from the environm
 """
 
 import hashlib
-import os
 import re
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import orjson
 
+from swarmd.state.environment_words import filled
 from swarmd.state.errors import OperatorError
 from swarmd.state.records.campaign import CampaignSettings
 from swarmd.state.store.files import Home, atomic_write
 
-_VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 _LABEL = re.compile(r"[a-z][a-z0-9+.-]*#[0-9a-f]{8}")
 
 
@@ -55,14 +54,7 @@ def address_of(home: Home, label: str) -> str:
         raise OperatorError(
             f"the address of {label} is not in {_path(home)}; give the campaign's file to `swarmd start`"
         )
-
-    def filled(found: re.Match[str]) -> str:
-        value = os.environ.get(found[1])
-        if not value:
-            raise OperatorError(f"{label} needs ${{{found[1]}}}, which the daemon's environment does not have")
-        return value
-
-    return _VARIABLE.sub(filled, kept)
+    return filled(kept, whose=label)
 
 
 def _path(home: Home) -> Path:
