@@ -12,9 +12,9 @@ import signal
 import subprocess
 import sys
 
-from swarmd.state.records.campaign import StorageSettings
 from swarmd.state.records.record import Record
 from swarmd.state.records.source import Source, SourceStatus
+from swarmd.state.records.storage import StorageSettings
 from swarmd.state.storage_address import host_and_port, is_ours, studies_lock
 from swarmd.state.store.files import Home, is_locked, lock_holder
 from swarmd.state.units import Millis

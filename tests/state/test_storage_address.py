@@ -7,7 +7,7 @@ import pytest
 from builders import the_settings
 
 from swarmd.state.errors import OperatorError
-from swarmd.state.records.campaign import GRPC_LOOPBACK, StorageSettings
+from swarmd.state.records.storage import GRPC_LOOPBACK, StorageSettings
 from swarmd.state.storage_address import is_ours, set_apart, shown, storage_at, whole
 from swarmd.state.store.files import Home
 from swarmd.supervisor.question import digest

@@ -12,8 +12,8 @@ import pytest
 from builders import a_view
 from study_servers import free_port
 
-from swarmd.state.records.campaign import StorageSettings
 from swarmd.state.records.source import Source, SourceStatus
+from swarmd.state.records.storage import StorageSettings
 from swarmd.state.storage_address import studies_lock
 from swarmd.state.store.files import Home, lock_holder
 from swarmd.supervisor.study_server import SOURCE, StudyServerKeeper, keeper_for

@@ -10,7 +10,7 @@ import click
 
 from swarmd.engine.commands.search_flags import home_in_force
 from swarmd.state.errors import OperatorError, OutsideError
-from swarmd.state.records.campaign import GRPC_LOOPBACK
+from swarmd.state.records.storage import GRPC_LOOPBACK
 from swarmd.state.storage_address import host_and_port, is_ours, shown, storage_at, studies_path
 from swarmd.state.store.files import Home, is_locked
 

@@ -18,7 +18,7 @@ from swarmd.engine.search.heartbeats import BeatPresence
 from swarmd.engine.search.storage_patience import patiently
 from swarmd.engine.search.storages import connected
 from swarmd.state.errors import OperatorError
-from swarmd.state.records.campaign import StorageSettings
+from swarmd.state.records.storage import StorageSettings
 from swarmd.state.store.files import Home
 
 _LOOK_EVERY_S = 1.0

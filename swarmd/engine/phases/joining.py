@@ -20,8 +20,8 @@ from swarmd.engine.phases.question import symbol_folder, work_folder
 from swarmd.engine.phases.study import Study
 from swarmd.engine.search.heartbeats import BeatPresence
 from swarmd.state.errors import OperatorError
-from swarmd.state.records.campaign import StorageSettings
 from swarmd.state.records.job import Phase
+from swarmd.state.records.storage import StorageSettings
 from swarmd.state.work_order import WorkOrder
 
 # The word on the command line of a worker whose study is led elsewhere.

@@ -29,7 +29,7 @@ from swarmd.engine.search.storage_contract import StudyStorage
 from swarmd.engine.search.storage_patience import patiently
 from swarmd.engine.search.storages import storage_of
 from swarmd.engine.search.windows import Window
-from swarmd.state.records.campaign import StorageSettings
+from swarmd.state.records.storage import StorageSettings
 from swarmd.state.store.files import Home
 from swarmd.state.work_order import WorkOrder
 

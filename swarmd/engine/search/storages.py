@@ -15,7 +15,7 @@ from swarmd.engine.search.heartbeats import BeatPresence
 from swarmd.engine.search.presence import LockPresence
 from swarmd.engine.search.storage import join_study, open_study
 from swarmd.engine.search.storage_contract import Presence, StudyStorage
-from swarmd.state.records.campaign import StorageSettings
+from swarmd.state.records.storage import StorageSettings
 from swarmd.state.storage_address import host_and_port, shown, whole
 from swarmd.state.store.files import Home
 

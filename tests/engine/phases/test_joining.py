@@ -10,7 +10,7 @@ from search_builders import an_order
 from swarmd.engine.phases.joining import invitations, order_here
 from swarmd.engine.search.storage import SoleWriterJournal
 from swarmd.state.errors import OperatorError
-from swarmd.state.records.campaign import StorageSettings
+from swarmd.state.records.storage import StorageSettings
 
 
 @pytest.fixture

@@ -24,7 +24,7 @@ from swarmd.engine.search.space import search_space
 from swarmd.engine.search.storage import lock_of_worker
 from swarmd.engine.search.storages import storage_of
 from swarmd.engine.strategies.registry import strategy_named
-from swarmd.state.records.campaign import StorageSettings
+from swarmd.state.records.storage import StorageSettings
 from swarmd.state.store.files import Home
 
 pytestmark = pytest.mark.xdist_group("studies on servers")

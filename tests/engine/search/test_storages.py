@@ -7,7 +7,7 @@ import pytest
 
 from swarmd.engine.search.storages import connected, storage_of
 from swarmd.state.errors import OperatorError
-from swarmd.state.records.campaign import StorageSettings
+from swarmd.state.records.storage import StorageSettings
 from swarmd.state.store.files import Home
 
 
