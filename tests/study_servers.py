@@ -7,9 +7,10 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+import psutil
 from postgres_server import postgres
 
 
@@ -55,7 +56,32 @@ class AProxy:
 
 
 def _state(task: Path) -> str:
-    return (task / "stat").read_text().rpartition(")")[2].split()[0]
+    try:
+        return (task / "stat").read_text().rpartition(")")[2].split()[0]
+    except (FileNotFoundError, ProcessLookupError):  # a thread that ended as it was asked stands still for good
+        return "T"
+
+
+@contextlib.contextmanager
+def held(processes: Sequence[psutil.Process]) -> Iterator[None]:
+    """They stand still meanwhile; one that ends by itself before or after (a server's do) is nobody's fault."""
+    for each in processes:
+        suspend(each)
+    try:
+        yield
+    finally:
+        for each in processes:
+            resume(each)
+
+
+def suspend(process: psutil.Process) -> None:
+    with contextlib.suppress(psutil.NoSuchProcess):
+        process.suspend()
+
+
+def resume(process: psutil.Process) -> None:
+    with contextlib.suppress(psutil.NoSuchProcess):
+        process.resume()
 
 
 @contextlib.contextmanager

@@ -14,7 +14,7 @@ import psutil
 import pytest
 from postgres_server import ADVICE, programs
 from search_builders import SYMBOL, Told, a_desk, a_market, an_order, files_below, run_phase
-from study_servers import a_postgres, a_proxy
+from study_servers import a_postgres, a_proxy, resume, suspend
 
 from swarmd.engine.phases.refine import refine
 from swarmd.engine.search.storage_grpc import connected
@@ -97,13 +97,13 @@ def test_another_machines_workers_join_and_a_kill_of_theirs_costs_no_trial(marke
                 own = study_workers()
                 if killed or helper.poll() is not None:
                     for each in own:
-                        each.resume()
+                        resume(each)
                 elif len(theirs()) >= 2:
                     killed.append(helper.pid)
                     os.kill(helper.pid, signal.SIGKILL)
                 else:
                     for each in own:
-                        each.suspend()
+                        suspend(each)
                 time.sleep(0.02)
 
         killer = threading.Thread(target=kill)

@@ -10,7 +10,7 @@ import psutil
 import psycopg
 import pytest
 from postgres_server import ADVICE, programs
-from study_servers import a_postgres, a_proxy, free_port
+from study_servers import a_postgres, a_proxy, free_port, held
 
 from swarmd.engine.backtest import Simulation
 from swarmd.engine.kernel.trades import Trades
@@ -156,15 +156,8 @@ def test_postgres_held_and_its_connections_cut_in_the_middle_changes_nothing(und
                               " AND application_name = 'swarmd refine'")  # fmt: skip
         elif trial.number == 9:
             line = storage_postgres.connected(database, answer_s=SOON_S)
-            held = backends(database)
-            for each in held:
-                each.suspend()
-            try:
-                with pytest.raises(LOST):
-                    line.get_all_studies()
-            finally:
-                for each in held:
-                    each.resume()
+            with held(backends(database)), pytest.raises(LOST):
+                line.get_all_studies()
 
     trials = searched(opened, after=disturb, say=lost.append)
     assert documents(trials) == documents(undisturbed)
