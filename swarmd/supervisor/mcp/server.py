@@ -12,9 +12,10 @@ from typing import Annotated, Any, Literal, ParamSpec, TypeVar
 
 import orjson
 from mcp.server import MCPServer
+from mcp.server.mcpserver import Context
 from mcp.server.mcpserver.exceptions import ResourceError, ToolError
-from mcp_types import ToolAnnotations
-from pydantic import Field
+from mcp_types import CallToolResult, InputRequiredResult, ToolAnnotations
+from pydantic import Field, ValidationError
 
 from swarmd import __version__
 from swarmd.state.errors import InvariantError, OperatorError, OutsideError
@@ -59,8 +60,31 @@ _ABOUT = (
 )
 
 
+class _Server(MCPServer[None]):
+    """The SDK's, but for what it says of arguments that do not fit: a line each, without what pydantic links to."""
+
+    async def call_tool(
+        self, name: str, arguments: dict[str, Any], context: Context[None, Any] | None = None
+    ) -> CallToolResult | InputRequiredResult:
+        try:
+            return await super().call_tool(name, arguments, context)
+        except ToolError as wrong:
+            if isinstance(wrong.__cause__, ValidationError):
+                raise ToolError(_misfits(name, wrong.__cause__)) from wrong.__cause__
+            raise
+
+
+def _misfits(tool: str, wrong: ValidationError) -> str:
+    """Which argument, and what it should be; what was given is the caller's and is not repeated."""
+    each = (
+        f"{'.'.join(str(part) for part in flaw['loc']) or 'the arguments'}: {flaw['msg']}"
+        for flaw in wrong.errors(include_url=False, include_context=False, include_input=False)
+    )
+    return text(f"{tool} cannot be called so: {'; '.join(each)}")
+
+
 def make_server(home: Home, *, allows_control: bool, data: tuple[Path, ...] = ()) -> MCPServer[None]:
-    server: MCPServer[None] = MCPServer("swarmd", version=__version__, instructions=_ABOUT, log_level="WARNING")
+    server = _Server("swarmd", version=__version__, instructions=_ABOUT, log_level="WARNING")
     allowed = tuple(path.resolve() for path in (home.root, *data))
     _resources(server, home)
     _readers(server, home, allowed)
