@@ -1,177 +1,80 @@
-"""The rule page of each agent, read off its source: the tables it looks at, the wishes it makes, the limits it reads.
+"""The rule page of each agent: its own account of itself, the facts of its code, and the limits in force.
 
-Follows the calls from ``decide`` through the rules it uses, function by function. A page nobody writes by hand cannot
-be forgotten when a rule changes. Called when the registry is written, which is once a session; parses some thirty
-files of ours and runs none of them.
+The facts are those of ``rule_facts.json``, which `scripts/make_agent_registry` reads off the source (`rule_reading`).
+Called when the registry is written, which is once a session.
 """
 
-import ast
 import importlib
 import inspect
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
 from types import ModuleType
+
+from pydantic import TypeAdapter
 
 from swarmd.agents import orchestration_consensus
 from swarmd.agents.contract import Agent
 from swarmd.agents.pages.registry import Limit, RulePage, registry
-from swarmd.state import actions
-from swarmd.state.records import policy as policy_module
 from swarmd.state.records.policy import Policy
 from swarmd.state.units import spoken
-from swarmd.state.view import View
 from swarmd.supervisor.roster import ROSTER
 
-_RULES = ("swarmd.agents.rules", "swarmd.agents.pages")
-_UNITS = ("_MIB", "_GIB")  # a unit is no limit
-_TABLES = tuple(name for name in View.__dataclass_fields__ if name != "policy")
+FACTS = Path(__file__).with_name("rule_facts.json")
+
+
+@dataclass(frozen=True, slots=True)
+class RuleFacts:
+    """``limits`` are fields of the policy; a figure is the module it stands in, its name there, and its value in words.
+
+    ``watches`` are tables of the View.
+    """
+
+    watches: tuple[str, ...]
+    wishes: tuple[str, ...]
+    limits: tuple[str, ...]
+    figures: tuple[tuple[str, str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """``units`` has the unit of each field of the policy, ``agents`` the facts by name, the arbiter's among them."""
+
+    units: dict[str, str]
+    agents: dict[str, RuleFacts]
 
 
 def registry_page(policy: Policy) -> str:
     """``AGENT_REGISTRY.md`` under these limits."""
-    agents = [rule_page(agent, policy) for agent in ROSTER]
-    return registry(agents, rule_page(orchestration_consensus, policy, begins="arbitrate"))
+    return registry([rule_page(agent, policy) for agent in ROSTER], rule_page(orchestration_consensus, policy))
 
 
-def rule_page(agent: Agent | ModuleType, policy: Policy, *, begins: str = "decide") -> RulePage:
-    """What the agent's module says of itself, and what its code does. ``begins`` names its function."""
+def rule_page(agent: Agent | ModuleType, policy: Policy) -> RulePage:
+    """What the agent's module says of itself, and what its code does."""
+    rules = _rules()
+    facts = rules.agents[agent.NAME]
     module = importlib.import_module(f"swarmd.agents.{agent.NAME}")
-    seen = _Seen()
-    _follow(module, begins, seen)
     told = inspect.cleandoc(module.__doc__ or "").split("\n\n")
-    limits = [Limit(name, _policy_value(policy, name), "policy") for name in Policy.model_fields if name in seen.limits]
-    limits += [Limit(name.strip("_").lower(), value, home) for (home, name), value in sorted(seen.figures.items())]
+    limits = [Limit(name, _in_words(policy, name, rules.units.get(name, "")), "policy") for name in facts.limits]
+    limits += [Limit(name.strip("_").lower(), value, home) for home, name, value in facts.figures]
     return RulePage(
         name=agent.NAME,
         told=tuple(" ".join(paragraph.split()) for paragraph in told if paragraph.strip()),
-        watches=tuple(name for name in _TABLES if name in seen.tables),
-        wishes=tuple(sorted(seen.wishes)),
+        watches=facts.watches,
+        wishes=facts.wishes,
         limits=tuple(limits),
     )
 
 
-@dataclass(slots=True)
-class _Seen:
-    """What was met on the way: ``done`` are names already followed, by module."""
-
-    done: set[tuple[str, str]] = field(default_factory=set)
-    tables: set[str] = field(default_factory=set)
-    wishes: set[str] = field(default_factory=set)
-    limits: set[str] = field(default_factory=set)
-    figures: dict[tuple[str, str], str] = field(default_factory=dict)
-
-
-def _follow(module: ModuleType, name: str, seen: _Seen) -> None:
-    """Everything that the function, class or constant of this name says, and what it leads to in turn."""
-    if (module.__name__, name) in seen.done:
-        return
-    seen.done.add((module.__name__, name))
-    own, imported = _names_of(module)
-    if name in imported:
-        home, original = imported[name]
-        if home.startswith(_RULES):
-            _follow(importlib.import_module(home), original, seen)
-        return
-    if name not in own:
-        return
-    value = getattr(module, name, None)
-    if name.isupper() and name not in _UNITS and isinstance(value, int | float) and not isinstance(value, bool):
-        seen.figures[module.__name__.rpartition(".")[2], name] = _spoken_figure(own[name], value)
-    for node in ast.walk(own[name]):
-        _note(module, node, seen, imported)
-
-
-def _note(module: ModuleType, node: ast.AST, seen: _Seen, imported: Mapping[str, tuple[str, str]]) -> None:
-    match node:
-        case ast.Call(func=ast.Name(id=called)) if imported.get(called, ("", ""))[0] == actions.__name__:
-            seen.wishes.add(getattr(actions, called).model_fields["kind"].default)
-        case ast.Attribute(value=ast.Name(id="view"), attr=asked):
-            seen.tables |= _tables_behind(asked)
-        case ast.Attribute(value=ast.Name(id="policy") | ast.Attribute(attr="policy"), attr=limit):
-            seen.limits.add(limit)
-        case ast.Name(id=other):
-            _follow(module, other, seen)
-        case _:
-            pass
-
-
 @cache
-def _names_of(module: ModuleType) -> tuple[Mapping[str, ast.AST], Mapping[str, tuple[str, str]]]:
-    """What the module defines, by name, and what it imports: name to (module, its name there)."""
-    own: dict[str, ast.AST] = {}
-    imported: dict[str, tuple[str, str]] = {}
-    for node in ast.parse(inspect.getsource(module)).body:
-        match node:
-            case ast.FunctionDef(name=name) | ast.ClassDef(name=name):
-                own[name] = node
-            case ast.Assign(targets=targets):
-                own |= {name: node for target in targets for name in _targets(target)}
-            case ast.AnnAssign(target=ast.Name(id=name)):
-                own[name] = node
-            case ast.ImportFrom(module=str(home), names=names):
-                imported |= {each.asname or each.name: (home, each.name) for each in names}
-            case _:
-                pass
-    return own, imported
+def _rules() -> Rules:
+    return TypeAdapter(Rules).validate_json(FACTS.read_bytes())
 
 
-def _targets(target: ast.expr) -> Iterator[str]:
-    if isinstance(target, ast.Name):
-        yield target.id
-    elif isinstance(target, ast.Tuple):
-        for each in target.elts:
-            yield from _targets(each)
-
-
-@cache
-def _tables_behind(asked: str) -> frozenset[str]:
-    """The tables behind a question asked of the View: itself, where it is one."""
-    if asked in _TABLES:
-        return frozenset({asked})
-    method = _questions().get(asked)
-    if method is None:
-        return frozenset()
-    inside = (
-        node.attr
-        for node in ast.walk(method)
-        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "self"
-    )
-    return frozenset().union(*(_tables_behind(each) for each in inside if each != asked))
-
-
-@cache
-def _questions() -> Mapping[str, ast.FunctionDef]:
-    """The methods of the View by name, from the files of the classes it is made of."""
-    questions: dict[str, ast.FunctionDef] = {}
-    for part in reversed(View.__mro__[:-1]):
-        shape = _names_of(importlib.import_module(part.__module__))[0][part.__name__]
-        assert isinstance(shape, ast.ClassDef)
-        questions |= {each.name: each for each in shape.body if isinstance(each, ast.FunctionDef)}
-    return questions
-
-
-# -- figures in words -------------------------------------------------------------------------------------------------
-
-
-def _spoken_figure(node: ast.AST, value: int | float) -> str:
-    is_duration = isinstance(node, ast.AnnAssign) and ast.unparse(node.annotation) == "Millis"
-    return spoken(round(value)) if is_duration else f"{value:g}"
-
-
-def _policy_value(policy: Policy, name: str) -> str:
+def _in_words(policy: Policy, name: str, unit: str) -> str:
     value = getattr(policy, name)
-    annotation = _policy_annotations().get(name, "")
-    if annotation == "Millis":
+    if unit == "Millis":
         return spoken(value)
-    if annotation == "int" and value >= 1 << 20:
+    if unit == "int" and value >= 1 << 20:
         return f"{value / (1 << 30):g} GiB"
     return ("yes" if value else "no") if isinstance(value, bool) else f"{value:g}"
-
-
-@cache
-def _policy_annotations() -> Mapping[str, str]:
-    """As they are written: a duration and a count are both ``int`` once they are read."""
-    shape = _names_of(policy_module)[0]["Policy"]
-    assert isinstance(shape, ast.ClassDef)
-    return {ast.unparse(n.target): ast.unparse(n.annotation) for n in shape.body if isinstance(n, ast.AnnAssign)}

@@ -2,6 +2,7 @@
 
 import pytest
 from builders import a_policy
+from pydantic import TypeAdapter
 from repository import ROOT
 
 from swarmd.agents.contract import Agent
@@ -9,8 +10,10 @@ from swarmd.state.actions import ACTION_SHAPES
 from swarmd.state.records.policy import Policy
 from swarmd.state.view import View
 from swarmd.supervisor.roster import ROSTER
-from swarmd.supervisor.rule_pages import registry_page, rule_page
+from swarmd.supervisor.rule_pages import FACTS, Rules, registry_page, rule_page
+from swarmd.supervisor.rule_reading import rules_as_written
 
+STALE = "out of date; run .venv/bin/python scripts/make_agent_registry"
 KINDS = set(ACTION_SHAPES.json_schema()["discriminator"]["mapping"])
 
 
@@ -45,6 +48,10 @@ def test_the_registry_stands_in_order_of_precedence() -> None:
     assert page.rstrip().splitlines()[-1].startswith("- **")
 
 
+def test_the_facts_that_a_daemon_reads_are_what_the_code_says() -> None:
+    assert TypeAdapter(Rules).validate_json(FACTS.read_bytes()) == rules_as_written(), f"{FACTS.name} is {STALE}"
+
+
 def test_the_copy_in_the_documents_is_what_the_code_says() -> None:
-    told = "docs/AGENT_REGISTRY.md is out of date; run .venv/bin/python scripts/make_agent_registry"
-    assert (ROOT / "docs" / "AGENT_REGISTRY.md").read_text() == registry_page(Policy(at=0)), told
+    page = ROOT / "docs" / "AGENT_REGISTRY.md"
+    assert page.read_text() == registry_page(Policy(at=0)), f"{page.name} is {STALE}"

@@ -3,7 +3,6 @@
 The handoff is none of these: it takes commands that are really run, and hence a process of its own (`errands`).
 """
 
-import asyncio
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -58,7 +57,7 @@ WRITERS: Mapping[str, Writer] = {
 }
 
 
-async def write_documents(view: View, home: Home, action: WriteDocuments, cause: str, *, now: Millis) -> list[Record]:
+def write_documents(view: View, home: Home, action: WriteDocuments, cause: str, *, now: Millis) -> list[Record]:
     """Write each page anew, whole. Raises OutsideError at the first that cannot be written, InvariantError for a page
     nobody writes.
     """
@@ -68,9 +67,8 @@ async def write_documents(view: View, home: Home, action: WriteDocuments, cause:
             raise InvariantError(f"{cause} asks for the page {name!r}; those kept are {', '.join(WRITERS)}")
         campaign = view.campaign.id if view.campaign is not None else ""
         path = home.results_of(campaign) / name if name in OF_ASSETS else home.docs / name
-        # In a thread: the registry parses our own sources, and no cycle waits for that longer than it must.
         before = _standing(path)
-        text = await asyncio.to_thread(WRITERS[name], before, view)
+        text = WRITERS[name](before, view)
         if text != before or not path.exists():
             atomic_write(path, text.encode(errors="surrogateescape"))
         title = name.partition(".")[0].replace("_", " ").capitalize()

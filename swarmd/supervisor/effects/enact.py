@@ -69,7 +69,7 @@ async def _carry_out(swarm: Swarm, each: ActionTaken) -> None:
             if view.errands[name].order == each.id:
                 swarm.record([begin_errand(swarm.errands[name], view.errands[name], now=swarm.clock.now())])
         case WriteDocuments() as action:
-            swarm.record(await write_documents(view, swarm.home, action, each.id, now=swarm.clock.now()))
+            swarm.record(write_documents(view, swarm.home, action, each.id, now=swarm.clock.now()))
         case _:
             pass
 
