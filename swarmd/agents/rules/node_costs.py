@@ -34,9 +34,12 @@ def nodes_cost(view: View, campaign: Campaign, until: Millis) -> float:
     if campaign.status not in (CampaignStatus.ACTIVE, CampaignStatus.PAUSED):
         until = min(until, campaign.at)
     backend = campaign.settings.backend
-    return sum(
-        _there(node, campaign.started_at, until) / HOUR * price_of(node, backend) for node in view.nodes.values()
-    )
+    return sum(node_cost(node, backend, since=campaign.started_at, until=until) for node in view.nodes.values())
+
+
+def node_cost(node: Node, backend: BackendSettings, *, since: Millis, until: Millis) -> float:
+    """What one of them came to in that stretch of this session."""
+    return _there(node, since, until) / HOUR * price_of(node, backend)
 
 
 def _there(node: Node, since: Millis, until: Millis) -> Millis:

@@ -22,6 +22,7 @@ from swarmd.state.units import Millis, iso, millis_of_iso
 from swarmd.supervisor.dashboard.bar_files import BarFiles
 from swarmd.supervisor.dashboard.inbox import inbox_rows
 from swarmd.supervisor.dashboard.lanes import job_table, lane_table
+from swarmd.supervisor.dashboard.nodes import node_table, nodes_in_short
 from swarmd.supervisor.dashboard.now import now_document
 from swarmd.supervisor.dashboard.pages import Asked, in_order, page_of
 from swarmd.supervisor.dashboard.reader import Reader
@@ -109,6 +110,7 @@ class Answers:
             "home": self.home.root.name or str(self.home.root),
             "seq": self.reader.seq,
             "trials": len(self.book),
+            "nodes": nodes_in_short(self.picture, self.table("nodes")),
             "changed": self.reader.changed,
             "inbox": [{"id": row["id"], "level": row["level"]} for row in inbox if row["level"] != "look"][:100],
         }
@@ -118,6 +120,7 @@ class Answers:
         makers: dict[str, Callable[[], list[Row]]] = {
             "lanes": lambda: lane_table(self.picture, self.facts, self._job_rows()),
             "jobs": lambda: job_table(self._job_rows(), self.facts),
+            "nodes": lambda: node_table(self.picture, self.facts),
             "inbox": lambda: inbox_rows(self.picture, self.facts, ledger.rows(self.home)),
             "events": lambda: [*reversed(self.reader.events)],
             "incidents": lambda: TOPICS["incidents"](self.picture, self.facts)[::-1],
@@ -210,9 +213,12 @@ def whole_document(picture: Picture, facts: Facts, note: str = "") -> Row:
     """The first page and the tables below it in one."""
     jobs = job_table(TOPICS["jobs"](picture, facts), facts)
     lanes = lane_table(picture, facts, jobs)
+    nodes = node_table(picture, facts)
     return now_document(picture, facts, jobs, lanes) | {
         "note": note,
         "lane_rows": lanes[:200],
+        "nodes": nodes_in_short(picture, nodes),
+        "node_rows": nodes[:200],
         "tracker": TOPICS["tracker"](picture, facts)[:200],
         "actions": TOPICS["actions"](picture, facts)[-20:][::-1],
         "champion_rows": TOPICS["champions"](picture, facts),

@@ -13,10 +13,11 @@ const ORDER = ["done", "running", "failed", "quarantined", "skipped", "queued"];
 export function show(page) {
   const banner = h("div"), goal = h("section.card.goal", { "aria-label": "Goal" }), tiles = h("section.tiles", { "aria-label": "Machine" }), troubles = h("div"), steps = h("div");
   const log = h("ul.log", { "aria-label": "Events" });
-  const lanes = laneGrid();
-  const idle = h("span.muted");
+  const lanes = laneGrid(), nodes = nodeGrid();
+  const idle = h("span.muted"), fleet = h("span.muted");
+  const cluster = h("section.card.hidden", { "aria-label": "Nodes" }, h("header", {}, h("h2", {}, "Nodes"), fleet), nodes.table);
   fill(page, h("h1.sr", {}, "Now"), banner, h("div.stack", {},
-    goal, tiles,
+    goal, tiles, cluster,
     h("div.split", {},
       h("div.stack", {}, h("section.card", { "aria-label": "Lanes" }, h("header", {}, h("h2", {}, "Lanes"), idle), lanes.table), steps),
       h("div.stack", {}, card("Open incidents", { right: h("a", { href: "/incidents" }, "all") }, troubles), card("What happened", { note: "UTC" }, log)))));
@@ -38,12 +39,14 @@ export function show(page) {
     say(idle, `${busy} of ${total} busy${why.length ? ` · ${why[0].lanes} idle: ${why[0].reason}` : ""}`);
     machine();
     lanes.refresh();
+    cluster.classList.toggle("hidden", !state.nodes);
+    if (state.nodes) { say(fleet, inShort(state.nodes)); nodes.refresh(); }
   };
   const drawLog = () => fill(log, live.events.length ? live.events.slice(-80).reverse().map(event) : h("li.empty", {}, "Nothing yet."));
   const ends = [on("state", draw), on("happened", drawLog), onScheme(machine)];
   if (live.state) draw(live.state);
   drawLog();
-  return () => { ends.forEach((end) => end()); lanes.end(); };
+  return () => { ends.forEach((end) => end()); lanes.end(); nodes.end(); };
 }
 
 function event(row) {
@@ -132,6 +135,34 @@ function laneGrid() {
       { name: "eta_s", label: "Left", width: "4.6rem", end: true, keep: true, show: (row) => (row.eta_s === null || row.eta_s === undefined ? "" : spoken(row.eta_s)) },
     ],
     onOpen: (row) => details(`Lane ${row.id}`, row, row.run ? [["kill", row.id]] : []),
+  });
+}
+
+/** What stands where, and the money: "4 of 5 there · 1 gone · 2.40 an hour · 7.13 so far". */
+function inShort({ total, standing, price_per_hour: price, cost }) {
+  const others = ["resting", "unheard", "gone"].filter((name) => standing[name]).map((name) => `${standing[name]} ${name}`);
+  return [`${standing.there ?? 0} of ${total} there`, ...others, price !== null && `${fixed(price)} an hour`, cost !== null && `${fixed(cost)} so far`].filter(Boolean).join(" · ");
+}
+
+const STANDS = { there: "good", unheard: "warn", resting: "warn", gone: "bad" };
+
+function nodeGrid() {
+  const filled = (row, share, target, what) => (share === null ? dash : h("div.filled", {}, meter(share, { target, label: `${what} of ${row.id}` }), h("span", {}, percent(share))));
+  return grid({
+    topic: "nodes", label: "nodes", rows: 8, search: false,
+    columns: [
+      { name: "id", label: "Node", width: "minmax(4.5rem,1fr)", keep: true },
+      { name: "standing", label: "Stands", width: "5.6rem", keep: true, show: (row) => pill(row.standing, STANDS[row.standing]), title: (row) => row.trouble },
+      { name: "lanes", label: "Lanes", width: "3.6rem", end: true, keep: true, show: (row) => `${row.lanes}/${row.carries}` },
+      { name: "runs", label: "Busy", width: "3rem", end: true, show: (row) => whole(row.runs) },
+      { name: "cpu_util", label: "Processors", width: "minmax(5.2rem,1fr)", keep: true, show: (row) => filled(row, row.cpu_util, row.cpu_target, "processors") },
+      { name: "gpu_util", label: "Graphics", width: "minmax(5.2rem,1fr)", show: (row) => (row.gpus ? filled(row, row.gpu_util, null, "graphics processors") : "none") },
+      { name: "mem_used", label: "Memory", width: "4rem", end: true, show: (row) => percent(row.mem_used) },
+      { name: "price_per_hour", label: "An hour", width: "4.2rem", end: true, show: (row) => fixed(row.price_per_hour) },
+      { name: "cost", label: "So far", width: "4.4rem", end: true, show: (row) => fixed(row.cost) },
+      { name: "trouble", label: "Said", width: "minmax(0,2fr)", show: (row) => row.trouble },
+    ],
+    onOpen: (row) => details(`Node ${row.id}`, row),
   });
 }
 
