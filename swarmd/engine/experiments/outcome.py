@@ -24,7 +24,7 @@ from swarmd.engine.experiments.study import best_of
 from swarmd.engine.experiments.trial import Trial
 from swarmd.engine.phases.desk import json_bytes
 from swarmd.engine.search.provenance import Provenance
-from swarmd.engine.search.refine import showcase_trials
+from swarmd.engine.search.showcases import showcase_trials
 from swarmd.engine.search.space import space_document
 from swarmd.engine.search.walk_forward import joined, walk_forward_document
 from swarmd.state.store.files import atomic_write

@@ -21,7 +21,8 @@ from swarmd.engine.phases.trade_table import trades_csv
 from swarmd.engine.phases.walk import told_walk, walk, walk_figures, windows_for
 from swarmd.engine.search.methods import procedure_of
 from swarmd.engine.search.pick import picked
-from swarmd.engine.search.refine import SHOWCASES, Trial, showcase_trials
+from swarmd.engine.search.showcases import SHOWCASES, showcase_trials
+from swarmd.engine.search.trial import Trial
 from swarmd.engine.search.warm_start import find_seed_file, warm_start_seeds
 from swarmd.state.records.job import Phase, job_id
 from swarmd.state.records.result import ResultSummary

@@ -13,9 +13,9 @@ from swarmd.engine.phases.crew import Crew
 from swarmd.engine.phases.desk import Desk, Yielded
 from swarmd.engine.phases.joining import invite
 from swarmd.engine.phases.study import TRIALS, Clerk, Study, clerk_of, remove_strangers, tell_ahead
-from swarmd.engine.search.refine import Trial, finished_trials
 from swarmd.engine.search.shared import SharedStudy
 from swarmd.engine.search.storage_patience import patiently
+from swarmd.engine.search.trial import Trial, finished_trials
 from swarmd.state.errors import OutsideError
 from swarmd.state.work_order import WorkOrder
 

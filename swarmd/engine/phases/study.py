@@ -22,12 +22,13 @@ from swarmd.engine.phases.question import Question, digest_of
 from swarmd.engine.phases.tried import note_tried
 from swarmd.engine.search.methods import Procedure
 from swarmd.engine.search.pruning import FIRST_PART, Pruning
-from swarmd.engine.search.refine import Trial, run_trials
+from swarmd.engine.search.refine import run_trials
 from swarmd.engine.search.sampler import ReproducibleSampler
 from swarmd.engine.search.space import space_document
 from swarmd.engine.search.storage_contract import StudyStorage
 from swarmd.engine.search.storage_patience import patiently
 from swarmd.engine.search.storages import storage_of
+from swarmd.engine.search.trial import Trial
 from swarmd.engine.search.windows import Window
 from swarmd.state.records.storage import StorageSettings
 from swarmd.state.store.files import Home

@@ -20,10 +20,11 @@ from swarmd.engine.phases.question import question_of
 from swarmd.engine.phases.refine import study_of
 from swarmd.engine.phases.reoptimize import second_study_of
 from swarmd.engine.phases.study import Study
-from swarmd.engine.search.refine import finished_trials, run_one
+from swarmd.engine.search.refine import run_one
 from swarmd.engine.search.shared import SharedStudy
 from swarmd.engine.search.storage_contract import StudyStorage
 from swarmd.engine.search.storage_patience import patiently
+from swarmd.engine.search.trial import finished_trials
 from swarmd.state.errors import OperatorError, OutsideError
 from swarmd.state.records.job import Phase
 from swarmd.state.store.files import Home, home_from

@@ -17,7 +17,7 @@ from swarmd.engine.phases.study import Study, run_study
 from swarmd.engine.phases.vault import WarmedUp
 from swarmd.engine.search.methods import Procedure
 from swarmd.engine.search.pick import picked
-from swarmd.engine.search.refine import Trial
+from swarmd.engine.search.trial import Trial
 from swarmd.engine.search.walk_forward import Choice, Walked, walk_forward_document
 from swarmd.engine.search.windows import Window, even_windows
 from swarmd.state.records.campaign import SearchSettings

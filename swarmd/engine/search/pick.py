@@ -13,8 +13,8 @@ import numpy as np
 
 from swarmd.engine.arrays import FloatArray
 from swarmd.engine.guards.clusters import neighbourhood_means
-from swarmd.engine.search.refine import Trial, best_trial
 from swarmd.engine.search.space import Space
+from swarmd.engine.search.trial import Trial, best_trial
 from swarmd.engine.strategies.contract import ParamSpec
 
 # Neighbours differ in no parameter by more than this share of its range: the step of the sensitivity guard.

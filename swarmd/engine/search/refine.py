@@ -8,64 +8,21 @@ phase.
 
 import json
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol, TypeVar
 
 import optuna
-from optuna.trial import FrozenTrial, TrialState
+from optuna.trial import TrialState
 
 from swarmd.engine.search.pruning import Evaluate, Glance, Pruning, glance_at
 from swarmd.engine.search.sampler import ReproducibleSampler, distributions
 from swarmd.engine.search.score import Constraints, ScoreRule
 from swarmd.engine.search.space import Space
+from swarmd.engine.search.trial import Trial, as_trial, finished_trials
 from swarmd.engine.strategies.contract import ParamSpec
 
-# What a reaper says of a trial in its dead worker's place.
-REAPED = "reaped"
 # If none of so many first trials can be evaluated the question is wrong, not the luck.
 _HOPELESS = 100
-
-
-@dataclass(frozen=True, slots=True)
-class Trial:
-    """One finished trial. `score` and `metrics` are absent where the evaluation failed, and `error` then says why, or
-    where it was given up after a `glance` at the first part of the bars."""
-
-    number: int
-    origin: str
-    params: dict[str, float | int]
-    score: float | None
-    metrics: dict[str, float | int | None]
-    violations: dict[str, float]
-    error: str | None
-    glance: Glance | None = None
-
-    @property
-    def state(self) -> str:
-        if self.score is not None:
-            return "complete"
-        return "pruned" if self.error is None and self.glance is not None else "failed"
-
-    @property
-    def is_valid(self) -> bool:
-        """Whether it may be ranked: evaluated, finite, within the constraints."""
-        return self.score is not None and all(missed <= 0.0 for missed in self.violations.values())
-
-    def document(self) -> dict[str, Any]:
-        return {
-            "number": self.number,
-            "origin": self.origin,
-            "state": self.state,
-            "valid": self.is_valid,
-            "params": self.params,
-            "score": self.score,
-            "metrics": self.metrics,
-            "violations": self.violations,
-            "error": self.error,
-            # Nothing where nothing is pruned.
-            **({} if self.glance is None else {"glance": self.glance.document()}),
-        }
 
 
 def run_trials(
@@ -118,58 +75,6 @@ def run_trials(
         finished(trial)
         _refuse_hopeless(done)
     return tuple(sorted(done, key=lambda trial: trial.number))
-
-
-def finished_trials(study: optuna.Study) -> tuple[Trial, ...]:
-    """The finished trials of a study, by number."""
-    return tuple(as_trial(frozen) for frozen in study.get_trials(deepcopy=False) if frozen.state.is_finished())
-
-
-def best_trial(trials: Sequence[Trial]) -> Trial | None:
-    """The valid trial of the highest score, of equals the first; None when none is valid."""
-    valid = [trial for trial in trials if trial.is_valid and trial.score is not None]
-    return min(valid, key=lambda trial: (-(trial.score or 0.0), trial.number), default=None)
-
-
-# The four showcases, each with what it ranks by (larger is better), among valid trials only.
-SHOWCASES: Mapping[str, tuple[str, float]] = {
-    "best_sharpe": ("annual_sharpe", 1.0),
-    "best_returns": ("total_return", 1.0),
-    "lowest_drawdown": ("max_drawdown", -1.0),
-    "best_winrate": ("win_rate", 1.0),
-}
-
-
-class Shown(Protocol):
-    """What a showcase is chosen by; a trial of a refinement, or of an experiment."""
-
-    @property
-    def number(self) -> int: ...
-    @property
-    def score(self) -> float | None: ...
-    @property
-    def metrics(self) -> Mapping[str, float | int | None]: ...
-    @property
-    def is_valid(self) -> bool: ...
-
-
-_Shown = TypeVar("_Shown", bound=Shown)
-
-
-def showcase_trials(trials: Iterable[_Shown]) -> dict[str, _Shown]:
-    """The trial for each showcase; empty when no trial is valid. Ties: better score, then earlier trial."""
-    valid = [trial for trial in trials if trial.is_valid and trial.score is not None]
-    if not valid:
-        return {}
-
-    def order(trial: _Shown, metric: str, sign: float) -> tuple[float, float, int]:
-        value = trial.metrics[metric]
-        return (-sign * float(value) if value is not None else math.inf, -(trial.score or 0.0), trial.number)
-
-    return {
-        name: min(valid, key=lambda trial, metric=metric, sign=sign: order(trial, metric, sign))  # type: ignore[misc]
-        for name, (metric, sign) in SHOWCASES.items()
-    }
 
 
 def _to_do(study: optuna.Study, n_trials: int) -> Iterator[optuna.Trial]:
@@ -337,23 +242,6 @@ def _set_constraint(trial: optuna.Trial, name: str, missed: float) -> None:
     # A trial taken up again may have it already; it is the same number then, and Optuna would warn.
     if name not in trial.constraints:
         trial.set_constraint(name, missed)
-
-
-def as_trial(frozen: FrozenTrial) -> Trial:
-    """A finished trial as its study keeps it."""
-    # Of a reaped trial what its reaper said, though its worker may have come to an outcome just before.
-    is_reaped = frozen.state == TrialState.FAIL and REAPED in frozen.user_attrs
-    told = json.loads(frozen.user_attrs.get(REAPED if is_reaped else "outcome", "{}"))
-    return Trial(
-        number=frozen.number,
-        origin=told.get("origin", ""),
-        params=dict(frozen.params),
-        score=frozen.value if frozen.state == TrialState.COMPLETE else None,
-        metrics=told.get("metrics", {}),
-        violations=told.get("violations", {}),
-        error=told.get("error"),
-        glance=Glance(**told["glance"]) if "glance" in told else None,
-    )
 
 
 def _numbers(metrics: Mapping[str, float | int | None]) -> dict[str, float]:

@@ -23,9 +23,10 @@ from swarmd.engine.search.methods import SampledMethod, procedure_of
 from swarmd.engine.search.pick import Pick, picked
 from swarmd.engine.search.prescreen import Stopwatch, screen_combinations
 from swarmd.engine.search.pruning import FIRST_PART, Pruning
-from swarmd.engine.search.refine import Trial, add_listed, run_trials
+from swarmd.engine.search.refine import add_listed, run_trials
 from swarmd.engine.search.score import Constraints, ScoreRule
 from swarmd.engine.search.space import Space, space_document
+from swarmd.engine.search.trial import Trial
 from swarmd.engine.search.vectors import Vector
 from swarmd.engine.strategies.contract import BarStrategy
 

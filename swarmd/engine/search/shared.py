@@ -17,9 +17,9 @@ import optuna
 from optuna.exceptions import UpdateFinishedTrialError
 from optuna.trial import FrozenTrial, TrialState
 
-from swarmd.engine.search.refine import REAPED
 from swarmd.engine.search.space import Space
 from swarmd.engine.search.storage_contract import Presence
+from swarmd.engine.search.trial import REAPED
 from swarmd.engine.search.vectors import Vector
 
 # A vector that took so many workers with it is not tried again.

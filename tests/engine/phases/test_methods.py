@@ -15,7 +15,7 @@ from swarmd.engine.phases.desk import Yielded
 from swarmd.engine.phases.refine import refine
 from swarmd.engine.phases.table import PHASES
 from swarmd.engine.phases.walk import WALK_FORWARD_FILE
-from swarmd.engine.search.refine import SHOWCASES
+from swarmd.engine.search.showcases import SHOWCASES
 from swarmd.engine.search.space import search_space
 from swarmd.engine.search.vectors import drawn_vectors
 from swarmd.engine.strategies.registry import strategy_named

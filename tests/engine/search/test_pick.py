@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from swarmd.engine.search.pick import LEAST_NEIGHBOURS, RADIUS, peak_pick, stable_pick
-from swarmd.engine.search.refine import Trial
+from swarmd.engine.search.trial import Trial
 from swarmd.engine.strategies.contract import ParamSpec
 
 SPACE = (ParamSpec("x", "float", 0.0, 10.0), ParamSpec("n", "int", 1, 21))

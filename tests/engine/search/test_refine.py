@@ -11,11 +11,13 @@ from swarmd.engine.backtest import Simulation
 from swarmd.engine.kernel.trades import Trades
 from swarmd.engine.metrics.summary import Metrics
 from swarmd.engine.search.pruning import Pruning
-from swarmd.engine.search.refine import best_trial, finished_trials, run_trials, showcase_trials
+from swarmd.engine.search.refine import run_trials
 from swarmd.engine.search.sampler import ReproducibleSampler, TpeSettings
 from swarmd.engine.search.score import Constraints, ScoreRule
+from swarmd.engine.search.showcases import showcase_trials
 from swarmd.engine.search.space import in_space, search_space
 from swarmd.engine.search.storage import open_study
+from swarmd.engine.search.trial import best_trial, finished_trials
 from swarmd.engine.strategies.registry import strategy_named
 
 MTF = strategy_named("mtf_ema")

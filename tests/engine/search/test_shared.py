@@ -17,12 +17,12 @@ import pytest
 from postgres_server import ADVICE, programs
 from study_servers import a_postgres, a_proxy
 
-from swarmd.engine.search.refine import finished_trials
 from swarmd.engine.search.sampler import ReproducibleSampler, TpeSettings
 from swarmd.engine.search.shared import MOST_ATTEMPTS, SharedStudy
 from swarmd.engine.search.space import search_space
 from swarmd.engine.search.storage import lock_of_worker
 from swarmd.engine.search.storages import storage_of
+from swarmd.engine.search.trial import finished_trials
 from swarmd.engine.strategies.registry import strategy_named
 from swarmd.state.records.storage import StorageSettings
 from swarmd.state.store.files import Home
