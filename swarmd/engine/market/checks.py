@@ -201,7 +201,8 @@ def _gap_finding(klines: Klines, gap: Gap, total: int) -> Finding:
 def interval_of(klines: Klines) -> int:
     """Minutes of the most common step between open times; refuses data whose step is not in the closed set."""
     steps = np.diff(klines.open_time)
-    steps = steps[steps > 0]
+    # Newest first is a fault of the order, told as such: every step falls, and tells the interval all the same.
+    steps = steps[steps > 0] if np.any(steps > 0) else -steps[steps < 0]
     if steps.size == 0:
         raise DataError(f"{klines.source}: no two rows tell the interval; name it, such as 5m")
     lengths, counts = np.unique(steps, return_counts=True)

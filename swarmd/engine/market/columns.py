@@ -63,6 +63,8 @@ def _numbers(path: Path, name: str, column: Any) -> FloatArray:
     """A value column as float64; a missing value becomes NaN, which the checks then name."""
     if pa.types.is_floating(column.type) or pa.types.is_integer(column.type) or pa.types.is_decimal(column.type):
         column = column.cast(pa.float64(), safe=False)
+    elif pa.types.is_boolean(column.type):
+        raise DataError(f"{path}: column {name} holds true and false, not numbers; give {name} as numbers")
     elif not pa.types.is_null(column.type):
         column = _parsed_text(path, name, column)
     else:

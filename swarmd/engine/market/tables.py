@@ -4,6 +4,7 @@
 IPC file format). What the columns mean is told in `columns`.
 """
 
+import codecs
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
 
 # Enough lines to tell a dialect from; a header alone never is as long.
 _HEAD_BYTES = 65_536
+_UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+# 76 years of 1-minute bars. A megabyte of Parquet can claim, and unpack to, billions of rows.
+MOST_ROWS = 40_000_000
 
 
 def read_table(path: Path, text: bytes | None) -> Any:
@@ -30,17 +34,19 @@ def read_table(path: Path, text: bytes | None) -> Any:
     try:
         match kind:
             case "parquet":
-                # Not read_table: it loads the dataset machinery, a second on a cold start. Not memory-mapped either:
-                # a file cut short while it is mapped ends the process.
-                with pyarrow.parquet.ParquetFile(path) as file:
-                    return file.read()
+                table = _read_parquet(path)
             case "feather":
-                return pyarrow.feather.read_table(path)
+                table = pyarrow.feather.read_table(path)
             case _:
-                return _read_csv(path, text)
-    except (pa.ArrowException, OSError, UnicodeDecodeError) as problem:
+                table = _read_csv(path, text)
+        # Decoded only when asked for: better here, where the file is known.
+        _ = table.column_names
+    except UnicodeDecodeError as problem:
+        raise DataError(f"{path}: its column names are not UTF-8 text ({problem}); save the file as UTF-8") from None
+    except (pa.ArrowException, OSError) as problem:
         reason = " ".join(str(problem).split())
         raise DataError(f"{path}: cannot be read as {kind} ({reason}); is it damaged or misnamed?") from None
+    return table
 
 
 def write_table(path: Path, bars: "Bars") -> None:
@@ -54,7 +60,8 @@ def write_table(path: Path, bars: "Bars") -> None:
     )
     match path.suffix.lower():
         case ".parquet":
-            pyarrow.parquet.write_table(table, path, compression="zstd")
+            # With checksums a byte that flips on the disk is noticed, and not taken for a price.
+            pyarrow.parquet.write_table(table, path, compression="zstd", write_page_checksum=True)
         case ".feather":
             pyarrow.feather.write_feather(table, str(path), compression="zstd")
         case _:
@@ -66,12 +73,26 @@ def _column(values: NDArray[Any], kind: Any) -> Any:
     return pa.Array.from_buffers(kind, values.size, [None, pa.py_buffer(values)])
 
 
+def _read_parquet(path: Path) -> Any:
+    # Not read_table: it loads the dataset machinery, a second on a cold start. Not memory-mapped either: a file cut
+    # short while it is mapped ends the process.
+    with pyarrow.parquet.ParquetFile(path, page_checksum_verification=True) as file:
+        if file.metadata.num_rows > MOST_ROWS:
+            raise DataError(
+                f"{path}: it claims {file.metadata.num_rows:,} rows, more than {MOST_ROWS:,} (76 years of 1-minute"
+                " bars); check where it comes from, or cut it into stretches"
+            )
+        return file.read()
+
+
 def _read_csv(path: Path, text: bytes | None) -> Any:
     if text is None:
         with path.open("rb") as file:
             head = file.read(_HEAD_BYTES)
     else:
         head = text[:_HEAD_BYTES]
+    if head.startswith(_UTF_16):
+        raise DataError(f"{path}: its text is UTF-16, not UTF-8; save the file as UTF-8")
     dialect = dialect_of(path, head)
     names = None if dialect.names is None else list(dialect.names)
 

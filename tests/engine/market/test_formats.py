@@ -149,6 +149,44 @@ def test_a_truncated_parquet_file_is_refused(tmp_path):
         read_klines(path)
 
 
+@pytest.mark.parametrize("encoding", ["utf-16", "latin-1"])
+def test_a_csv_in_another_encoding_is_refused_by_its_name_with_what_to_do(tmp_path, encoding):
+    path = tmp_path / "A.csv"
+    path.write_bytes("timestamp,open,high,low,close,volume,größe\n1672531200000,1,2,1,2,5,0\n".encode(encoding))
+    with pytest.raises(DataError, match=r"A\.csv: its .* not UTF-8.*; save the file as UTF-8"):
+        read_klines(path)
+
+
+def test_true_and_false_are_no_volume(tmp_path):
+    path = save(tmp_path / "A.parquet", {**columns(), "volume": np.ones(20, np.bool_)})
+    with pytest.raises(DataError, match="column volume holds true and false, not numbers"):
+        read_klines(path)
+
+
+def test_a_byte_that_flipped_on_the_disk_is_noticed_in_a_file_of_ours(tmp_path):
+    """Written without a checksum, 25 of these 40 flips would be read as other prices."""
+    path = tmp_path / "A.parquet"
+    write_bars(path, load_bars(save(tmp_path / "B.parquet", columns(2000))))
+    whole = path.read_bytes()
+    footer = len(whole) - 8 - int.from_bytes(whole[-8:-4], "little")
+    for at in np.random.default_rng(1).integers(4, footer, 40).tolist():
+        path.write_bytes(whole[:at] + bytes([whole[at] ^ 0x10]) + whole[at + 1 :])
+        try:
+            read = load_bars(path)
+        except DataError as refusal:
+            assert "A.parquet" in str(refusal)
+        else:  # a byte that no reader needs, such as one of a page's statistics
+            assert read.sha256() == load_bars(tmp_path / "B.parquet").sha256()
+
+
+def test_a_parquet_file_of_more_rows_than_bars_can_be_is_refused_before_it_is_unpacked(tmp_path, monkeypatch):
+    path = save(tmp_path / "A.parquet", columns(20))
+    assert read_klines(path).n_rows == 20
+    monkeypatch.setattr("swarmd.engine.market.tables.MOST_ROWS", 19)
+    with pytest.raises(DataError, match=r"it claims 20 rows, more than 19 .*; check where it comes from"):
+        read_klines(path)
+
+
 def test_another_suffix_or_a_folder_is_refused(tmp_path):
     with pytest.raises(DataError, match=r"the suffix '.xlsx' is not one of .parquet, .csv, .feather, .zip"):
         read_klines(tmp_path / "A.xlsx")

@@ -187,6 +187,13 @@ def test_an_interval_that_cannot_be_told_is_a_finding_of_its_own(tmp_path):
     assert verdicts(report)["columns"] == "pass"
 
 
+def test_rows_that_stand_newest_first_are_told_to_be_sorted_and_not_to_have_no_interval(tmp_path):
+    newest_first = {name: values[::-1] for name, values in columns(300).items()}
+    report = preflight(save(tmp_path / "A.parquet", newest_first), min_days=0)
+    assert report.interval_minutes == 5
+    assert [(f.check, f.remedy) for f in report.findings] == [("order", "sort the file by open time")]
+
+
 def test_a_finding_comes_apart_into_what_where_value_and_what_to_do(tmp_path):
     cols = without(columns(300), 50)
     cols["high"][30] = 1.0
