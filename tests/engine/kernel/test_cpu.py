@@ -25,6 +25,7 @@ legs = st.sampled_from(
         (Leg(0.4, 0.008, -0.002), Leg(0.3, 0.03)),
         (Leg(1.0, 0.02),),
         (Leg(0.1, 0.005), Leg(0.7, 0.01, 0.004), Leg(0.2, 0.011)),
+        (Leg(0.5, 0.01, 0.005), Leg(0.2, 0.02, -0.03), Leg(0.3, 0.2)),  # the second would loosen the stop again
     ]
 )
 plans = st.builds(

@@ -78,6 +78,17 @@ def test_a_target_fills_at_the_target_and_at_the_better_open_where_the_bar_opens
     assert story(run(short, events_from((1, -1)), plan)) == [(1, 2, -1, 100.0, 95.0, "target")]
 
 
+@pytest.mark.parametrize("side", [1, -1])
+@pytest.mark.parametrize(("reach", "reason"), [(64.0, "target"), (63.9375, "end_of_data")])
+def test_a_price_that_just_reaches_the_target_touches_it_and_a_tick_less_does_not(side: int, reach: float, reason: str):
+    far = 128.0 + side * reach
+    calm = (128.0, 128.0, 128.0, 128.0)
+    prices = prices_from([calm, calm, (128.0, max(128.0, far), min(128.0, far), 128.0)])
+    assert story(run(prices, events_from((1, side)), ExitPlan(None, 0.5)))[0][-1] == reason
+    one_leg = ExitPlan(None, None, legs=(Leg(1.0, 0.5),))
+    assert story(run(prices, events_from((1, side)), one_leg))[0][-1] == reason
+
+
 @pytest.mark.parametrize(("side", "fill"), [(1, 98.0), (-1, 102.0)])
 def test_when_stop_and_target_lie_in_one_bar_the_stop_fills(side: int, fill: float):
     prices = prices_from([STILL, STILL, (100, 110, 90, 100), STILL])
@@ -115,6 +126,20 @@ def test_an_open_position_closes_at_the_last_close_with_costs():
     assert story(outcome) == [(1, 2, 1, 100.0, 110.0, "end_of_data")]
     paid, got = 100 * 1.002 * 1.001, 110 * 0.998 * 0.999
     assert outcome.equity[-1] == pytest.approx(got / paid, rel=1e-14)
+
+
+@pytest.mark.parametrize(
+    ("side", "part"),
+    [
+        (1, 110 / (100 * 1.002 * 1.001)),
+        (-1, 1 + (0.998 * 0.999) / (0.998 * 1.001) - 110 / (100 * 0.998 * 1.001)),
+    ],
+)
+def test_an_open_position_is_marked_before_what_it_will_cost_to_leave_it(side: int, part: float):
+    costs = Costs(fee_bps=10.0, slippage_bps=20.0)
+    prices = prices_from([STILL, STILL, (105, 111, 104, 110), STILL])
+    outcome = run(prices, events_from((1, side)), ExitPlan(0.5, None, size=0.25), costs=costs)
+    assert outcome.equity[2] == pytest.approx(0.75 + 0.25 * part, rel=1e-14)
 
 
 def test_long_costs_are_paid_out_of_equity_and_reconcile_with_quantity_and_fees():
@@ -203,6 +228,29 @@ def test_a_time_stop_leaves_at_the_open_so_many_bars_after_entry_and_waits_for_a
     assert story(run(prices_from(rows), events_from((1, 1)), plan)) == [(1, 3, 1, 100.0, 102.0, "time")]
     waited = prices_from(rows, synthetic=(3,))
     assert story(run(waited, events_from((1, 1)), plan)) == [(1, 4, 1, 100.0, 103.0, "time")]
+
+
+def test_an_event_for_the_side_that_a_time_stop_leaves_at_its_open_does_not_open_it_again():
+    plan = ExitPlan(stop=0.5, target=None, time_stop_bars=2)
+    prices = prices_from([STILL] * 6)
+    bars_and_reason = [(row[0], row[1], row[-1]) for row in story(run(prices, events_from((1, 1), (3, 1)), plan))]
+    assert bars_and_reason == [(1, 3, "time")]
+    # One for the other side does, and so does its own a bar later.
+    turned = run(prices, events_from((1, 1), (3, -1)), plan)
+    assert [(row[0], row[1], row[2], row[-1]) for row in story(turned)] == [(1, 3, 1, "signal"), (3, 5, -1, "time")]
+    assert [row[0] for row in story(run(prices, events_from((1, 1), (4, 1)), plan))] == [1, 4]
+
+
+@pytest.mark.parametrize("side", [1, -1])
+def test_a_leg_that_would_move_the_stop_away_from_the_price_leaves_it_where_it_is(side: int):
+    rows = [(100.0, 100.0, 100.0, 100.0)] * 2
+    for lowest, highest in ((100.0, 102.0), (98.5, 100.0)):
+        bar = (100.0, highest, lowest, 100.0) if side > 0 else (100.0, 200.0 - lowest, 200.0 - highest, 100.0)
+        rows.append(bar)
+    legs = (Leg(0.5, 0.02, stop_to=-0.05), Leg(0.5, 0.5))
+    outcome = run(prices_from(rows), events_from((1, side)), ExitPlan(0.01, None, legs=legs))
+    mean = 0.5 * (100.0 + side * 2.0) + 0.5 * (100.0 - side * 1.0)
+    assert story(outcome) == [(1, 3, side, 100.0, mean, "stop")]
 
 
 def test_legs_close_in_parts_and_move_the_stop_from_the_next_bar_on():

@@ -27,6 +27,7 @@ LADDERS = (
     (Leg(1.0, 0.02),),
     (Leg(0.1, 0.005), Leg(0.7, 0.01, 0.004), Leg(0.2, 0.011)),
     (Leg(0.3, 0.01, 0.01), Leg(0.3, 0.2)),
+    (Leg(0.5, 0.01, 0.005), Leg(0.2, 0.02, -0.03), Leg(0.3, 0.2)),  # the second would loosen the stop again
 )
 fraction = st.sampled_from([0.0003, 0.004, 0.01, 0.03, 0.2, 0.95, 1.5])
 plans = st.builds(
