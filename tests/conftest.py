@@ -1,8 +1,22 @@
 """The markers and paths every test shares."""
 
 import os
+from collections.abc import Iterator
+
+import pytest
 
 # Daemons of the tests serve no pages but where a test asks for them: a server each costs a second of processor time.
 os.environ.setdefault("SWARMD_DASHBOARD", "off")
 # Nor are half a dozen commands run for every handoff page: twenty seconds of processor time for each campaign.
 os.environ.setdefault("SWARMD_NO_VERIFY", "1")
+
+
+@pytest.fixture(scope="session")
+def ledger_server() -> Iterator[str]:
+    """The address of a real Postgres, one for all tests of the group "lease"."""
+    import postgres_server
+
+    if postgres_server.programs() is None:
+        pytest.skip(postgres_server.ADVICE)
+    with postgres_server.postgres() as url:
+        yield url

@@ -1,23 +1,27 @@
 """The campaign's lease while a daemon works on it: renewed in a thread of its own, and what its loss asks for.
 
-Only where the campaign's storage is a Postgres that other supervisors may share. A server that does not answer past the
-lease's end means a pause, for another may have taken the campaign by now; when it answers and nobody has, work goes on.
-One that says that somebody else is the owner means a stop: what would be written here is void.
+Only where the campaign's trials or the home's ledgers are in a Postgres that other supervisors may share. A server that
+does not answer past the lease's end means a pause, for another may have taken the campaign by now; when it answers and
+nobody has, work goes on. One that says that somebody else is the owner means a stop: what would be written here is
+void.
 """
 
+import os
 import socket
 import threading
 import time
 from enum import StrEnum
 
+from swarmd.state.environment_words import filled
 from swarmd.state.errors import OperatorError, OutsideError
 from swarmd.state.records.campaign import CampaignSettings
 from swarmd.state.records.record import Record
 from swarmd.state.records.request import Request, RequestStatus, Verb
 from swarmd.state.records.source import Source, SourceStatus
-from swarmd.state.storage_address import whole
+from swarmd.state.storage_address import shown, whole
 from swarmd.state.store.files import Home
-from swarmd.state.store.lease import Lease, LeaseLost, LeaseStore
+from swarmd.state.store.lease import Lease, LeaseLost, LeaseStore, same_database
+from swarmd.state.store.ledger_place import LEASED_VARIABLE, address, note_token
 from swarmd.state.units import SECOND, Millis
 from swarmd.state.view import View
 from swarmd.supervisor.logs import log
@@ -91,9 +95,28 @@ class Ownership:
 
 def ownership_of(settings: CampaignSettings | None, home: Home) -> Ownership | None:
     """The lease on the campaign where its storage is shared; None where nobody else can reach it."""
-    if settings is None or settings.storage.kind != "postgres":
+    url = None if settings is None else _shared_by(settings, home)
+    if settings is None or url is None:
+        os.environ.pop(LEASED_VARIABLE, None)
         return None
-    return Ownership(whole(settings.storage, home), settings.name, f"{socket.gethostname()}:{home.root}")
+    owned = Ownership(url, settings.name, f"{socket.gethostname()}:{home.root}")
+    # Runs append to the ledger as ours, also those that a next daemon of this home takes over.
+    note_token(home, settings.name, owned.lease.token)
+    os.environ[LEASED_VARIABLE] = settings.name
+    return owned
+
+
+def _shared_by(settings: CampaignSettings, home: Home) -> str | None:
+    """The Postgres with what others reach as well. It keeps the lease: an append asks for it in its transaction."""
+    trials = whole(settings.storage, home) if settings.storage.kind == "postgres" else None
+    there = address(home)
+    ledger = None if there is None else filled(there, whose="the ledger's address")
+    if trials and ledger and not same_database(trials, ledger):
+        raise OperatorError(
+            f"campaign {settings.name!r} keeps its trials in {shown(trials)} and its ledger in {shown(ledger)}: one "
+            "lease guards both, so that they have to be in one database"
+        )
+    return ledger or trials
 
 
 def observe_ownership(view: View, owned: Ownership, *, session: str, now: Millis) -> list[Record]:

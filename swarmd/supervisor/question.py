@@ -50,6 +50,6 @@ def digest(settings: CampaignSettings) -> str:
         del question["hypotheses"]
     for name in ("budget", "spares"):
         del question["limits"][name]
-    # Neither who is told of the answer, nor where the lanes live, is part of the question.
-    del question["notify"], question["backend"], question["storage"]
+    # Neither who is told of the answer, nor where the lanes live and what they keep lies, is part of the question.
+    del question["notify"], question["backend"], question["storage"], question["ledger"]
     return hashlib.sha256(orjson.dumps(question, option=orjson.OPT_SORT_KEYS)).hexdigest()

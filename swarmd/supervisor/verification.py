@@ -18,6 +18,7 @@ from swarmd.agents.pages.verification import CommandOutput
 from swarmd.state.records.campaign import Campaign
 from swarmd.state.records.champion import Champion
 from swarmd.state.store.files import Home
+from swarmd.state.store.ledger_place import url_path
 from swarmd.state.view import View
 from swarmd.supervisor.redaction import redacted, secrets_of
 
@@ -49,7 +50,7 @@ def checks_for(view: View, home: Home) -> list[Check]:
     checks += _champions(view)
     if campaign is not None:
         checks += _data(campaign, view)
-    if any(home.state.joinpath("ledger").glob("*/*.jsonl")):
+    if url_path(home).exists() or any(home.state.joinpath("ledger").glob("*/*.jsonl")):
         checks.append(
             Check(("ledger", "show"), "how much was tried behind the results; every chain of lines holds", 30.0)
         )

@@ -2,24 +2,32 @@
 
 import json
 from collections.abc import Iterable
-from pathlib import Path
 from typing import Any
 
 import click
 
-from swarmd.state.store.discovery_ledger import FDR, FDR_METHOD, discoveries_of, read_discoveries
+from swarmd.engine.commands.ledger_move import move
+from swarmd.engine.commands.ledger_verify import verify
+from swarmd.state.store.discovery_ledger import FDR, FDR_METHOD, discoveries_in, discovery_chain
 from swarmd.state.store.files import home_from
-from swarmd.state.store.trial_ledger import Entry, Vintage, head_of, ledgers, read_ledger, tried
+from swarmd.state.store.ledger_place import opened
+from swarmd.state.store.trial_ledger import Entry, LedgerName, TrialLedgers, Vintage, head_of, tried
 
 
 @click.group()
 def ledger() -> None:
-    """The trial ledger: every vector ever tried, every look at a vault, and every p-value that asked to be crowned."""
+    """The trial ledger: every vector ever tried, every look at a vault, and every p-value that asked to be crowned.
+
+    It lies in files of the home, or in a Postgres that several homes share."""
+
+
+ledger.add_command(verify)
+ledger.add_command(move)
 
 
 @ledger.command(
-    epilog="Example: swarmd ledger show --symbol BTCUSDT --vintage 2023-01-01_2024-05-31     Exit codes: 0 done, 2 a "
-    "ledger was changed (its line is named)."
+    epilog="Example: swarmd ledger show --symbol BTCUSDT --vintage 2023-01-01_2024-05-31     Exit codes: 0 done, 1 the "
+    "server that keeps it does not answer, 2 a ledger was changed (its line is named)."
 )
 @click.option("--symbol", help="Only this asset.")
 @click.option("--family", help="Only this strategy.")
@@ -30,11 +38,13 @@ def ledger() -> None:
 def show(symbol: str | None, family: str | None, vintage: str | None, as_json: bool) -> None:
     """How many vectors were tried, asset by asset, on which days, and which finalists looked at a vault."""
     asked = None if vintage is None else Vintage.of(vintage)
-    told = [
-        _told(path, asked)
-        for path in ledgers(home_from())
-        if symbol in (None, path.parent.name) and family in (None, path.stem)
-    ]
+    with opened(home_from(), give_up_after_s=0.0) as kept:
+        all_of_them = TrialLedgers(kept)
+        told = [
+            _told(all_of_them, name, asked)
+            for name in all_of_them.names()
+            if symbol in (None, name.symbol) and family in (None, name.family)
+        ]
     document = {
         "schema": "swarmd.ledger/1",
         "vintage": vintage,
@@ -60,8 +70,8 @@ def discoveries(as_json: bool) -> None:
     """
     from swarmd.engine.guards import online_fdr
 
-    home = home_from()
-    tests = read_discoveries(home)
+    with opened(home_from(), give_up_after_s=0.0) as kept:
+        tests, place = discoveries_in(kept), discovery_chain(kept).place
     stream = online_fdr([each.tested.p for each in tests], alpha=FDR, method=FDR_METHOD)
     rows = [
         {
@@ -81,7 +91,7 @@ def discoveries(as_json: bool) -> None:
     ]
     document = {
         "schema": "swarmd.discoveries/1",
-        "path": str(discoveries_of(home).path),
+        "path": place,
         "method": FDR_METHOD,
         "alpha": FDR,
         "tests": rows,
@@ -98,17 +108,17 @@ def discoveries(as_json: bool) -> None:
 _LONG = ("Phases", "Run")
 
 
-def _told(path: Path, asked: Vintage | None) -> dict[str, Any]:
-    entries = read_ledger(path)
+def _told(ledgers: TrialLedgers, name: LedgerName, asked: Vintage | None) -> dict[str, Any]:
+    entries = ledgers.read(name)
     meant = [entry for entry in entries if asked is None or entry.batch.vintage.overlaps(asked)]
     searched = [entry for entry in meant if not entry.batch.is_look]
     days = sorted({str(entry.batch.vintage) for entry in searched})
     return {
-        "symbol": path.parent.name,
-        "family": path.stem,
-        "path": str(path),
+        "symbol": name.symbol,
+        "family": name.family,
+        "path": ledgers.place(name),
         "lines": len(entries),
-        "head": head_of(entries, path),
+        "head": head_of(entries, name),
         "tried": tried(meant),
         "vintages": [
             _of_vintage(day, [entry for entry in searched if str(entry.batch.vintage) == day]) for day in days

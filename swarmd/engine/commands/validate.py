@@ -18,7 +18,7 @@ from swarmd.engine.commands.search_flags import (
 from swarmd.state.errors import OperatorError
 from swarmd.state.records.job import Phase
 from swarmd.state.store.files import Home
-from swarmd.state.store.trial_ledger import head_of
+from swarmd.state.store.trial_ledger import head_of, place_of
 
 if TYPE_CHECKING:  # numba comes in only when the command runs
     from collections.abc import Iterator
@@ -144,7 +144,7 @@ def _document(question: "Question", outcome: "Surrogates", home: Home) -> dict[s
     from swarmd.engine.market.timeframes import interval_name
     from swarmd.engine.phases.tried import ledger_of, tried_so_far, vintage_of
 
-    path, entries = ledger_of(question, home)
+    name, entries = ledger_of(question, home)
     whole = outcome.whole
     told = None if whole is None else whole.p_value()
     n_tried = tried_so_far(question, home)
@@ -166,7 +166,12 @@ def _document(question: "Question", outcome: "Surrogates", home: Home) -> dict[s
             "as_good": None if whole is None else whole.as_good,
             "maxima": [each["score"] for each in outcome.searched],
         },
-        "ledger": {"path": str(path), "lines": len(entries), "head": head_of(entries, path), "tried": n_tried},
+        "ledger": {
+            "path": place_of(home, name),
+            "lines": len(entries),
+            "head": head_of(entries, name),
+            "tried": n_tried,
+        },
         "results": str(outcome.path),
     }
 

@@ -31,7 +31,7 @@ from swarmd.engine.validation.whole_search import WholeSearch
 from swarmd.state.errors import OperatorError
 from swarmd.state.store.discovery_ledger import read_discoveries
 from swarmd.state.store.files import Home
-from swarmd.state.store.trial_ledger import head_of, read_ledger
+from swarmd.state.store.trial_ledger import LedgerName, head_of, place_of, read_ledger
 from swarmd.state.work_order import WorkOrder
 
 _MINUTE_MS = 60_000
@@ -104,14 +104,14 @@ def of_ledger(basis: Basis, home: Home) -> Check:
     if told is None:
         return Check("ledger", None, "the certificate names no ledger")
     try:
-        path = home.inside(told["path"])
-        entries = read_ledger(path)
+        name = LedgerName.of(told["path"])
+        entries, place = read_ledger(home, name), place_of(home, name)
     except OperatorError as broken:
         return Check("ledger", False, str(broken))
-    lines, where = int(told["lines"]), f"{path} line {told['lines']}"
+    lines, where = int(told["lines"]), f"{place} line {told['lines']}"
     if len(entries) < lines:
-        return Check("ledger", False, f"{path} has {len(entries)} lines and had {lines} when it was counted")
-    head = head_of(entries[:lines], path)
+        return Check("ledger", False, f"{place} has {len(entries)} lines and had {lines} when it was counted")
+    head = head_of(entries[:lines], name)
     if head != told["head"]:
         return Check("ledger", False, f"{where} has digest {head[:12]}, and {str(told['head'])[:12]} was counted")
     return Check("ledger", True, f"{where} of {len(entries)} is the one that was counted, {told['tried']:,} tried")

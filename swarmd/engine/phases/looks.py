@@ -2,7 +2,7 @@
 
 A look is a batch of one in the trial ledger, on the vault's days, that names its finalist. Whoever opens a vault calls
 `note_look` first: the line is on the disk before anything is seen. `vault` keeps one campaign to one finalist; this
-keeps all campaigns of a home to a few, so that a new campaign is no new vault.
+keeps all campaigns of a home to a few, and all homes that share a ledger, so that a new campaign is no new vault.
 """
 
 from collections.abc import Mapping
@@ -11,12 +11,12 @@ from pathlib import Path
 from typing import Any
 
 from swarmd.engine.phases.question import Question, digest_of
-from swarmd.engine.phases.tried import batch_on, days_of, remember
+from swarmd.engine.phases.tried import batch_on, days_of, heads_in, remember
 from swarmd.engine.search.canonical import canonical_key
 from swarmd.state.errors import OperatorError
-from swarmd.state.store.chain import turn_in
 from swarmd.state.store.files import Home
-from swarmd.state.store.trial_ledger import Entry, Vintage, append_batch, ledger_path, of_symbol, tried
+from swarmd.state.store.ledger_place import opened
+from swarmd.state.store.trial_ledger import Entry, TrialLedgers, Vintage, new_name, tried
 from swarmd.state.units import Millis, iso
 
 LOOK = "vault"
@@ -69,36 +69,48 @@ def note_look(
         If the vault's prices are known under another name, or as other days.
     OperatorError
         If the chain of one of the asset's ledgers is broken.
+    LeaseLost
+        If another supervisor owns the campaign by now.
     """
     vault = question.bars.between(question.vault_bar, question.bars.n_bars)
     days = vault_days(question)
     digest = finalist_digest(question, finalist["params"])
-    place = ledger_path(home, question.symbol, question.strategy.card.name).parent
-    # One at a time for the asset: two that ask at once must not both be the third.
-    with turn_in(place):
-        on_vault = [entry for entry in of_symbol(home, question.symbol) if entry.batch.vintage.overlaps(days)]
-        looks: dict[str, Entry] = {}
-        for entry in on_vault:
-            if entry.batch.is_look:
-                looks.setdefault(entry.batch.finalist, entry)
-        searched = tried(entry for entry in on_vault if not entry.batch.is_look)
-        if digest in looks:
-            return Look(list(looks).index(digest) + 1, len(looks), False, digest, searched)
-        if most is not None and len(looks) >= most:
-            raise VaultSpent(_spent(question, days, looks, most))
-        batch = batch_on(
-            vault,
-            symbol=question.symbol,
-            family=question.strategy.card.name,
-            origin=question.origin,
-            phase=phase,
-            count=1,
-            run=run,
-        )
-        entry = append_batch(home, replace(batch, vintage=days, finalist=digest), at)
-    if folder is not None:
+    batch = batch_on(
+        vault,
+        symbol=question.symbol,
+        family=question.strategy.card.name,
+        origin=question.origin,
+        phase=phase,
+        count=1,
+        run=run,
+    )
+    batch, once = replace(batch, vintage=days, finalist=digest), new_name()
+
+    with opened(home) as kept:
+        ledgers = TrialLedgers(kept)
+
+        def looked() -> tuple[Look, Entry | None]:
+            on_vault = [entry for entry in ledgers.of_symbol(question.symbol) if entry.batch.vintage.overlaps(days)]
+            looks: dict[str, Entry] = {}
+            for entry in on_vault:
+                if entry.batch.is_look:
+                    looks.setdefault(entry.batch.finalist, entry)
+            searched = tried(entry for entry in on_vault if not entry.batch.is_look)
+            if digest in looks:
+                mine = looks[digest] if looks[digest].batch.run == run else None
+                return Look(list(looks).index(digest) + 1, len(looks), False, digest, searched), mine
+            if most is not None and len(looks) >= most:
+                raise VaultSpent(_spent(question, days, looks, most))
+            entry = ledgers.append(batch, at, once=once)
+            return Look(len(looks) + 1, len(looks) + 1, True, digest, searched), entry
+
+        # One at a time for the asset: two that ask at once must not both be the third.
+        look, entry = ledgers.in_turn(question.symbol, looked)
+    # Of this run it may be there already: a server's answer was lost on its way, or the run was killed before it had
+    # remembered.
+    if folder is not None and entry is not None and entry.digest not in heads_in(folder):
         remember(entry, folder)
-    return Look(len(looks) + 1, len(looks) + 1, True, digest, searched)
+    return look
 
 
 def finalist_digest(question: Question, params: Mapping[str, float | int]) -> str:

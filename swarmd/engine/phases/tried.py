@@ -22,10 +22,11 @@ from swarmd.state.store.files import Home, atomic_write
 from swarmd.state.store.trial_ledger import (
     Batch,
     Entry,
+    LedgerName,
     Vintage,
     append_batch,
     head_of,
-    ledger_path,
+    place_of,
     read_ledger,
     tried,
 )
@@ -94,10 +95,10 @@ def tried_so_far(question: Question, home: Home) -> int:
     return tried(ledger_of(question, home)[1], vintage_of(question))
 
 
-def ledger_of(question: Question, home: Home) -> tuple[Path, tuple[Entry, ...]]:
-    """Where the question's ledger lies, and its batches, the chain checked."""
-    path = ledger_path(home, question.symbol, question.strategy.card.name)
-    return path, read_ledger(path)
+def ledger_of(question: Question, home: Home) -> tuple[LedgerName, tuple[Entry, ...]]:
+    """Which ledger is the question's, and its batches, the chain checked."""
+    name = LedgerName(question.symbol, question.strategy.card.name)
+    return name, read_ledger(home, name)
 
 
 def vintage_of(question: Question) -> Vintage:
@@ -147,13 +148,13 @@ def require_told(question: Question, home: Home, heads: Iterable[str]) -> None:
     OperatorError
         If one is gone: the ledger was deleted, cut off, or replaced by another; or if its chain is broken.
     """
-    path, entries = ledger_of(question, home)
-    there = {entry.digest for entry in entries} | {head_of((), path)}
+    name, entries = ledger_of(question, home)
+    there = {entry.digest for entry in entries} | {head_of((), name)}
     missing = [head for head in dict.fromkeys(heads) if head not in there]
     if missing:
         raise OperatorError(
-            f"{path}: {len(missing)} of its lines are gone, the first with digest {missing[0][:12]}, and "
-            f"{len(entries)} are there; it was deleted, cut off or replaced since this campaign told it its trials: "
+            f"{place_of(home, name)}: {len(missing)} of its lines are gone, the first with digest {missing[0][:12]}, "
+            f"and {len(entries)} are there; it was deleted, cut off or replaced since this campaign told it its trials: "
             "put the ledger back from a copy, or begin a new campaign on data that nobody has searched"
         )
 

@@ -139,8 +139,8 @@ def _surrogates(whole: WholeSearch) -> dict[str, Any]:
 
 
 def _ledger(question: Question, home: Home, tried: int) -> dict[str, Any]:
-    path, entries = ledger_of(question, home)
-    return {"path": home.relative(path), "lines": len(entries), "head": head_of(entries, path), "tried": tried}
+    name, entries = ledger_of(question, home)
+    return {"path": name.in_home, "lines": len(entries), "head": head_of(entries, name), "tried": tried}
 
 
 def _second_opinion(question: Question, params: Mapping[str, Any], outside: Outside) -> dict[str, Any]:

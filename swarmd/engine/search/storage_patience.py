@@ -1,23 +1,14 @@
-"""Going on after a server that keeps a study was away.
+"""Going on after a server that keeps a study was away: the patience of all servers, for what a lost study comes as."""
 
-Whatever was being done is begun anew, as after a kill: every step of a search can be taken up again, and only so does
-it not matter whether a step that got no answer was taken.
-"""
-
-import logging
-import time
 from collections.abc import Callable
 from typing import TypeVar
 
 from swarmd.engine.search.storage_contract import LOST
-from swarmd.state.errors import OutsideError
+from swarmd.state.store import patience
 
-log = logging.getLogger(__name__)
 _Result = TypeVar("_Result")
 
-GIVE_UP_AFTER_S = 600.0
-_FIRST_WAIT_S, _MOST_WAIT_S = 0.25, 10.0
-_LOOK_EVERY_S = 0.1
+GIVE_UP_AFTER_S = patience.GIVE_UP_AFTER_S
 
 
 def patiently(
@@ -27,34 +18,5 @@ def patiently(
     safe_point: Callable[[], None],
     give_up_after_s: float = GIVE_UP_AFTER_S,
 ) -> _Result:
-    """What `attempt` gives back, begun again with longer and longer waits while the server is lost.
-
-    Parameters
-    ----------
-    say : told once of every loss
-    safe_point : called while waiting; may raise to stop
-    give_up_after_s : for so long attempts may fail one after the other; one that held longer begins the count anew
-
-    Raises
-    ------
-    OutsideError
-        If the server stays away.
-    """
-    wait, lost_at = _FIRST_WAIT_S, None
-    while True:
-        began = time.monotonic()
-        try:
-            return attempt()
-        except LOST as lost:
-            now = time.monotonic()
-            if lost_at is None or now - began > 4 * _MOST_WAIT_S:
-                wait, lost_at = _FIRST_WAIT_S, now
-                say(f"{lost}; waiting for it")
-            elif now - lost_at > give_up_after_s:
-                raise OutsideError(f"{lost}; given up after {now - lost_at:.0f} s, run it again") from lost
-            log.info("%s; tried again in %.1f s", lost, wait)
-        until = time.monotonic() + wait
-        while time.monotonic() < until:
-            safe_point()
-            time.sleep(min(_LOOK_EVERY_S, wait))
-        wait = min(2 * wait, _MOST_WAIT_S)
+    """What `attempt` gives back, begun again while the server is lost; OutsideError if it stays away."""
+    return patience.patiently(attempt, lost=LOST, say=say, safe_point=safe_point, give_up_after_s=give_up_after_s)

@@ -3,8 +3,6 @@
 Needs the extra `postgres`. The address never reaches SQLAlchemy, whose messages would tell it.
 """
 
-import time
-from collections.abc import Generator
 from typing import Any
 
 from optuna.storages import BaseStorage, RDBStorage, get_storage
@@ -16,11 +14,12 @@ from swarmd.state.storage_address import shown
 try:
     import psycopg
     import sqlalchemy
+
+    from swarmd.state.store import bounded_postgres
 except ImportError:
     raise OperatorError("storage kind postgres needs the extra: pip install 'swarmd[postgres]'") from None
 
 ANSWER_S = 10.0
-CONNECT_S = 5
 
 
 def connected(url: str, *, answer_s: float = ANSWER_S) -> BaseStorage:
@@ -34,21 +33,8 @@ def connected(url: str, *, answer_s: float = ANSWER_S) -> BaseStorage:
         If it cannot be reached or does not answer.
     """
 
-    class Bounded(psycopg.Connection[Any]):
-        """Waits no longer than ``answer_s`` for any answer: one that never comes costs the connection."""
-
-        def wait(self, gen: Any, *arguments: Any, **keywords: Any) -> Any:
-            try:
-                return super().wait(_within(gen, answer_s), *arguments, **keywords)
-            except TimeoutError as cause:
-                self.pgconn.finish()
-                raise psycopg.OperationalError(str(cause)) from None
-
     def connect() -> psycopg.Connection[Any]:
-        return Bounded.connect(
-            _plain(url), connect_timeout=CONNECT_S, application_name="swarmd refine",
-            options=f"-c statement_timeout={round(answer_s * 1000)} -c client_min_messages=warning",
-        )  # fmt: skip
+        return bounded_postgres.connect(url, application_name="swarmd refine", answer_s=answer_s)
 
     place = shown(url)
     # One for the work and one for the heartbeat that falls into it: 64 workers must fit into a server's hundred.
@@ -57,9 +43,7 @@ def connected(url: str, *, answer_s: float = ANSWER_S) -> BaseStorage:
         return get_storage(_made(engine))
     except sqlalchemy.exc.SQLAlchemyError as cause:
         origin = getattr(cause, "orig", None) or cause
-        said = (" ".join(str(origin).split()) or type(origin).__name__)[:300]
-        if (secret := psycopg.conninfo.conninfo_to_dict(_plain(url)).get("password")) and isinstance(secret, str):
-            said = said.replace(secret, "…")
+        said = bounded_postgres.told(origin, url)
         if getattr(origin, "sqlstate", None) or "authentication" in said or "does not exist" in said:
             raise OperatorError(f"{place}: {said}; mend the address, or let this user make tables there") from None
         raise StorageLostError(f"the storage {place} cannot be reached: {said}") from None
@@ -71,22 +55,3 @@ def _made(engine: dict[str, Any]) -> RDBStorage:
     except sqlalchemy.exc.IntegrityError:
         # Another made the tables in the same instant.
         return RDBStorage("postgresql+psycopg://", engine_kwargs=engine)
-
-
-def _within(gen: Any, seconds: float) -> Generator[Any, Any, Any]:
-    """The same conversation with the server, given up where it is not over by then."""
-    until, ready = time.monotonic() + seconds, None
-    while True:
-        try:
-            wanted = gen.send(ready)
-        except StopIteration as done:
-            return done.value
-        ready = yield wanted
-        if not ready and time.monotonic() > until:
-            gen.close()
-            raise TimeoutError(f"no answer within {seconds:g} s")
-
-
-def _plain(url: str) -> str:
-    """As libpq reads it: without the driver's name."""
-    return url.replace("postgresql+psycopg://", "postgresql://", 1)

@@ -13,6 +13,7 @@ from pydantic import BeforeValidator, Discriminator, Field, Tag, ValidationInfo,
 from swarmd.state.lifecycle import Lifecycle
 from swarmd.state.records.backend import Backend, BackendSettings
 from swarmd.state.records.claim import StatedClaim
+from swarmd.state.records.ledger import LedgerSettings
 from swarmd.state.records.record import Ratio, Record, Shape
 from swarmd.state.records.storage import StorageSettings
 from swarmd.state.units import Millis, millis_of_duration
@@ -344,6 +345,7 @@ class CampaignSettings(Shape):
     limits: LimitSettings = LimitSettings()
     backend: Backend = BackendSettings()
     storage: StorageSettings = StorageSettings()
+    ledger: LedgerSettings = LedgerSettings()
     notify: tuple[NotifySettings, ...] = ()
     hypotheses: tuple[StatedClaim, ...] = ()
     label: str = ""

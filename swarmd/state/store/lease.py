@@ -44,6 +44,7 @@ WHERE campaign = %(campaign)s AND token = %(token)s RETURNING token
 _GIVE_BACK = """
 UPDATE swarmd_lease SET expires_at = clock_timestamp() WHERE campaign = %(campaign)s AND token = %(token)s
 """
+_TOKEN = "SELECT token FROM swarmd_lease WHERE campaign = %(campaign)s FOR SHARE"
 _HOLD = "SELECT token FROM swarmd_lease WHERE campaign = %(campaign)s AND expires_at > clock_timestamp() FOR SHARE"
 
 
@@ -134,6 +135,29 @@ class LeaseStore:
         except self._faults as cause:
             words = " ".join(str(cause).split())[:300]
             raise OutsideError(f"the leases in {self._place} cannot be reached: {words}") from None
+
+
+def same_database(url: str, other: str) -> bool:
+    """Whether two addresses lead to one database, whoever asks there."""
+    from psycopg.conninfo import conninfo_to_dict
+
+    def place(address: str) -> tuple[str, ...]:
+        parts = conninfo_to_dict(address.replace("postgresql+psycopg://", "postgresql://", 1))
+        defaults = {"host": "", "port": "5432", "dbname": str(parts.get("user", ""))}
+        return tuple(str(parts.get(name) or default) for name, default in defaults.items())
+
+    return place(url) == place(other)
+
+
+def require_token(connection: Any, campaign: str, token: int) -> None:
+    """In a transaction of this psycopg connection: nobody took the campaign since that token, nor can until it ends.
+
+    A lease that ran out and that nobody took counts as held, as it does when it is renewed. Raises LeaseLost.
+    """
+    asked = {"campaign": campaign}
+    found = connection.execute(_TOKEN, asked).fetchone()
+    if found is None or int(found[0]) != token:
+        raise _lost(Lease(campaign, "", token, 0), connection.execute(_HOLDER, asked).fetchone())
 
 
 def _lost(lease: Lease, other: tuple[str, str, str] | None) -> LeaseLost:

@@ -1,25 +1,28 @@
 """The trial ledger: how many parameter vectors have ever been tried on an asset with a family of strategies.
 
-One append-only chain for each of the two, `state/ledger/<SYMBOL>/<family>.jsonl`, one line an evaluation batch. What a
-result is deflated by is asked here, so that neither a new campaign nor a restart makes a search look smaller than it
-was. A look at the vault is a batch of one that names its finalist. How lines are sealed and checked is in `chain`; the
-one thing refused here on its own account are known prices under another name.
+One append-only chain for each of the two, one line an evaluation batch: in `state/ledger/<SYMBOL>/<family>.jsonl`, or
+in the Postgres that the home shares with others. What a result is deflated by is asked here, so that neither a new
+campaign nor a restart makes a search look smaller than it was. A look at the vault is a batch of one that names its
+finalist. How lines are sealed and checked is in `chain`, where they lie in `ledger_place`; the one thing refused here
+on its own account are known prices under another name.
 """
 
-import contextlib
 import datetime as dt
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import uuid
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-from swarmd.state.errors import OperatorError, OutsideError
-from swarmd.state.store.chain import Chain, Link, turn_in
+from swarmd.state.errors import OperatorError
+from swarmd.state.store.chain import Chain, Link, root_of
 from swarmd.state.store.files import Home
+from swarmd.state.store.ledger_keeping import Keeping
+from swarmd.state.store.ledger_place import FOLDER, opened
 from swarmd.state.units import Millis, iso
 
-FOLDER = "ledger"
+_Result = TypeVar("_Result")
 # As results are kept below a folder of that name, and nothing that would lead out of it.
 _PLAIN = re.compile(r"[^./\0\n][^/\0\n]*")
 
@@ -96,20 +99,106 @@ class Entry:
     digest: str
 
 
-def ledger_path(home: Home, symbol: str, family: str) -> Path:
-    """The ledger of the two. OperatorError for a name that would lead elsewhere."""
-    for name, value in (("symbol", symbol), ("family", family)):
-        if not _PLAIN.fullmatch(value):
-            raise OperatorError(
-                f"{name} {value!r} cannot be part of a ledger's name; use letters, digits, - and _, no /, and no dot "
-                "at the beginning"
-            )
-    return home.state / FOLDER / symbol / f"{family}.jsonl"
+@dataclass(frozen=True, slots=True, order=True)
+class LedgerName:
+    """Which ledger: of an asset and a family. OperatorError for a name that would lead elsewhere."""
+
+    symbol: str
+    family: str
+
+    def __post_init__(self) -> None:
+        for name, value in (("symbol", self.symbol), ("family", self.family)):
+            if not _PLAIN.fullmatch(value):
+                raise OperatorError(
+                    f"{name} {value!r} cannot be part of a ledger's name; use letters, digits, - and _, no /, and no "
+                    "dot at the beginning"
+                )
+
+    def __str__(self) -> str:
+        return f"{self.symbol}/{self.family}"
+
+    @property
+    def in_home(self) -> str:
+        """As certificates name it, wherever it is kept: the path that its file has in a home."""
+        return f"state/{FOLDER}/{self}.jsonl"
+
+    @classmethod
+    def of(cls, in_home: str) -> "LedgerName":
+        """Back from ``in_home``. OperatorError for what is none."""
+        symbol, _, family = in_home.removeprefix(f"state/{FOLDER}/").removesuffix(".jsonl").partition("/")
+        name = cls(symbol, family)
+        if name.in_home != in_home:
+            raise OperatorError(f"{in_home!r} is no trial ledger of a home")
+        return name
 
 
-def ledgers(home: Home) -> tuple[Path, ...]:
-    """Every ledger of this home, by name."""
-    return tuple(sorted((home.state / FOLDER).glob("*/*.jsonl")))
+class TrialLedgers:
+    """The trial ledgers in one keeping, for whoever has several things to ask of them at once."""
+
+    def __init__(self, kept: Keeping) -> None:
+        self._kept = kept
+
+    def names(self) -> tuple[LedgerName, ...]:
+        return tuple(LedgerName(*name.split("/", 1)) for name in self._kept.names() if "/" in name)
+
+    def place(self, name: LedgerName) -> str:
+        """Where it lies, for people."""
+        return self._kept.lines(str(name)).place
+
+    def read(self, name: LedgerName) -> tuple[Entry, ...]:
+        return tuple(_entry(link) for link in self._chain(name).read())
+
+    def of_symbol(self, symbol: str) -> tuple[Entry, ...]:
+        names = [name for name in self.names() if name.symbol == symbol]
+        return tuple(sorted((entry for name in names for entry in self.read(name)), key=lambda entry: entry.at))
+
+    def append(self, batch: Batch, at: Millis, *, once: str) -> Entry:
+        """As `append_batch`; a batch that is there already under the name `once` is not written again."""
+        if batch.count < 1:
+            raise ValueError(f"ledger: a batch of {batch.count} vectors is none; tell only what was tried")
+        name = LedgerName(batch.symbol, batch.family)
+        told = {"at": iso(at), **asdict(batch), "vintage": str(batch.vintage)}
+        # Without the two a line is as those of before them are.
+        told = {name: value for name, value in told.items() if value or name not in ("prices", "finalist")}
+
+        def write() -> Entry:
+            return _entry(self._chain(name).append(lambda links: told, once=once)[-1])
+
+        # Prices that stand in the batch's own ledger as these very days have been through this once: whoever appends
+        # there checks its chain.
+        known_as = (batch.prices.encode(), f'"vintage":"{batch.vintage}"'.encode())
+        known = self._kept.lines(str(name)).read().splitlines() if batch.prices else []
+        if not batch.prices or any(all(part in line for part in known_as) for line in known):
+            return write()
+
+        def write_if_new() -> Entry:
+            self._require_no_other_name(batch)
+            return write()
+
+        # Nobody else makes prices known until the batch is written.
+        return self._kept.in_turn("", write_if_new)
+
+    def in_turn(self, symbol: str, act: Callable[[], _Result]) -> _Result:
+        """What `act` gives back, alone among all who look at ledgers of the asset to decide what they append."""
+        return self._kept.in_turn(symbol, act)
+
+    def _require_no_other_name(self, batch: Batch) -> None:
+        """Only the ledgers in which the digest of the prices stands are parsed."""
+        for text in self._kept.saying(batch.prices.encode()):
+            if "/" not in text:
+                continue
+            name = LedgerName(*text.split("/", 1))
+            for known in (entry.batch for entry in self.read(name) if entry.batch.prices == batch.prices):
+                if known.symbol != batch.symbol or not known.vintage.overlaps(batch.vintage):
+                    raise Relabelled(
+                        f"{batch.symbol} {batch.vintage} {batch.interval}: these very prices were tried before as "
+                        f"{known.symbol} {known.vintage} (run {known.run}, {self.place(name)}), and under another name "
+                        "or other days they would count as never tried; give them the name and the times they have "
+                        "there"
+                    )
+
+    def _chain(self, name: LedgerName) -> Chain:
+        return trial_chain(self._kept, name)
 
 
 def append_batch(home: Home, batch: Batch, at: Millis) -> Entry:
@@ -120,29 +209,41 @@ def append_batch(home: Home, batch: Batch, at: Millis) -> Entry:
     Relabelled
         If the batch's prices stand in a ledger of this home under another symbol, or as days it shares none with.
     OperatorError
-        If the chain is broken; names file and line.
+        If the chain is broken; names place and line.
     OutsideError
-        If it cannot be written; the ledger is as it was.
+        If it cannot be written; the ledger is as it was. LeaseLost where the campaign has another owner by now.
     """
-    if batch.count < 1:
-        raise ValueError(f"ledger: a batch of {batch.count} vectors is none; tell only what was tried")
-    path = ledger_path(home, batch.symbol, batch.family)
-    told = {"at": iso(at), **asdict(batch), "vintage": str(batch.vintage)}
-    # Without the two a line is as those of before them are.
-    told = {name: value for name, value in told.items() if value or name not in ("prices", "finalist")}
-    with _prices_known_as(home, batch, path):
-        return _entry(_chain(path).append(lambda links: told)[-1])
+    with opened(home) as kept:
+        return TrialLedgers(kept).append(batch, at, once=new_name())
 
 
-def read_ledger(path: Path) -> tuple[Entry, ...]:
-    """Every batch of a ledger, the chain checked; none where there is no such file. A torn last line is no line yet.
+def read_ledger(home: Home, name: LedgerName) -> tuple[Entry, ...]:
+    """Every batch of a ledger, the chain checked; none where there is none yet. A torn last line is no line yet.
 
     Raises
     ------
     OperatorError
-        If the chain is broken; names file and line.
+        If the chain is broken; names place and line.
     """
-    return tuple(_entry(link) for link in _chain(path).read())
+    with opened(home) as kept:
+        return TrialLedgers(kept).read(name)
+
+
+def ledgers(home: Home) -> tuple[LedgerName, ...]:
+    """Every ledger of this home, by name."""
+    with opened(home) as kept:
+        return TrialLedgers(kept).names()
+
+
+def place_of(home: Home, name: LedgerName) -> str:
+    """Where the ledger lies, for people: its file, or its chain on a server."""
+    with opened(home) as kept:
+        return TrialLedgers(kept).place(name)
+
+
+def ledger_path(home: Home, symbol: str, family: str) -> Path:
+    """The file of a ledger that is kept in the home. OperatorError for a name that would lead elsewhere."""
+    return home.state / FOLDER / f"{LedgerName(symbol, family)}.jsonl"
 
 
 def tried(entries: Iterable[Entry], vintage: Vintage | None = None) -> int:
@@ -153,54 +254,26 @@ def tried(entries: Iterable[Entry], vintage: Vintage | None = None) -> int:
 
 def of_symbol(home: Home, symbol: str) -> tuple[Entry, ...]:
     """The batches of all families of the asset, by the time at which they were told."""
-    paths = [path for path in ledgers(home) if path.parent.name == symbol]
-    return tuple(sorted((entry for path in paths for entry in read_ledger(path)), key=lambda entry: entry.at))
+    with opened(home) as kept:
+        return TrialLedgers(kept).of_symbol(symbol)
 
 
-def head_of(entries: Sequence[Entry], path: Path) -> str:
+def head_of(entries: Sequence[Entry], name: LedgerName) -> str:
     """The digest that the next line must name: the last line's; before the first one that of the ledger's own name, so
     that the lines of one asset are not those of another."""
-    return entries[-1].digest if entries else _chain(path).root
+    return entries[-1].digest if entries else root_of(str(name))
 
 
-@contextlib.contextmanager
-def _prices_known_as(home: Home, batch: Batch, path: Path) -> Iterator[None]:
-    """Refuse prices that are known as something else; nobody else makes prices known until the batch is written.
-
-    Prices that stand in the batch's own ledger as these very days have been through this once: whoever appends there
-    checks its chain. Of the other ledgers only those are parsed in which the digest stands.
-    """
-    known_as = (batch.prices.encode(), f'"vintage":"{batch.vintage}"'.encode())
-    if not batch.prices or any(all(part in line for part in known_as) for line in _content(path).splitlines()):
-        yield
-        return
-    with turn_in(home.state / FOLDER):
-        for other in ledgers(home):
-            if known_as[0] not in _content(other):
-                continue
-            for known in (entry.batch for entry in read_ledger(other) if entry.batch.prices == batch.prices):
-                if known.symbol != batch.symbol or not known.vintage.overlaps(batch.vintage):
-                    raise Relabelled(
-                        f"{batch.symbol} {batch.vintage} {batch.interval}: these very prices were tried before as "
-                        f"{known.symbol} {known.vintage} (run {known.run}, {other}), and under another name or other "
-                        "days they would count as never tried; give them the name and the times they have there"
-                    )
-        yield
+def new_name() -> str:
+    """A name for one line to come, so that it is written once however often it is asked for."""
+    return str(uuid.uuid4())
 
 
-def _content(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except FileNotFoundError:
-        return b""
-    except OSError as cause:
-        raise OutsideError(f"cannot read the ledger {path}: {cause.strerror}") from cause
-
-
-def _chain(path: Path) -> Chain:
+def trial_chain(kept: Keeping, name: LedgerName) -> Chain:
+    """The chain of a ledger, as it lies in this keeping."""
     return Chain(
-        path=path,
-        name=f"{path.parent.name}/{path.stem}",
+        lines=kept.lines(str(name)),
+        name=str(name),
         of="batch of trials",
         without="what was tried before no longer counts",
         is_sound=_is_batch,

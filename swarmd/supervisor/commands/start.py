@@ -152,6 +152,7 @@ def _start_here(
     settings = None
     if campaign is not None:
         from swarmd.state.storage_address import set_apart
+        from swarmd.state.store.ledger_place import join
         from swarmd.supervisor.campaign_file import read_campaign
 
         file = read_campaign(campaign)
@@ -160,6 +161,8 @@ def _start_here(
 
             check_campaign(file)
         settings = set_apart(_without_addresses(home, file.settings), home)
+        if settings.ledger.url is not None:
+            join(home, settings.ledger.url)
     with _shown(home, is_live=is_live) as on_cycle:
         code = run_daemon(
             home,

@@ -10,10 +10,11 @@ from typing import Any
 
 import orjson
 
-from swarmd.state.errors import OperatorError
+from swarmd.state.errors import OperatorError, OutsideError
 from swarmd.state.query import Picture
 from swarmd.state.store.files import Home
-from swarmd.state.store.trial_ledger import ledgers, read_ledger
+from swarmd.state.store.ledger_place import opened
+from swarmd.state.store.trial_ledger import LedgerName, TrialLedgers
 from swarmd.supervisor.dashboard.trial_book import TrialBook
 
 Row = dict[str, Any]
@@ -176,22 +177,21 @@ def best_so_far(scores: Sequence[tuple[int, float]]) -> list[tuple[int, float]]:
 
 def ledger_rows(home: Home) -> list[Row]:
     """How many vectors were ever tried on each asset with each family; a broken chain says so in its row."""
-    rows: list[Row] = []
-    for path in ledgers(home):
-        row: Row = {"symbol": path.parent.name, "family": path.stem, "tried": None, "batches": None, "looks": None}
-        try:
-            entries = read_ledger(path)
-        except (OperatorError, OSError) as flaw:
-            rows.append(row | {"trouble": str(flaw)})
-            continue
-        rows.append(
-            row
-            | {
-                "tried": sum(entry.batch.count for entry in entries),
-                "batches": len(entries),
-                "looks": sum(entry.batch.is_look for entry in entries),
-                "last": entries[-1].at if entries else None,
-                "trouble": "",
-            }
-        )
-    return rows
+    # A person waits for the page: a server that is away is told of and not waited for.
+    with opened(home, give_up_after_s=0.0) as kept:
+        return [_ledger_row(TrialLedgers(kept), name) for name in TrialLedgers(kept).names()]
+
+
+def _ledger_row(ledgers: TrialLedgers, name: LedgerName) -> Row:
+    row: Row = {"symbol": name.symbol, "family": name.family, "tried": None, "batches": None, "looks": None}
+    try:
+        entries = ledgers.read(name)
+    except (OperatorError, OutsideError) as flaw:
+        return row | {"trouble": str(flaw)}
+    return row | {
+        "tried": sum(entry.batch.count for entry in entries),
+        "batches": len(entries),
+        "looks": sum(entry.batch.is_look for entry in entries),
+        "last": entries[-1].at if entries else None,
+        "trouble": "",
+    }

@@ -8,7 +8,7 @@ import pytest
 from swarmd.cli import exit_code_of
 from swarmd.engine.guards import online_fdr
 from swarmd.state.store.discovery_ledger import Tested as Candidate
-from swarmd.state.store.discovery_ledger import discoveries_of, note_p_value
+from swarmd.state.store.discovery_ledger import note_p_value
 from swarmd.state.store.files import Home
 from swarmd.state.store.trial_ledger import Batch, Vintage, append_batch
 
@@ -87,7 +87,7 @@ def test_nothing_tested_yet_has_a_level_to_come(home, capsys):
 
 def test_a_changed_p_value_ends_with_its_line_and_code_2(home, capsys):
     note_p_value(home, Candidate("BTCUSDT", "mtf_ema", "aggressive", "f", "d", 0.2), NOW)
-    path = discoveries_of(home).path
+    path = home.state / "ledger" / "discoveries.jsonl"
     path.write_bytes(path.read_bytes().replace(b'"p":0.2', b'"p":0.0'))
     _, err = told(capsys, "ledger", "discoveries", code=2)
     assert err.startswith("error: ")

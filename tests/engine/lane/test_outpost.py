@@ -101,7 +101,7 @@ def an_away_order(home: Home, prepared: Path, *, token: int = 1) -> WorkOrder:
 
 
 def tried(home: Home) -> int:
-    return sum(entry.batch.count for path in ledgers(home) for entry in read_ledger(path))
+    return sum(entry.batch.count for name in ledgers(home) for entry in read_ledger(home, name))
 
 
 def test_what_a_lane_on_a_node_leaves_is_what_one_here_leaves(prepared: Path, home: Home) -> None:

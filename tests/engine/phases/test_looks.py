@@ -4,6 +4,7 @@ import multiprocessing
 from dataclasses import replace
 
 import pytest
+from ledger_homes import emptied, joined
 from search_builders import a_desk, a_market, an_order, run_phase
 
 from swarmd.engine.phases.looks import VaultSpent, finalist_digest, note_look, vault_days
@@ -12,7 +13,10 @@ from swarmd.engine.phases.tried import heads_in, ledger_of, note_tried, require_
 from swarmd.engine.strategies.registry import strategy_named
 from swarmd.state.errors import OperatorError
 from swarmd.state.store.files import Home
-from swarmd.state.store.trial_ledger import read_ledger
+from swarmd.state.store.ledger_place import address, remember, url_path
+from swarmd.state.store.trial_ledger import ledger_path
+
+pytestmark = pytest.mark.xdist_group("lease")
 
 NOW = 1_700_000_000_000
 VECTOR = {"L_fast": 5, "L_slow": 20, "sl": 0.02, "tp": 0.05}
@@ -26,9 +30,20 @@ def question(tmp_path_factory):
     return question_of(an_order(folder / "home", folder / "bars", "refine"), a_desk(folder / "home"))
 
 
+@pytest.fixture(params=["files", "postgres"])
+def home(request, tmp_path):
+    server = emptied(request.getfixturevalue("ledger_server")) if request.param == "postgres" else None
+    return joined(Home(tmp_path / "home"), server).home
+
+
 @pytest.fixture
-def home(tmp_path):
-    return Home(tmp_path / "home")
+def beside(home, tmp_path):
+    """The home of another supervisor, on another machine, with the same ledger."""
+    if not url_path(home).exists():
+        return home
+    other = Home(tmp_path / "beside")
+    remember(other, address(home))
+    return other
 
 
 def a_finalist(L_fast: float = 5, **more: object) -> dict[str, object]:
@@ -111,22 +126,38 @@ def _look(question, root, L_fast, told) -> None:
         told.put(0)
 
 
-def test_of_many_that_ask_at_once_no_more_than_three_may_look(question, home):
+def test_of_many_that_ask_at_once_no_more_than_three_may_look(question, home, beside):
     context = multiprocessing.get_context("fork")
     told = context.SimpleQueue()
-    asking = [context.Process(target=_look, args=(question, home.root, n, told)) for n in range(1, 9)]
+    asking = [context.Process(target=_look, args=(question, (home, beside)[n % 2].root, n, told)) for n in range(1, 9)]
     for each in asking:
         each.start()
     for each in asking:
         each.join()
     assert sorted(told.get() for _ in asking) == [0] * 5 + [1, 2, 3]
-    assert len(read_ledger(ledger_of(question, home)[0])) == 3
+    assert len(ledger_of(question, home)[1]) == 3
 
 
-def test_a_look_that_was_cut_off_the_ledger_is_missed(question, home, tmp_path):
+def test_a_look_that_was_cut_off_the_ledger_is_missed(question, tmp_path):
+    home = Home(tmp_path / "home")
     looked(question, home, a_finalist(), folder=tmp_path / "mine")
     require_told(question, home, heads_in(tmp_path / "mine"))
-    ledger_of(question, home)[0].unlink()
+    ledger_path(home, question.symbol, "mtf_ema").unlink()
     looked(question, home, a_finalist(6))
     with pytest.raises(OperatorError, match="deleted, cut off or replaced"):
         require_told(question, home, heads_in(tmp_path / "mine"))
+
+
+def test_a_run_that_is_repeated_after_it_had_looked_remembers_the_line_it_left(question, home, tmp_path):
+    looked(question, home, a_finalist())
+    assert looked(question, home, a_finalist(), folder=tmp_path / "mine").is_new is False
+    (entry,) = ledger_of(question, home)[1]
+    assert heads_in(tmp_path / "mine") == (entry.digest,)
+
+
+def test_a_vault_that_was_looked_at_in_one_home_is_spent_in_the_other(question, home, beside):
+    for number in (1, 2, 3):
+        assert looked(question, (home, beside)[number % 2], a_finalist(number)).number == number
+    for each in (home, beside):
+        with pytest.raises(VaultSpent, match="3 finalists"):
+            looked(question, each, a_finalist(4))

@@ -20,7 +20,7 @@ from swarmd.engine.phases.refine import refine
 from swarmd.engine.phases.tried import heads_in, ledger_of, note_tried, prices_of, require_told, vintage_of
 from swarmd.state.errors import OperatorError
 from swarmd.state.store.files import Home
-from swarmd.state.store.trial_ledger import Batch, Relabelled, ledger_path, of_symbol, read_ledger, tried
+from swarmd.state.store.trial_ledger import Batch, LedgerName, Relabelled, ledger_path, of_symbol, read_ledger, tried
 
 NOW = 1_700_000_000_000
 
@@ -128,7 +128,7 @@ def test_killed_wherever_it_stands_a_refinement_has_told_what_it_made(market, tm
         finally:
             run.send_signal(signal.SIGKILL)
             run.wait()
-        assert n_made <= made() <= tried(read_ledger(ledger_path(Home(home), SYMBOL, "mtf_ema")))
+        assert n_made <= made() <= tried(read_ledger(Home(home), LedgerName(SYMBOL, "mtf_ema")))
     subprocess.run(command, env=environment, check=True, capture_output=True, timeout=120)
     assert made() == 90
     assert counts(home) == {"refine": 90}
@@ -150,7 +150,7 @@ def told_campaign(market, tmp_path):
 @pytest.mark.parametrize("how", ["deleted", "its last line is cut off", "begun anew", "another home's"])
 def test_a_ledger_that_lost_what_the_campaign_told_is_missed(told_campaign, tmp_path, how):
     question, home, folder = told_campaign
-    path, entries = ledger_of(question, home)
+    entries, path = ledger_of(question, home)[1], ledger_file(home)
     require_told(question, home, heads_in(folder))
     match how:
         case "deleted":
@@ -164,7 +164,7 @@ def test_a_ledger_that_lost_what_the_campaign_told_is_missed(told_campaign, tmp_
             elsewhere = Home(tmp_path / "elsewhere")
             for count in (300, 16):
                 note_tried(question, elsewhere, phase="refine", count=count, run="q", at=NOW)
-            path.write_bytes(ledger_of(question, elsewhere)[0].read_bytes())
+            path.write_bytes(ledger_file(elsewhere).read_bytes())
     with pytest.raises(OperatorError, match=r"mtf_ema\.jsonl: . of its lines are gone, .*put the ledger back"):
         require_told(question, home, heads_in(folder))
     assert len(entries) == 2
@@ -189,6 +189,10 @@ def test_known_prices_under_another_name_are_refused_by_the_phase_that_searches_
     assert not (tmp_path / "results" / "c" / "FRESH" / MODE / "phase0_top500.json").exists()
 
 
+def ledger_file(home: Home) -> Path:
+    return ledger_path(home, SYMBOL, "mtf_ema")
+
+
 def later(question: Any, days: int) -> Any:
     bars = question.bars
     return replace(question, bars=replace(bars, open_time=bars.open_time + days * 86_400_000))
@@ -208,7 +212,7 @@ def test_known_prices_of_other_days_are_refused_however_small_the_steps(told_cam
 
 def test_lines_of_before_there_were_prices_are_read_and_refuse_nothing(told_campaign):
     question, home, _ = told_campaign
-    path, entries = ledger_of(question, home)
+    entries, path = ledger_of(question, home)[1], ledger_file(home)
     old = replace(entries[0].batch, prices="")
     assert Batch(**{name: getattr(old, name) for name in old.__dataclass_fields__}).finalist == ""
     assert b'"finalist"' not in path.read_bytes()

@@ -6,6 +6,7 @@ from search_builders import a_desk, a_market, an_order, run_phase
 from swarmd.engine.phases.question import question_of
 from swarmd.engine.phases.tried import ledger_of, note_tried, tried_so_far, vintage_of
 from swarmd.state.store.files import Home
+from swarmd.state.store.trial_ledger import LedgerName
 
 NOW = 1_700_000_000_000
 
@@ -28,8 +29,8 @@ def test_what_is_noted_is_counted_with_where_it_came_from(question, tmp_path):
     note_tried(question, home, phase="refine", count=0, run="cpu0-refine-1", at=NOW)
     note_tried(question, home, phase="refine", count=16, run="cpu0-refine-2", at=NOW)
     assert tried_so_far(question, home) == 316
-    path, entries = ledger_of(question, home)
-    assert path == home.state / "ledger" / "NOISE" / "mtf_ema.jsonl"
+    name, entries = ledger_of(question, home)
+    assert name == LedgerName("NOISE", "mtf_ema")
     first = entries[0].batch
     assert (first.phase, first.count, first.run, first.interval) == ("prescreen", 300, "cpu0-prescreen-1", "15m")
     assert (first.data, first.code) == (question.origin.data_sha256, question.origin.code_version)

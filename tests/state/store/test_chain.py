@@ -9,10 +9,13 @@ from hypothesis import strategies as st
 
 from swarmd.state.errors import OperatorError
 from swarmd.state.store.chain import Chain
+from swarmd.state.store.ledger_files import FileLines
 
 
 def a_chain(path: Path, name: str = "one") -> Chain:
-    return Chain(path, name=name, of="number", without="it is gone", is_sound=lambda told: isinstance(told["n"], int))
+    return Chain(
+        FileLines(path), name=name, of="number", without="it is gone", is_sound=lambda told: isinstance(told["n"], int)
+    )
 
 
 def content_of(path: Path, n_lines: int, name: str = "one") -> list[bytes]:
@@ -93,7 +96,9 @@ def test_nothing_is_written_where_nothing_is_decided(tmp_path: Path) -> None:
 
 def test_a_sealed_line_of_another_shape_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "a.jsonl"
-    Chain(path, "one", "text", "it is gone", is_sound=lambda told: True).append(lambda links: {"n": "no number"})
+    Chain(FileLines(path), "one", "text", "it is gone", is_sound=lambda told: True).append(
+        lambda links: {"n": "no number"}
+    )
     with pytest.raises(OperatorError, match=r"line 1: it is sealed and yet no number; .* then it is gone"):
         a_chain(path).read()
     assert json.loads(path.read_bytes())["n"] == "no number"

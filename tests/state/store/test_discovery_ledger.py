@@ -6,11 +6,14 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from ledger_homes import LedgerHome, emptied, joined
 
 from swarmd.state.errors import OperatorError
+from swarmd.state.store.discovery_ledger import DISCOVERIES, note_p_value, read_discoveries
 from swarmd.state.store.discovery_ledger import Tested as Candidate
-from swarmd.state.store.discovery_ledger import discoveries_of, note_p_value, read_discoveries
 from swarmd.state.store.files import Home
+
+pytestmark = pytest.mark.xdist_group("lease")
 
 NOW = 1_700_000_000_000
 
@@ -20,9 +23,15 @@ def a_test(p: float = 0.004, **fields: object) -> Candidate:
     return replace(tested, **fields)
 
 
+@pytest.fixture(params=["files", "postgres"])
+def kept(request: pytest.FixtureRequest, tmp_path: Path) -> LedgerHome:
+    server = emptied(request.getfixturevalue("ledger_server")) if request.param == "postgres" else None
+    return joined(Home(tmp_path), server)
+
+
 @pytest.fixture
-def home(tmp_path: Path) -> Home:
-    return Home(tmp_path)
+def home(kept: LedgerHome) -> Home:
+    return kept.home
 
 
 def test_each_test_gets_the_stream_up_to_itself(home: Home) -> None:
@@ -57,21 +66,18 @@ def test_what_is_no_probability_is_refused_and_leaves_no_line(home: Home, p: flo
     assert read_discoveries(home) == ()
 
 
-def test_a_p_value_that_was_changed_is_refused_by_its_line(home: Home) -> None:
+def test_a_p_value_that_was_changed_is_refused_by_its_line(kept: LedgerHome, home: Home) -> None:
     for number in range(3):
         note_p_value(home, a_test(finalist=f"f{number}"), NOW)
-    path = discoveries_of(home).path
-    lines = path.read_bytes().splitlines(keepends=True)
-    path.write_bytes(b"".join([lines[0], lines[1].replace(b'"p":0.004', b'"p":0.001'), lines[2]]))
+    lines = kept.lines(DISCOVERIES)
+    kept.replace(DISCOVERIES, [lines[0], lines[1].replace(b'"p":0.004', b'"p":0.001'), lines[2]])
     for ask in (lambda: read_discoveries(home), lambda: note_p_value(home, a_test(finalist="f9"), NOW)):
-        with pytest.raises(OperatorError, match=r"discoveries\.jsonl line 2: .*every level begins anew"):
+        with pytest.raises(OperatorError, match=r"discoveries(\.jsonl)? line 2: .*every level begins anew"):
             ask()
 
 
-def test_a_trial_ledger_is_not_taken_for_the_discoveries(home: Home) -> None:
-    path = discoveries_of(home).path
-    path.parent.mkdir(parents=True)
-    path.write_text(json.dumps({"at": "x", "p": 0.1}) + "\n")
+def test_a_trial_ledger_is_not_taken_for_the_discoveries(kept: LedgerHome, home: Home) -> None:
+    kept.replace(DISCOVERIES, [json.dumps({"at": "x", "p": 0.1}).encode()])
     with pytest.raises(OperatorError, match="line 1"):
         read_discoveries(home)
 

@@ -4,6 +4,7 @@ import hashlib
 import json
 import multiprocessing
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -11,21 +12,27 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from ledger_homes import LedgerHome, emptied, joined
 
 from swarmd.state.errors import OperatorError, OutsideError
 from swarmd.state.store.files import Home
 from swarmd.state.store.trial_ledger import (
     Batch,
+    LedgerName,
     Vintage,
     append_batch,
     head_of,
     ledger_path,
     ledgers,
+    place_of,
     read_ledger,
     tried,
 )
 
+pytestmark = pytest.mark.xdist_group("lease")
+
 NOW = 1_700_000_000_000
+NAME = LedgerName("BTCUSDT", "mtf_ema")
 
 
 def a_batch(count: int = 250_000, **fields: object) -> Batch:
@@ -43,19 +50,26 @@ def a_batch(count: int = 250_000, **fields: object) -> Batch:
     return replace(batch, **fields)
 
 
+@pytest.fixture(params=["files", "postgres"])
+def kept(request: pytest.FixtureRequest, tmp_path: Path) -> LedgerHome:
+    server = emptied(request.getfixturevalue("ledger_server")) if request.param == "postgres" else None
+    return joined(Home(tmp_path), server)
+
+
 @pytest.fixture
-def home(tmp_path: Path) -> Home:
+def home(kept: LedgerHome) -> Home:
+    return kept.home
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> Home:
     return Home(tmp_path)
-
-
-def the_ledger(home: Home) -> Path:
-    return ledger_path(home, "BTCUSDT", "mtf_ema")
 
 
 def test_what_is_appended_is_read_back_in_order_and_counted(home: Home) -> None:
     batches = [a_batch(), a_batch(200, phase="refine"), a_batch(7, interval="1h")]
     written = [append_batch(home, batch, NOW + n) for n, batch in enumerate(batches)]
-    entries = read_ledger(the_ledger(home))
+    entries = read_ledger(home, NAME)
     assert list(entries) == written
     assert [entry.batch for entry in entries] == batches
     assert [(entry.line, entry.at) for entry in entries][:2] == [
@@ -63,13 +77,13 @@ def test_what_is_appended_is_read_back_in_order_and_counted(home: Home) -> None:
         (2, "2023-11-14T22:13:20.001Z"),
     ]
     assert tried(entries) == 250_207
-    assert head_of(entries, the_ledger(home)) == written[-1].digest
+    assert head_of(entries, NAME) == written[-1].digest
 
 
 def test_a_vintage_counts_all_that_was_tried_on_a_day_of_it_and_nothing_else(home: Home) -> None:
     for count, days in ((1, "2023-01-01_2023-12-31"), (10, "2023-12-31_2024-06-30"), (100, "2025-01-01_2025-02-01")):
         append_batch(home, a_batch(count, vintage=Vintage.of(days)), NOW)
-    entries = read_ledger(the_ledger(home))
+    entries = read_ledger(home, NAME)
     assert tried(entries, Vintage("2023-01-02", "2023-12-30")) == 1
     # Moved by a day it is no new vintage.
     assert tried(entries, Vintage("2023-01-02", "2023-12-31")) == 11
@@ -81,25 +95,21 @@ def test_assets_and_families_have_ledgers_of_their_own(home: Home) -> None:
     append_batch(home, a_batch(1), NOW)
     append_batch(home, a_batch(2, family="ema_cross"), NOW)
     append_batch(home, a_batch(4, symbol="ETHUSDT"), NOW)
-    assert [path.relative_to(home.state / "ledger").as_posix() for path in ledgers(home)] == [
-        "BTCUSDT/ema_cross.jsonl",
-        "BTCUSDT/mtf_ema.jsonl",
-        "ETHUSDT/mtf_ema.jsonl",
-    ]
-    assert tried(read_ledger(the_ledger(home))) == 1
-    assert read_ledger(ledger_path(home, "SOLUSDT", "mtf_ema")) == ()
+    assert [str(name) for name in ledgers(home)] == ["BTCUSDT/ema_cross", "BTCUSDT/mtf_ema", "ETHUSDT/mtf_ema"]
+    assert tried(read_ledger(home, NAME)) == 1
+    assert read_ledger(home, LedgerName("SOLUSDT", "mtf_ema")) == ()
 
 
-@pytest.mark.parametrize("kept", [1, 40, -1])
-def test_a_torn_last_line_is_no_line_and_the_next_batch_takes_its_place(home: Home, kept: int) -> None:
-    append_batch(home, a_batch(1), NOW)
-    append_batch(home, a_batch(2), NOW)
-    path = the_ledger(home)
+@pytest.mark.parametrize("n_kept", [1, 40, -1])
+def test_a_torn_last_line_is_no_line_and_the_next_batch_takes_its_place(files: Home, n_kept: int) -> None:
+    append_batch(files, a_batch(1), NOW)
+    append_batch(files, a_batch(2), NOW)
+    path = ledger_path(files, "BTCUSDT", "mtf_ema")
     first, second, _ = path.read_bytes().split(b"\n")
-    path.write_bytes(first + b"\n" + (second + b"\n")[:kept])
-    assert tried(read_ledger(path)) == 1
-    append_batch(home, a_batch(4), NOW)
-    assert [entry.batch.count for entry in read_ledger(path)] == [1, 4]
+    path.write_bytes(first + b"\n" + (second + b"\n")[:n_kept])
+    assert tried(read_ledger(files, NAME)) == 1
+    append_batch(files, a_batch(4), NOW)
+    assert [entry.batch.count for entry in read_ledger(files, NAME)] == [1, 4]
 
 
 def spoilt(lines: list[bytes], how: str) -> list[bytes]:
@@ -129,37 +139,37 @@ def spoilt(lines: list[bytes], how: str) -> list[bytes]:
         ("a line is rubbish", 2),
     ],
 )
-def test_a_broken_chain_is_refused_by_its_line_for_readers_and_writers_alike(home: Home, how: str, line: int) -> None:
+def test_a_broken_chain_is_refused_by_its_line_for_readers_and_writers_alike(
+    kept: LedgerHome, home: Home, how: str, line: int
+) -> None:
     for count in (1, 2, 3):
         append_batch(home, a_batch(count), NOW)
-    path = the_ledger(home)
-    path.write_bytes(b"\n".join(spoilt(path.read_bytes().splitlines(), how)) + b"\n")
-    spoilt_content = path.read_bytes()
-    for ask in (lambda: read_ledger(path), lambda: append_batch(home, a_batch(4), NOW)):
-        with pytest.raises(OperatorError, match=rf"mtf_ema\.jsonl line {line}: .*put the ledger back"):
+    wrong = spoilt(kept.lines(str(NAME)), how)
+    kept.replace(str(NAME), wrong)
+    for ask in (lambda: read_ledger(home, NAME), lambda: append_batch(home, a_batch(4), NOW)):
+        with pytest.raises(
+            OperatorError, match=rf"{re.escape(place_of(home, NAME))} line {line}: .*put the ledger back"
+        ):
             ask()
-    assert path.read_bytes() == spoilt_content
+    assert kept.lines(str(NAME)) == wrong
 
 
-def test_the_ledger_of_another_asset_is_not_taken_for_this_one(home: Home) -> None:
+def test_the_ledger_of_another_asset_is_not_taken_for_this_one(kept: LedgerHome, home: Home) -> None:
     append_batch(home, a_batch(1, symbol="ETHUSDT"), NOW)
-    path = the_ledger(home)
-    path.parent.mkdir()
-    ledger_path(home, "ETHUSDT", "mtf_ema").rename(path)
+    kept.replace(str(NAME), kept.lines("ETHUSDT/mtf_ema"))
     with pytest.raises(OperatorError, match="line 1"):
-        read_ledger(path)
+        read_ledger(home, NAME)
 
 
-def test_a_sealed_line_that_is_no_batch_is_refused_too(home: Home) -> None:
+def test_a_sealed_line_that_is_no_batch_is_refused_too(kept: LedgerHome, home: Home) -> None:
     append_batch(home, a_batch(1), NOW)
-    path = the_ledger(home)
-    said = json.loads(path.read_bytes())
+    said = json.loads(kept.lines(str(NAME))[0])
     del said["digest"]
     said["vintage"] = "some day"
     content = json.dumps(said, separators=(",", ":")).encode()[:-1]
-    path.write_bytes(content + b',"digest":"%s"}\n' % hashlib.sha256(content).hexdigest().encode())
+    kept.replace(str(NAME), [content + b',"digest":"%s"}' % hashlib.sha256(content).hexdigest().encode()])
     with pytest.raises(OperatorError, match="no batch of trials"):
-        read_ledger(path)
+        read_ledger(home, NAME)
 
 
 def _append_many(root: Path, run: str, n: int) -> None:
@@ -174,36 +184,37 @@ def test_lanes_that_append_at_once_lose_no_batch_and_leave_a_whole_chain(home: H
         lane.start()
     for lane in lanes:
         lane.join()
-    entries = read_ledger(the_ledger(home))
+    entries = read_ledger(home, NAME)
     assert tried(entries) == 100
     assert len({entry.batch.run for entry in entries}) == 100
 
 
 def test_a_writer_killed_at_any_instant_leaves_whole_batches_and_no_lock(home: Home) -> None:
     code = (
-        "import sys; sys.path[:0] = [sys.argv[2]]; from pathlib import Path;"
+        "import sys; sys.path[:0] = sys.argv[2:]; from pathlib import Path;"
         "from test_trial_ledger import _append_many;"
         "print('begun', flush=True); _append_many(Path(sys.argv[1]), 'cpu0', 10**6)"
     )
     writer = subprocess.Popen(
-        [sys.executable, "-c", code, str(home.root), str(Path(__file__).parent)], stdout=subprocess.PIPE
+        [sys.executable, "-c", code, str(home.root), str(Path(__file__).parent), str(Path(__file__).parents[2])],
+        stdout=subprocess.PIPE,
     )
     assert writer.stdout is not None
     writer.stdout.readline()
-    while len(read_ledger(the_ledger(home))) < 5:
+    while len(read_ledger(home, NAME)) < 5:
         assert writer.poll() is None
     os.kill(writer.pid, signal.SIGKILL)
     writer.wait()
     writer.stdout.close()
-    there = tried(read_ledger(the_ledger(home)))
+    there = tried(read_ledger(home, NAME))
     append_batch(home, a_batch(1), NOW)
-    assert tried(read_ledger(the_ledger(home))) == there + 1
+    assert tried(read_ledger(home, NAME)) == there + 1
 
 
-def test_a_ledger_that_cannot_be_written_is_told(home: Home) -> None:
-    the_ledger(home).mkdir(parents=True)
+def test_a_ledger_that_cannot_be_written_is_told(files: Home) -> None:
+    ledger_path(files, "BTCUSDT", "mtf_ema").mkdir(parents=True)
     with pytest.raises(OutsideError, match="cannot write the ledger"):
-        append_batch(home, a_batch(), NOW)
+        append_batch(files, a_batch(), NOW)
 
 
 @pytest.mark.parametrize("name", ["../x", "a/b", "", ".hidden"])
