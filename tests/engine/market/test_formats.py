@@ -1,5 +1,6 @@
 """What may stand in a file of bars, and what is told of one that cannot be read."""
 
+import contextlib
 import datetime as dt
 import subprocess
 import sys
@@ -167,16 +168,16 @@ def test_a_byte_that_flipped_on_the_disk_is_noticed_in_a_file_of_ours(tmp_path):
     """Written without a checksum, 25 of these 40 flips would be read as other prices."""
     path = tmp_path / "A.parquet"
     write_bars(path, load_bars(save(tmp_path / "B.parquet", columns(2000))))
-    whole = path.read_bytes()
+    digest, whole = load_bars(path).sha256(), path.read_bytes()
     footer = len(whole) - 8 - int.from_bytes(whole[-8:-4], "little")
     for at in np.random.default_rng(1).integers(4, footer, 40).tolist():
         path.write_bytes(whole[:at] + bytes([whole[at] ^ 0x10]) + whole[at + 1 :])
-        try:
-            read = load_bars(path)
-        except DataError as refusal:
-            assert "A.parquet" in str(refusal)
-        else:  # a byte that no reader needs, such as one of a page's statistics
-            assert read.sha256() == load_bars(tmp_path / "B.parquet").sha256()
+        # A reader may do without a byte, such as one of a page's statistics.
+        with contextlib.suppress(DataError):
+            assert load_bars(path).sha256() == digest
+    path.write_bytes(whole[: footer // 2] + bytes([whole[footer // 2] ^ 0x10]) + whole[footer // 2 + 1 :])
+    with pytest.raises(DataError, match=r"A\.parquet: cannot be read as parquet"):
+        load_bars(path)
 
 
 def test_a_parquet_file_of_more_rows_than_bars_can_be_is_refused_before_it_is_unpacked(tmp_path, monkeypatch):
