@@ -122,7 +122,7 @@ def observe(swarm: Swarm, now: Millis, late: Millis, *, is_hasty: bool = False) 
         swarm.has_child_news, swarm.states_seen_at = False, now
     swarm.backend.oom.look(is_hasty=is_hasty)
     view = swarm.projection.view()
-    swarm.record(observe_results(view, swarm.home, now=now, resultless=swarm.resultless))
+    swarm.record(observe_results(view, swarm.home, now=now, resultless=swarm.resultless, is_hasty=is_hasty))
     if is_hasty:
         return []
     requests, done_with = observe_inbox(view, swarm.home, now=now)

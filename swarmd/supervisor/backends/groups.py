@@ -13,11 +13,14 @@ import signal
 import threading
 from dataclasses import dataclass, field
 from pathlib import Path
+from queue import SimpleQueue
 from typing import Literal
 
 from swarmd.supervisor.logs import log
 
 Version = Literal[1, 2]
+# The group's path, the process that joins it, and what to set once it has.
+_Move = tuple[Path, int, threading.Event]
 
 # Where the daemon itself stands in version 2, beside its lanes; the unit of `swarmd service` names it too.
 DAEMON_LEAF = "swarmd-daemon"
@@ -46,7 +49,8 @@ class LaneGroups:
     version: Version = 2
     owner: str = ""
     _of_run: dict[str, Path] = field(default_factory=dict)
-    _joining: dict[str, threading.Thread] = field(default_factory=dict)
+    _joining: dict[str, threading.Event] = field(default_factory=dict)
+    _moves: SimpleQueue[_Move] | None = None
 
     def make(self, run: str, *, limit_bytes: int = 0) -> None:
         """A new group for a run that just started. With a limit the kernel ends the run there and not its neighbour."""
@@ -71,19 +75,24 @@ class LaneGroups:
     def join(self, run: str, pid: int) -> None:
         """Move the process that was just started; what it starts from here on is born in the group.
 
-        In a thread: a lone move waits some 10 ms for the kernel (a burst of 100 costs 0.1 ms each), a start is over in
-        two. Whoever reaps the process calls ``settle`` before: until then its number is its own.
+        By a thread that does nothing else: a lone move waits some 10 ms for the kernel (a burst of 100 costs 0.1 ms
+        each), a start is over in two. Whoever reaps the process calls ``settle`` before: until then its number is its
+        own.
         """
         path = self._of_run.get(run)
-        if path is not None:
-            self._joining[run] = threading.Thread(target=_moved, args=(path, pid), name="join", daemon=True)
-            self._joining[run].start()
+        if path is None:
+            return
+        if self._moves is None:
+            self._moves = SimpleQueue()
+            threading.Thread(target=_move_on, args=(self._moves,), name="join", daemon=True).start()
+        self._joining[run] = threading.Event()
+        self._moves.put((path, pid, self._joining[run]))
 
     def settle(self, run: str) -> None:
         """Wait until the process has been moved, which it has long been unless it ended at once."""
-        joining = self._joining.pop(run, None)
-        if joining is not None:
-            joining.join(_MOVES_WITHIN_S)
+        moved = self._joining.pop(run, None)
+        if moved is not None:
+            moved.wait(_MOVES_WITHIN_S)
 
     def adopt(self, run: str, pid: int) -> None:
         """The group of a run that another daemon started, if it is in one."""
@@ -126,7 +135,14 @@ class LaneGroups:
             log.info("the control group %s is left behind (%s)", path, error.strerror)
 
 
-def _moved(path: Path, pid: int) -> None:
+def _move_on(moves: SimpleQueue[_Move]) -> None:
+    while True:
+        path, pid, moved = moves.get()
+        _move(path, pid)
+        moved.set()
+
+
+def _move(path: Path, pid: int) -> None:
     try:
         (path / "cgroup.procs").write_text(str(pid))
     except ProcessLookupError:

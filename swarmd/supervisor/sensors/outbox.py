@@ -3,6 +3,7 @@
 Tolerates a torn last line (its writer may have died in the middle of it) and counts each result once, by its token.
 """
 
+import os
 from pathlib import Path
 from typing import TypeVar
 
@@ -26,6 +27,7 @@ L = TypeVar("L", ResultLine, SaidLine, SpeedLine)
 # A run we took for dead may still have a word to say, which its token then refuses. Without an end to listening,
 # thousands of runs that ended without a result would be read every cycle.
 _LISTENED_TO_FOR: Millis = 10 * MINUTE
+_EVENTS = "events.jsonl"
 
 
 def result_line(outbox: Path, token: int) -> ResultLine | None:
@@ -47,7 +49,7 @@ def speed_line(outbox: Path, token: int) -> SpeedLine | None:
 def _last(outbox: Path, token: int, word: bytes, shape: type[L]) -> L | None:
     """The last whole line of that shape under the token; ``word`` spares the parsing of most others."""
     try:
-        lines = (outbox / "events.jsonl").read_bytes().split(b"\n")
+        lines = (outbox / _EVENTS).read_bytes().split(b"\n")
     except OSError:
         return None
     for line in reversed(lines[:-1]):  # what follows the last newline is torn
@@ -62,24 +64,29 @@ def _last(outbox: Path, token: int, word: bytes, shape: type[L]) -> L | None:
     return None
 
 
-def observe_results(view: View, home: Home, *, now: Millis, resultless: dict[str, int]) -> list[Record]:
+def observe_results(
+    view: View, home: Home, *, now: Millis, resultless: dict[str, int], is_hasty: bool = False
+) -> list[Record]:
     """Results not yet in the View, of every run that was launched; of one that has ended, for a while only.
 
     With a result comes how fast it was made, where the run measured that. ``resultless`` remembers between looks how
-    many bytes of an outbox held no result, by run: thousands of trials are not read again until there is more.
+    many bytes of an outbox held no result, by run: thousands of trials are not read again until there is more. In haste
+    the last words of runs that ended before this very look are left to the next one: there may be hundreds of them, and
+    a lane waits.
     """
     seen: list[Record] = []
     for forgotten in resultless.keys() - view.runs.keys():
         del resultless[forgotten]
     fastest = dict(view.fastest)
+    outboxes = os.fspath(home.outbox)
     for run in view.runs.values():
         if isinstance(run, RunOrdered) or run.id in view.results:
             continue
-        if isinstance(run, RunEnded) and now - run.ended_at > _LISTENED_TO_FOR:
+        if isinstance(run, RunEnded) and now - run.ended_at > (0 if is_hasty else _LISTENED_TO_FOR):
+            continue
+        if (size := _size_of(f"{outboxes}/{run.id}/{_EVENTS}")) == resultless.get(run.id, 0):
             continue
         outbox = home.outbox_of(run.id)
-        if (size := _size_of(outbox / "events.jsonl")) == resultless.get(run.id, 0):
-            continue
         told = result_line(outbox, run.attempt)
         if told is None:
             resultless[run.id] = size
@@ -99,9 +106,9 @@ def observe_results(view: View, home: Home, *, now: Millis, resultless: dict[str
     return seen
 
 
-def _size_of(path: Path) -> int:
+def _size_of(path: str) -> int:
     try:
-        return path.stat().st_size
+        return os.stat(path).st_size  # noqa: PTH116 - asked of every lane at every look, and a Path costs five times that
     except OSError:
         return 0
 

@@ -158,6 +158,15 @@ def test_a_run_that_ended_long_ago_is_not_listened_to_for_ever(home: Home) -> No
     assert observe_results(view, home, now=10_000_000, resultless={}) == []
 
 
+def test_in_haste_a_run_that_ended_just_now_is_heard_and_those_before_it_wait_for_the_next_look(home: Home) -> None:
+    said(home, a_line(1))
+    view = a_view(jobs=[a_job(attempt=1)], runs=[a_run(status="lost", ended_at=1_000)])
+    assert len(observe_results(view, home, now=1_000, resultless={}, is_hasty=True)) == 1
+    resultless: dict[str, int] = {}
+    assert observe_results(view, home, now=1_001, resultless=resultless, is_hasty=True) == []
+    assert len(observe_results(view, home, now=1_001, resultless=resultless)) == 1
+
+
 def test_a_stop_that_a_dead_daemon_never_read_is_older_than_the_session_that_reads_it(home: Home) -> None:
     left = home.inbox / f"{ask(home, 'stop')}.json"
     home.daemon_lock.write_text("{}")
