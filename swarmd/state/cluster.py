@@ -90,4 +90,6 @@ def ray_environment(token: Path) -> dict[str, str]:
         "RAY_gcs_rpc_server_reconnect_timeout_s": str(_GIVE_UP_S),
         "RAY_USAGE_STATS_ENABLED": "0",
         "RAY_DEDUP_LOGS": "0",
+        # Read by the node's own process; the library's choice for workers is 15, and lanes would get what all leave.
+        "RAY_worker_niceness": "0",
     }
