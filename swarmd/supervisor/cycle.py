@@ -36,6 +36,7 @@ from swarmd.supervisor.swarm import Swarm
 from swarmd.supervisor.verdict_records import agent_failed, agent_recovered, daemon_gauges, record_verdict
 
 _HOST_EVERY: Millis = 5 * SECOND
+_OPENS_WITHIN: Millis = SECOND
 # A child that stops or goes on is told of by a signal; this is for what no signal tells, as a wait for a dead disk.
 _STATES_EVERY: Millis = 30 * SECOND
 _LOGS_EVERY: Millis = 15 * SECOND
@@ -82,7 +83,10 @@ async def turn(swarm: Swarm, roster: Iterable[Agent], *, late: Millis, is_hasty:
         _end_lost_strays(swarm, view)
         swarm.swept_at = now
     swarm.took_ms.append((time.perf_counter() - began) * 1000)
-    if not is_hasty:
+    # A session opens with turns that each bring the next one at once, until nothing more is to be decided: a hundred
+    # lanes that are to start wait for no page about them.
+    is_opening = bool(taken) and ending is None and now - swarm.started_at < _OPENS_WITHIN
+    if not is_hasty and not is_opening:
         tell(swarm, view, now)
     return Turn(view, len(taken), ending)
 
