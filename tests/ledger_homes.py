@@ -55,9 +55,10 @@ def written(server: str) -> str:
 
 
 def emptied(server: str) -> str:
-    """The same server without any ledger."""
+    """The same server without any ledger, and without a lease."""
     with psycopg.connect(server, autocommit=True) as hand:
         hand.execute("DROP SCHEMA IF EXISTS swarmd_ledger CASCADE")
+        hand.execute("DROP TABLE IF EXISTS swarmd_lease")
     return server
 
 

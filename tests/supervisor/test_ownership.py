@@ -1,12 +1,12 @@
 """A daemon's lease on its campaign: kept, given back, and what its loss asks for, on a real Postgres."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
-import postgres_server
 import psycopg
 import pytest
 from builders import a_request, a_view, the_settings
+from ledger_homes import emptied
 
 from swarmd.state.errors import OperatorError
 from swarmd.state.records.record import Record
@@ -16,17 +16,13 @@ from swarmd.state.store.files import Home
 from swarmd.state.store.lease import LeaseStore
 from swarmd.supervisor.ownership import Ownership, Standing, observe_ownership, ownership_of
 
-pytestmark = [
-    pytest.mark.xdist_group("lease"),
-    pytest.mark.skipif(postgres_server.programs() is None, reason=postgres_server.ADVICE),
-]
+pytestmark = pytest.mark.xdist_group("lease")
 _WITHIN_S = 20.0
 
 
 @pytest.fixture(scope="module")
-def url() -> Iterator[str]:
-    with postgres_server.postgres() as address:
-        yield address
+def url(ledger_server: str) -> str:
+    return emptied(ledger_server)
 
 
 def waited(until: Callable[[], bool]) -> bool:

@@ -8,16 +8,13 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
-import postgres_server
 import pytest
+from ledger_homes import emptied
 
 from swarmd.state.errors import OperatorError, OutsideError
 from swarmd.state.store.lease import LeaseLost, LeaseStore
 
-pytestmark = [
-    pytest.mark.xdist_group("lease"),
-    pytest.mark.skipif(postgres_server.programs() is None, reason=postgres_server.ADVICE),
-]
+pytestmark = pytest.mark.xdist_group("lease")
 
 # A supervisor in small: takes the campaign, renews it, and writes its token into the shared table while it may.
 OWNER = """
@@ -38,9 +35,8 @@ except LeaseLost as lost:
 
 
 @pytest.fixture(scope="module")
-def url() -> Iterator[str]:
-    with postgres_server.postgres() as address:
-        yield address
+def url(ledger_server: str) -> str:
+    return emptied(ledger_server)
 
 
 @pytest.fixture
