@@ -64,8 +64,7 @@ def waits_for(job: Row, status: Mapping[str, str], facts: Facts) -> str:
         return f"after {names}" + (f" and {len(before) - _SAID_LAST} more" if len(before) > _SAID_LAST else "")
     if job["held"]:
         return str(job["held"])
-    if job["not_before"]:
-        left = max(0, millis_of_iso(job["not_before"]) - facts.now)
+    if job["not_before"] and (left := millis_of_iso(job["not_before"]) - facts.now) > 0:
         return f"back-off, another {spoken(left)}" + (f": {job['reason']}" if job["reason"] else "")
     return "a free lane"
 
@@ -78,7 +77,9 @@ def idle_because(picture: Picture, facts: Facts, jobs: Sequence[Row]) -> str:
     if campaign is None:
         return "no campaign yet"
     if campaign["status"] != "active":
-        return f"the campaign is {campaign['status']}" + (f": {campaign['reason']}" if campaign["reason"] else "")
+        # What came of one that is done stands beside its name.
+        is_told = campaign["reason"] and campaign["status"] != "done"
+        return f"the campaign is {campaign['status']}" + (f": {campaign['reason']}" if is_told else "")
     queued = [job for job in jobs if job["status"] == "queued" and job["campaign"] == campaign["id"]]
     if not queued:
         return "nothing queued"

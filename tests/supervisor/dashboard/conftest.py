@@ -1,9 +1,11 @@
 """A home to look at, and the application over it without a server: the guard, the routes, and httpx's own client."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Iterator
+from typing import Any
 
 import httpx
 import pytest
+from dashboard_browser import CHROMIUM, WITHIN_S, Server, Tab
 from dashboard_home import KEYS, TOKEN, Client, told_home
 
 from swarmd.state.store.files import Home
@@ -44,3 +46,34 @@ async def client(site: Site) -> AsyncIterator[Client]:
     yield made
     for one in opened:
         await one.aclose()
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Any]:
+    """Of each file: a driver holds a loop in its thread, which other tests want for themselves."""
+    playwright = pytest.importorskip("playwright.sync_api", reason="install playwright")
+    with playwright.sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def tab(chromium: Any) -> Iterator[Callable[..., Tab]]:
+    """``tab(server)`` comes with the token, as a person does."""
+    opened: list[tuple[Any, Tab]] = []
+
+    def made(server: Server, *, path: str = "/", **looks: Any) -> Tab:
+        context = chromium.new_context(**({"viewport": {"width": 1280, "height": 800}} | looks))
+        context.set_default_timeout(WITHIN_S * 1000)
+        one = Tab(context.new_page(), server)
+        one.watch()
+        opened.append((context, one))
+        one.page.goto(f"{server.address.url.rstrip('/')}{path}?token={server.address.token}")
+        one.page.wait_for_selector("#page[data-page]")
+        return one
+
+    yield made
+    for context, one in opened:
+        context.close()
+        assert one.faults == []

@@ -11,8 +11,9 @@ export function show(page) {
   const story = h("div", { "aria-live": "polite" }, h("p.empty", {}, "Choose an incident to read its story."));
   const strip = h("canvas.strip", { role: "img", "aria-label": "Incidents over time" });
   const span = h("span.muted");
-  let points = [], seen = -1;
+  let points = [], seen = -1, read = new URLSearchParams(location.search).get("id");
   const open = (id) => {
+    read = id;
     history.replaceState(null, "", `/incidents?id=${encodeURIComponent(id)}`);
     tell(story, id);
     if (innerWidth < 1100) story.scrollIntoView({ block: "start" });
@@ -61,6 +62,7 @@ export function show(page) {
     if ((state.changed.incident ?? 0) === seen) return;
     seen = state.changed.incident ?? 0;
     table.refresh();
+    if (read) tell(story, read);
     const told = await get("/api/table/incidents", { limit: 500 }).catch(() => null);
     if (!told) return;
     points = told.rows.map((row) => ({ id: row.id, at: Date.parse(row.opened_at), end: row.status === "closed" ? Date.parse(row.at) : Date.now(), open: row.status !== "closed", verified: row.is_verified })).sort((one, other) => one.at - other.at);
@@ -71,7 +73,5 @@ export function show(page) {
   const ends = [on("state", renew), onScheme(draw)];
   addEventListener("resize", draw);
   if (live.state) renew(live.state);
-  const id = new URLSearchParams(location.search).get("id");
-  if (id) tell(story, id);
   return () => { ends.forEach((end) => end()); table.end(); removeEventListener("resize", draw); };
 }
