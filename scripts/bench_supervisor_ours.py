@@ -3,19 +3,23 @@
 
     python bench_supervisor_ours.py HOME CAMPAIGN.yaml LIMITS.json PROGRAM [WORD…]
 
-Journal, agents, cycle and backend are those of `swarmd start`; only the lanes' command line is another, and whatever
-limits are named. Called by scripts/bench_supervisor alone.
+Journal, agents, cycle and backend are those of `swarmd start`, as are the collector's threshold and that a campaign
+file is read only where there is one to read; only the lanes' command line is another, and whatever limits are named.
+Called by scripts/bench_supervisor alone.
 """
 
+import gc
 import json
 import sys
 from pathlib import Path
 from typing import Any
 
-from swarmd.state.records.policy import Policy
-from swarmd.state.store.files import Home
-from swarmd.supervisor import daemon
-from swarmd.supervisor.campaign_file import read_campaign
+gc.set_threshold(20_000)  # before anything is imported, as in swarmd.cli
+
+from swarmd.state.records.campaign import CampaignSettings  # noqa: E402
+from swarmd.state.records.policy import Policy  # noqa: E402
+from swarmd.state.store.files import Home  # noqa: E402
+from swarmd.supervisor import daemon  # noqa: E402
 
 
 def main(home: str, campaign: str, limits: str, *program: str) -> int:
@@ -27,8 +31,14 @@ def main(home: str, campaign: str, limits: str, *program: str) -> int:
 
     daemon.policy_of = policy_of
     place = Home(Path(home))
-    asked = None if place.journal.exists() else read_campaign(Path(campaign)).settings
+    asked = None if place.journal.exists() else settings_of(Path(campaign))
     return daemon.run_daemon(place, asked, campaign_file=campaign, monitors=False, program=program)
+
+
+def settings_of(campaign: Path) -> CampaignSettings:
+    from swarmd.supervisor.campaign_file import read_campaign
+
+    return read_campaign(campaign).settings
 
 
 if __name__ == "__main__":

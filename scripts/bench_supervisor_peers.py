@@ -47,7 +47,9 @@ class Peer(ABC):
         self.log = place / "log"
         self.log.touch()
         self.child = tools / "child"
-        self.environment = {k: v for k, v in os.environ.items() if k != "NOTIFY_SOCKET"}
+        # What is installed is compiled: a Python that may not keep what it compiled would do so at each start.
+        left_out = ("NOTIFY_SOCKET", "PYTHONDONTWRITEBYTECODE")
+        self.environment = {k: v for k, v in os.environ.items() if k not in left_out}
         self.main: subprocess.Popen[bytes] | None = None
         self.set_up()
 

@@ -12,6 +12,7 @@ import select
 import signal
 import threading
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from queue import SimpleQueue
 from typing import Literal
@@ -176,8 +177,12 @@ def group_of(pid: int, version: Version) -> Path | None:
     return None
 
 
+@cache
 def _mount_of(version: Version) -> Path | None:
-    """Where the hierarchy is mounted whole: one of a container shows a part, with its own root as ours."""
+    """Where the hierarchy is mounted whole: one of a container shows a part, with its own root as ours.
+
+    Asked once in a process: it is where it was when the process began, and a daemon that comes back adopts hundreds.
+    """
     try:
         lines = Path("/proc/self/mountinfo").read_text().splitlines()
     except OSError:
