@@ -55,16 +55,19 @@ def note_look(
     at: Millis,
     most: int | None = MOST_FINALISTS,
     folder: Path | None = None,
+    campaign: str = "",
 ) -> Look:
     """The finalist (its `params` count) looks at the question's vault now; refused where `most` others have.
 
     The same finalist on the same data may look again and sees what it saw: a killed run is repeated. `most=None` counts
-    and never refuses. With a folder, the line is remembered there for `require_told`.
+    and never refuses. With a folder, the line is remembered there for `require_told`. With a campaign, it has one
+    finalist of its asset and mode: what its own note (``vault``) says of this home, the ledger says of all that share
+    it.
 
     Raises
     ------
     VaultSpent
-        If as many distinct finalists have looked at days of this vault; names them.
+        If as many distinct finalists have looked at days of this vault, or one of this campaign has; names them.
     Relabelled
         If the vault's prices are known under another name, or as other days.
     OperatorError
@@ -99,6 +102,9 @@ def note_look(
             if digest in looks:
                 mine = looks[digest] if looks[digest].batch.run == run else None
                 return Look(list(looks).index(digest) + 1, len(looks), False, digest, searched), mine
+            own = f"{campaign}.{question.symbol}.{question.mode}."
+            if campaign and (seen := {each: looks[each] for each in looks if looks[each].batch.run.startswith(own)}):
+                raise VaultSpent(_spent_by_own(question, days, seen, campaign))
             if most is not None and len(looks) >= most:
                 raise VaultSpent(_spent(question, days, looks, most))
             entry = ledgers.append(batch, at, once=once)
@@ -137,13 +143,24 @@ def vault_days(question: Question) -> Vintage:
     return Vintage(iso(whole).partition("T")[0], vault.last)
 
 
-def _spent(question: Question, days: Vintage, looks: Mapping[str, Entry], most: int) -> str:
-    told = "; ".join(
-        f"{entry.batch.family} {digest[:12]} on {entry.at[:10]} (run {entry.batch.run})"
-        for digest, entry in looks.items()
+def _spent_by_own(question: Question, days: Vintage, looks: Mapping[str, Entry], campaign: str) -> str:
+    return (
+        f"{question.symbol}: the vault {days} was opened by campaign {campaign!r} before, in this home or another: "
+        f"{_told(looks)}; a campaign opens it once, for one finalist of a mode: take data that nobody has looked at, "
+        "in a new campaign"
     )
+
+
+def _spent(question: Question, days: Vintage, looks: Mapping[str, Entry], most: int) -> str:
     return (
         f"{question.symbol}: the vault {days} is spent: {len(looks)} finalists have looked at days of it, and "
-        f"{most} may: {told}; another one is refused, whichever campaign or family it is of: take data that nobody "
-        "has looked at"
+        f"{most} may: {_told(looks)}; another one is refused, whichever campaign or family it is of: take data that "
+        "nobody has looked at"
+    )
+
+
+def _told(looks: Mapping[str, Entry]) -> str:
+    return "; ".join(
+        f"{entry.batch.family} {digest[:12]} on {entry.at[:10]} (run {entry.batch.run})"
+        for digest, entry in looks.items()
     )

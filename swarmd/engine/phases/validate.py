@@ -65,7 +65,9 @@ def validate(order: WorkOrder, desk: Desk) -> ResultSummary:
     note_tried(question, desk.home, phase=order.phase.value, count=looked_at, run=order.run, at=now, folder=folder)
     sample = sampled_search(question, inside.run, desk, seed=order.campaign.search.prescreen.seed)
     ground = neighbourhood_map(question, params, desk)
-    look = note_look(question, finalist, desk.home, run=order.run, at=desk.now(), folder=folder)
+    look = note_look(
+        question, finalist, desk.home, run=order.run, at=desk.now(), folder=folder, campaign=order.campaign.name
+    )
     marker = open_vault(folder, opened_for(question, finalist))
     outside = judged_outside(question, plan, inside, desk)
     claim = claim_of(order, desk, question, look, whole, outside)

@@ -161,3 +161,16 @@ def test_a_vault_that_was_looked_at_in_one_home_is_spent_in_the_other(question, 
     for each in (home, beside):
         with pytest.raises(VaultSpent, match="3 finalists"):
             looked(question, each, a_finalist(4))
+
+
+def test_a_campaign_opens_the_vault_for_one_finalist_whichever_of_its_homes_asks(question, home, beside):
+    def asked(place, L_fast, campaign, attempt):
+        run = f"{campaign}.{question.symbol}.{question.mode}.validate-a{attempt}"
+        return note_look(question, a_finalist(L_fast), place, run=run, at=NOW, campaign=campaign)
+
+    assert asked(home, 5, "majors", 1).number == 1
+    assert asked(beside, 5, "majors", 1).is_new is False
+    for place in (home, beside):
+        with pytest.raises(VaultSpent, match=r"opened by campaign 'majors' before.*majors\..*validate-a1"):
+            asked(place, 6, "majors", 2)
+    assert asked(beside, 6, "minors", 1).number == 2
