@@ -50,6 +50,46 @@ def _close_range(
     return low, high
 
 
+@njit(cache=True)
+def _walked(
+    close: FloatArray,
+    block_low: FloatArray,
+    block_high: FloatArray,
+    start: int,
+    stop: int,
+    side: int,
+    before: float,
+    paid: float,
+    short_base: float,
+    peak: float,
+    worst: float,
+) -> float:
+    """The worst ratio when the closes of [start, stop) have been marked in their order, the peak rising on the way.
+
+    By blocks where these settle it: one that brings no new peak, or no fall that matters even from its own.
+    """
+    u = start
+    while u < stop:
+        if u & (BLOCK_BARS - 1) == 0 and u + BLOCK_BARS <= stop:
+            low, high = block_low[u >> BLOCK_SHIFT], block_high[u >> BLOCK_SHIFT]
+            mark_low = mark_of(side, before, low if side > 0 else high, paid, short_base)
+            mark_high = mark_of(side, before, high if side > 0 else low, paid, short_base)
+            if mark_high <= peak or not mark_low < mark_high * worst * SLACK:
+                if mark_high <= peak and mark_low < peak * worst * SLACK:
+                    worst = min(worst, mark_low / peak)
+                peak = max(peak, mark_high)
+                u += BLOCK_BARS
+                continue
+        end = min(stop, (u | (BLOCK_BARS - 1)) + 1)
+        while u < end:
+            mark = mark_of(side, before, close[u], paid, short_base)
+            peak = max(peak, mark)
+            if mark < peak * worst * SLACK:
+                worst = min(worst, mark / peak)
+            u += 1
+    return worst
+
+
 @njit(cache=True, inline="always")
 def worst_ratio(
     tape: Tape,
@@ -131,12 +171,7 @@ def worst_ratio(
             if mark_high > peak:
                 # A new peak inside the trade: a trough counts against it only if it came later.
                 if mark_low < mark_high * worst * SLACK:
-                    walked = peak
-                    for t in range(e, u):
-                        v = mark_of(side, before, close[t], paid, short_base)
-                        walked = max(walked, v)
-                        if v < walked * worst * SLACK:
-                            worst = min(worst, v / walked)
+                    worst = _walked(close, block_low, block_high, e, u, side, before, paid, short_base, peak, worst)
                 peak_after = mark_high
             elif mark_low < peak * worst * SLACK:
                 worst = min(worst, mark_low / peak)
