@@ -12,11 +12,12 @@ from swarmd.engine.kernel.costs import Costs
 from swarmd.engine.kernel.cpu import simulate
 from swarmd.engine.kernel.events import Events
 from swarmd.engine.kernel.fold import SCREEN_METRICS
+from swarmd.engine.kernel.passage import BLOCK_BARS
 from swarmd.engine.kernel.plan import Direction, ExitPlan, Leg
 from swarmd.engine.kernel.prices import PriceArrays
 from swarmd.engine.kernel.reference import simulate_reference
 from swarmd.engine.kernel.sparse import plans_of, screen_events, sparse_metrics, sparse_trades
-from swarmd.engine.kernel.sparse_tables import sparse_tables
+from swarmd.engine.kernel.sparse_tables import PAGE_BARS, sparse_tables
 from swarmd.engine.kernel.trades import Outcome
 from swarmd.engine.metrics.summary import summarize
 from swarmd.engine.strategies.registry import strategy_named
@@ -138,6 +139,28 @@ def test_ruin_is_found_in_the_middle_of_a_long_hold():
     )
     assert outcome.trades.exit_bar.tolist() == [700]
     assert outcome.trades.reason.tolist() == [kinds.RUIN]
+
+
+@pytest.mark.parametrize("side", [1, -1])
+@pytest.mark.parametrize("at", [20, 2 * BLOCK_BARS, PAGE_BARS], ids=["in a block", "a block", "a page"])
+@pytest.mark.parametrize(
+    ("plan", "reach", "reason"),
+    [
+        (ExitPlan(0.5, None), -64.0, kinds.STOP),
+        (ExitPlan(0.5, None), -63.9375, kinds.END_OF_DATA),
+        (ExitPlan(None, 0.5), 64.0, kinds.TARGET),
+        (ExitPlan(None, 0.5), 63.9375, kinds.END_OF_DATA),
+        (ExitPlan(None, None, trailing=0.5), -64.0, kinds.TRAILING),
+        (ExitPlan(None, None, trailing=0.5), -63.9375, kinds.END_OF_DATA),
+    ],
+)
+def test_a_price_that_just_reaches_a_level_touches_it(side: int, at: int, plan: ExitPlan, reach: float, reason: int):
+    far = 128.0 + side * reach
+    rows = [(128.0, 128.0, 128.0, 128.0)] * (2 * PAGE_BARS)
+    rows[at] = (128.0, max(128.0, far), min(128.0, far), 128.0)
+    run = {"direction": Direction.LONG_SHORT, "costs": Costs()}
+    outcome = assert_as_the_reference(prices_from(rows), events_from((2, side)), plan, **run)
+    assert outcome.trades.reason.tolist() == [reason]
 
 
 def test_a_stop_moved_by_a_leg_does_not_fill_in_the_bar_that_moved_it():
