@@ -57,7 +57,7 @@ def test_of_two_daemons_one_owns_the_campaign_and_the_other_takes_it_over_when_t
     server = written(ledger_server)
     kept = f"storage: {{kind: postgres, url: '{server}'}}\nledger: {{url: '{server}'}}\n"
     one, two = (swarm_of(campaign_text(bars) + kept, name) for name in ("one", "two"))
-    one.order(HELD)
+    order = one.order(HELD)
     one.start()
     one.reached(HELD)
 
@@ -68,13 +68,19 @@ def test_of_two_daemons_one_owns_the_campaign_and_the_other_takes_it_over_when_t
     assert f"campaign 'faults' is owned by {os.uname().nodename}:{one.home.root} since" in said
     assert not two.records("session")
 
-    # The machine goes down with all that is on it. Its lease ends by the server's clock, which is not waited for here.
-    one.clear()
+    # The daemon is killed, and its run lives on. The lease ends by the server's clock, which is not waited for here.
+    (left,) = one.reached(HELD)
+    one.kill_daemon()
     with psycopg.connect(ledger_server) as hand:
         hand.execute("UPDATE swarmd_lease SET expires_at = clock_timestamp() WHERE campaign = 'faults'")
     two.start(str(two.campaign), "--checked")
     assert two.finish() == 0, (two.folder / "daemon.out").read_text()
     assert outcome(two) == undisturbed
+
+    # What is left of the first one learns that it is nobody's run any more, and adds nothing.
+    assert state_of(left)
+    order.unlink()
+    wait("the former owner's run to end", lambda: not state_of(left))
 
     # The twelve trials stand once in the study they share, and once in the ledger.
     with psycopg.connect(ledger_server) as hand:

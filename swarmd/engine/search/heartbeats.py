@@ -12,6 +12,7 @@ first.
 
 import contextlib
 import itertools
+import logging
 import os
 import socket
 import threading
@@ -31,6 +32,7 @@ from swarmd.engine.search.storage_contract import LOST
 from swarmd.state.errors import OperatorError, OutsideError
 from swarmd.state.store.files import is_locked
 
+log = logging.getLogger(__name__)
 _times_led = itertools.count()
 
 
@@ -53,7 +55,8 @@ class _Seen:
 
 class BeatPresence:
     """Of one study on a server. ``locks`` is the folder for the locks of our own, ``machine`` what this one is known
-    by, ``now`` a steady clock in seconds."""
+    by, ``now`` a steady clock in seconds. ``token`` is that of the lease we work by, 0 without one: who has a higher
+    one takes the lead of whoever works by a lower, for that one's supervisor owns the campaign no more."""
 
     def __init__(
         self,
@@ -63,6 +66,7 @@ class BeatPresence:
         locks: Path,
         pulse: Pulse | None = None,
         machine: str | None = None,
+        token: int = 0,
         now: Callable[[], float] = time.monotonic,
     ) -> None:
         self._storage = storage
@@ -70,6 +74,7 @@ class BeatPresence:
         self._locks = locks
         self._pulse = pulse or Pulse()
         self._machine = machine or _this_machine()
+        self._token = token
         self._now = now
         self._study_id = _study_beside(storage, f"{study} workers")
         self._rows: list[FrozenTrial] = []
@@ -91,13 +96,16 @@ class BeatPresence:
         with self._shown(name, leads=True) as mine:
             while before := self._leaders_before(mine):
                 for row in before:
-                    if self._is_sure_to_live(row):
+                    if 0 < int(row.user_attrs.get("token", 0)) < self._token:
+                        self._depose(row, safe_point)
+                    elif self._is_sure_to_live(row):
                         who = row.user_attrs
                         raise OperatorError(
                             f"{self._place} is led by another: {who.get('worker')} on {who.get('host')}; help it with "
                             "`swarmd storage work`, or give the campaign another name"
                         )
-                    self._judged(row)
+                    else:
+                        self._judged(row)
                 safe_point()
                 time.sleep(self._pulse.every_s / 4)
             yield
@@ -163,6 +171,15 @@ class BeatPresence:
             self._close(row._trial_id)
         return is_alive
 
+    def _depose(self, row: FrozenTrial, safe_point: Callable[[], None]) -> None:
+        """Close the row of a former owner's run, and give it the time in which it hears of that and ends."""
+        log.warning("%s: %s worked for a former owner; it leads no more", self._place, row.user_attrs.get("worker"))
+        self._close(row._trial_id)
+        lock, until = self._lock_here(row), self._now() + self._pulse.dead_after_s
+        while self._now() < until and (lock is None or is_locked(lock)):
+            safe_point()
+            time.sleep(self._pulse.every_s / 4)
+
     def _lock_here(self, row: FrozenTrial) -> Path | None:
         """The lock of one on our own machine."""
         return Path(row.user_attrs["lock"]) if row.user_attrs.get("machine") == self._machine else None
@@ -178,6 +195,7 @@ class BeatPresence:
         lock = (self._locks / f"{worker}.lock").absolute()
         told = {
             "worker": worker, "leads": leads, "machine": self._machine, "lock": str(lock), "host": socket.gethostname(),
+            "token": self._token,
         }  # fmt: skip
         with held(lock):
             row = self._new_row(told)

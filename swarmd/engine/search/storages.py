@@ -18,6 +18,7 @@ from swarmd.engine.search.storage_contract import Presence, StudyStorage
 from swarmd.state.records.storage import StorageSettings
 from swarmd.state.storage_address import host_and_port, shown, whole
 from swarmd.state.store.files import Home
+from swarmd.state.store.ledger_place import lease_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +68,7 @@ class ServerPlace:
         return self.opened(sampler)
 
     def presence(self, study: optuna.Study) -> Presence:
-        return BeatPresence(study._storage, self.name, locks=self.locks)
+        return BeatPresence(study._storage, self.name, locks=self.locks, token=lease_of(self.home)[1])
 
 
 def connected(settings: StorageSettings, home: Home, *, parameters: tuple[str, ...] = ()) -> BaseStorage:

@@ -102,8 +102,8 @@ def in_postgres(url: str, home: Home, *, give_up_after_s: float = GIVE_UP_AFTER_
     """The ledgers at this address; appended to for the home, as the owner of the campaign it works on."""
     from swarmd.state.store.ledger_postgres import PostgresKeeping
 
-    whole = filled(url, whose="the ledger's address")
-    return PostgresKeeping(whole, shown(url), fence=_fence(home), give_up_after_s=give_up_after_s)
+    whole, fence = filled(url, whose="the ledger's address"), lease_of(home)
+    return PostgresKeeping(whole, shown(url), fence=fence if fence[0] else None, give_up_after_s=give_up_after_s)
 
 
 def join(home: Home, url: str) -> None:
@@ -141,10 +141,11 @@ def note_token(home: Home, campaign: str, token: int) -> None:
     atomic_write(_tokens_path(home), orjson.dumps({**_tokens(home), campaign: token}), sync=True)
 
 
-def _fence(home: Home) -> tuple[str, int] | None:
-    """The campaign and the token it is owned with; None for whoever works for no daemon, or for one without lease."""
+def lease_of(home: Home) -> tuple[str, int]:
+    """The campaign this process works on and the token that its home owned it with last; empty and 0 for whoever works
+    for no daemon, or for one without a lease."""
     campaign = os.environ.get(LEASED_VARIABLE, "")
-    return (campaign, _tokens(home).get(campaign, 0)) if campaign else None
+    return campaign, _tokens(home).get(campaign, 0)
 
 
 def _tokens(home: Home) -> dict[str, int]:

@@ -36,8 +36,8 @@ def kept(tmp_path):
 
 @pytest.fixture
 def seen_from(kept, tmp_path):
-    def presence(machine: str, pulse: Pulse = NEVER, clock=time.monotonic) -> BeatPresence:
-        return BeatPresence(kept(), "c", locks=tmp_path / machine, pulse=pulse, machine=machine, now=clock)
+    def presence(machine: str, pulse: Pulse = NEVER, clock=time.monotonic, token: int = 0) -> BeatPresence:
+        return BeatPresence(kept(), "c", locks=tmp_path / machine, pulse=pulse, machine=machine, token=token, now=clock)
 
     return presence
 
@@ -141,6 +141,27 @@ def test_one_leads_and_another_is_told_who(seen_from):
         first.check_leading()
     with second.lead(lambda: None):
         second.check_leading()
+
+
+@pytest.mark.parametrize(("mine", "theirs"), [(2, 2), (1, 2), (2, 0), (0, 2)])
+def test_no_lead_is_taken_from_one_whose_lease_is_as_new_or_that_has_none(seen_from, mine, theirs):
+    first, second = seen_from("there", OFTEN, token=theirs), seen_from("here", OFTEN, token=mine)
+    with first.lead(lambda: None), pytest.raises(OperatorError, match="is led by another"):
+        second.lead(lambda: None).__enter__()
+
+
+def test_the_owner_takes_the_lead_from_the_living_run_of_a_former_owner_which_hears_of_it(seen_from):
+    first, second = seen_from("there", Pulse(0.02, 20.0), token=1), seen_from("here", Pulse(0.02, 0.1), token=2)
+    with contextlib.ExitStack() as former:
+        former.enter_context(first.lead(lambda: None))
+        with second.lead(lambda: None):
+            for _ in range(2_000):
+                if first._is_deposed.is_set():
+                    break
+                time.sleep(0.01)
+            with pytest.raises(OutsideError, match="another leads now"):
+                first.check_leading()
+            second.check_leading()
 
 
 def test_the_lead_of_a_dead_machine_is_taken_and_is_refused_to_it_when_it_comes_back(seen_from):
