@@ -85,7 +85,12 @@ def vanished_with_daemon(view: View, run: RunEnded) -> bool:
 
 
 def losses_of(view: View, job: Job, asked: frozenset[str], now: Millis) -> list[RunEnded]:
-    """The job's counted losses, oldest first; ``asked`` as ``asked_to_stop`` gives it."""
+    """The job's counted losses, oldest first; ``asked`` as ``asked_to_stop`` gives it. The list is shared."""
+    question = ("losses_of", job.id, job.attempt, job.fresh_from, asked, now)
+    return view.once(question, lambda: _losses_of(view, job, asked, now))
+
+
+def _losses_of(view: View, job: Job, asked: frozenset[str], now: Millis) -> list[RunEnded]:
     runs = (view.runs.get(run_id(job.id, attempt)) for attempt in range(job.fresh_from + 1, job.attempt + 1))
     losses: list[RunEnded] = []
     n_forgiven = 0
