@@ -45,16 +45,18 @@ async def enact(swarm: Swarm, taken: Sequence[ActionTaken]) -> str | None:
 
 
 async def _carry_out(swarm: Swarm, each: ActionTaken) -> None:
-    # Asked before the effect's own record goes in: a hundred runs started in one cycle copy no table a hundred times.
-    view = swarm.projection.glimpse()
+    # A glimpse is asked before the effect's own record goes in: a hundred runs started in one cycle copy no table a
+    # hundred times, and what touches no world (most of a plan's actions) asks for none.
+    see = swarm.projection.glimpse
     match each.action:
         case StartRun() as action:
+            view = see()
             run = view.runs[run_id(action.job, action.attempt)]
             if isinstance(run, RunOrdered):
                 order = work_order(view, run, home=swarm.home.root, session=swarm.session, threads=swarm.threads)
                 swarm.record([start_run(swarm.backend, run, order, swarm.boot, now=swarm.clock.now())])
         case StopRun() as action:
-            living = view.runs[action.run]
+            living = see().runs[action.run]
             if isinstance(living, RunAlive):
                 await stop_run(swarm.backend, living, action, now=swarm.clock.now())
         case RebuildSource() as action:
@@ -62,15 +64,16 @@ async def _carry_out(swarm: Swarm, each: ActionTaken) -> None:
                 await swarm.monitors.rebuild()
             # A published file is made anew at the end of this very cycle, like every other.
         case MonitorChampions():
-            ordered = view.monitorings[CHAMPIONS]
+            ordered = see().monitorings[CHAMPIONS]
             if ordered.order == each.id:
                 swarm.record([begin_monitoring(swarm.monitoring, ordered, now=swarm.clock.now())])
         case WriteHandoff() | KeepKnowledge() as action:
             name = HANDOFF if isinstance(action, WriteHandoff) else KNOWLEDGE
-            if view.errands[name].order == each.id:
-                swarm.record([begin_errand(swarm.errands[name], view.errands[name], now=swarm.clock.now())])
+            errand = see().errands[name]
+            if errand.order == each.id:
+                swarm.record([begin_errand(swarm.errands[name], errand, now=swarm.clock.now())])
         case WriteDocuments() as action:
-            swarm.record(write_documents(view, swarm.home, action, each.id, now=swarm.clock.now()))
+            swarm.record(write_documents(see(), swarm.home, action, each.id, now=swarm.clock.now()))
         case _:
             pass
 
