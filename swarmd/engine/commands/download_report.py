@@ -15,7 +15,8 @@ import click
 from swarmd.state.errors import OperatorError, OutsideError
 
 if TYPE_CHECKING:  # numpy and pyarrow come in only when the command runs
-    from swarmd.engine.market.download import Downloaded, Request, Told
+    from swarmd.engine.market.download import Downloaded, Request
+    from swarmd.engine.market.errand import Told
 
 
 @dataclass(frozen=True, slots=True)

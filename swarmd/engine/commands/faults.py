@@ -4,6 +4,7 @@ Every engine command wraps the reading of its inputs in it. A fault of our own c
 what reads user input, not what computes.
 """
 
+import errno
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -19,9 +20,9 @@ def told_to_the_operator() -> Iterator[None]:
         raise  # no input of anybody's: the reader of our output has left, and `swarmd.cli` ends in silence
     except OSError as fault:
         where = f"{fault.filename}: " if fault.filename is not None else ""
-        raise OperatorError(
-            _one_line(f"{where}{fault.strerror or fault}; check the path and its permissions")
-        ) from fault
+        is_full = fault.errno in (errno.ENOSPC, errno.EDQUOT)
+        remedy = "make room there, then run the command again" if is_full else "check the path and its permissions"
+        raise OperatorError(_one_line(f"{where}{fault.strerror or fault}; {remedy}")) from fault
     except ValueError as fault:
         raise OperatorError(_one_line(str(fault))) from fault
 

@@ -1,37 +1,30 @@
 """Download: one symbol's bars from an exchange into its file, continued where a killed one stopped.
 
-The command calls it once a symbol, in threads. Which pages are asked for and what of them is believed is `paging.py`,
-waiting is `patience.py`, what is kept meanwhile `parts.py`; here they are put together, and the result is held against
-the file that is there. Gaps stay gaps, and bars that are there are never silently replaced.
+The command calls it once a symbol, in threads. Asking is `errand.py`, what is kept meanwhile `parts.py`; here the
+stretches that lack are told, and what came is held against the file that is there. Gaps stay gaps, and bars that are
+there are never silently replaced.
 """
 
+import contextlib
 import os
 import random
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Literal
 
 import numpy as np
 
 from swarmd.engine.arrays import FloatArray
 from swarmd.engine.market.bars import Bars, bars_from_arrays, load_bars
+from swarmd.engine.market.errand import Errand, Source, Told
 from swarmd.engine.market.faults import DataError
 from swarmd.engine.market.formats import SUFFIXES, read_klines, write_bars
 from swarmd.engine.market.gaps import Gap, find_gaps
 from swarmd.engine.market.klines import VALUE_COLUMNS
-from swarmd.engine.market.paging import (
-    PageError,
-    Row,
-    Span,
-    Walk,
-    advance,
-    judged_page,
-    remaining,
-    told_values,
-    wanted_spans,
-)
+from swarmd.engine.market.paging import Row, Span, remaining, told_values, wanted_spans
 from swarmd.engine.market.parts import Parts
-from swarmd.engine.market.patience import ExchangeError, Pace, Patience, asked
+from swarmd.engine.market.patience import ExchangeError, Pace, Patience
 from swarmd.engine.market.timeframes import MINUTE_MS, interval_name, utc_text
 
 Outcome = Literal["written", "extended", "replaced", "unchanged"]
@@ -41,14 +34,6 @@ OVERLAP_BARS = 100
 
 # Gaps are what the exchange has; whoever loads the file judges them.
 _ANY_GAPS = 2**62
-
-
-class Source(Protocol):
-    """Pages of one market: rows from an open time on, unjudged; `ExchangeError` when there is no answer."""
-
-    page_rows: int
-
-    def __call__(self, start_ms: int) -> object: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,16 +59,6 @@ class Request:
     @property
     def part_folder(self) -> Path:
         return self.folder / f".{self.symbol}.{interval_name(self.interval_minutes)}.part"
-
-
-class Told(Protocol):
-    """Who is told how it goes: bars still to be settled, bars settled, and each wait with its reason."""
-
-    def expect(self, n_bars: int) -> None: ...
-
-    def advance(self, n_bars: int) -> None: ...
-
-    def retry(self, reason: str, wait_s: float) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,9 +101,11 @@ def download(
     if held is not None and not wanted:
         _drop_leftover(request)
         return _as_it_is(held, request)
-    with Parts(request.part_folder, request.origin, afresh=request.is_forced) as parts:
+    with _naming(request.part_folder), Parts(request.part_folder, request.origin, afresh=request.is_forced) as parts:
         n_resumed = parts.n_bars
-        errand = _Errand(request, source, parts, patience=patience, pace=pace, rng=rng, told=told)
+        errand = Errand(
+            source, parts, origin=request.origin, step=request.step, patience=patience, pace=pace, rng=rng, told=told
+        )
         left = remaining(wanted, parts.spans)
         told.expect(sum(span.stop - span.start for span in left) // request.step)
         try:
@@ -155,57 +132,14 @@ def download(
     )
 
 
-class _Errand:
-    """Walks the spans of one download, keeps what is settled, and counts."""
-
-    def __init__(
-        self,
-        request: Request,
-        source: Source,
-        parts: Parts,
-        *,
-        patience: Patience,
-        pace: Pace,
-        rng: random.Random,
-        told: Told,
-    ) -> None:
-        self.request, self.source, self.parts = request, source, parts
-        self.patience, self.pace, self.rng, self.told = patience, pace, rng, told
-        self.n_pages = self.n_retries = 0
-
-    def walk(self, span: Span) -> None:
-        walk = Walk(cursor=span.start, stop=span.stop, step=self.request.step, page_rows=self.source.page_rows)
-        kept_to = span.start
-        is_barren = False
-        while not walk.is_over:
-            if walk.n_empty and not is_barren:
-                # An exchange that has lost its bars for a moment gets one; a long stretch without bars is not slowed.
-                self.pace.rest(self.patience.first_wait_s)
-            before = walk.cursor
-            walk, settled = self._asked_on(walk)
-            is_barren = not settled and (is_barren or walk.cursor > before)
-            if settled:
-                # A barren end is not kept: the exchange may only be late with its newest bar.
-                kept_to, kept_from = settled[-1].open_time + walk.step, kept_to
-                self.parts.keep(Span(kept_from, kept_to), settled)
-            self.told.advance((min(walk.cursor, walk.stop) - before) // walk.step)
-
-    def _asked_on(self, walk: Walk) -> tuple[Walk, tuple[Row, ...]]:
-        """The walk after one good reply; a spoilt one is a failure like a cut connection."""
-
-        def ask() -> tuple[Walk, tuple[Row, ...]]:
-            self.n_pages += 1
-            raw = self.source(walk.cursor)
-            try:
-                return advance(walk, judged_page(raw, start=walk.cursor, stop=walk.stop, step=walk.step))
-            except PageError as spoilt:
-                raise ExchangeError(f"{self.request.origin}: the page from {utc_text(walk.cursor)}: {spoilt}") from None
-
-        return asked(ask, patience=self.patience, rng=self.rng, pace=self.pace, told_retry=self._retry)
-
-    def _retry(self, reason: str, wait_s: float) -> None:
-        self.n_retries += 1
-        self.told.retry(reason, wait_s)
+@contextlib.contextmanager
+def _naming(folder: Path) -> Iterator[None]:
+    """A disk that is full names no file: the folder that was written to is told in its place."""
+    try:
+        yield
+    except OSError as fault:
+        fault.filename = fault.filename or str(folder)
+        raise
 
 
 # -- the file that is there -------------------------------------------------------------------------------------------

@@ -1,5 +1,6 @@
 """`swarmd data download` against a server that speaks Binance's klines and misbehaves as exchanges do."""
 
+import errno
 import json
 import os
 import signal
@@ -12,6 +13,7 @@ from typing import Any
 import pyarrow.parquet
 import pytest
 from binance_server import FAULTS, FIRST_MS, STEP_MS, BinanceServer, Row, market_rows
+from faulty_disk import WRITE, FaultyDisk
 
 from swarmd.cli import exit_code_of
 from swarmd.engine.commands.data import data
@@ -284,3 +286,29 @@ def test_a_folder_that_cannot_be_written_is_told(tmp_path: Path, capsys: pytest.
     with BinanceServer({"BTCUSDT": market_rows(50)}) as server:
         code, _, err = run(capsys, *words(server, tmp_path / "file" / "bars"))
     assert (code, "check the path and its permissions" in err) == (2, True)
+
+
+def test_a_full_disk_is_told_with_its_folder_and_the_same_command_goes_on_when_there_is_room(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "bars"
+    out.mkdir()
+    disk = FaultyDisk(tmp_path / "page", out)
+    with BinanceServer({"BTCUSDT": market_rows(2400)}, page_rows=300) as server:
+
+        def fill(n_asked: int) -> None:
+            if n_asked == 4:
+                disk.refuse(errno.ENOSPC, WRITE)
+
+        server.before_answer = fill
+        environment = {**os.environ, **disk.environment}
+        told = subprocess.run(
+            [sys.executable, "-c", COMMAND, *words(server, out)],
+            env=environment, capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        assert told.returncode == 2, told.stderr
+        assert f"{out}/.BTCUSDT.5m.part: No space left on device; make room there" in told.stderr
+        assert not (out / "BTCUSDT.parquet").exists()
+        code, said, _ = run(capsys, *words(server, out))
+    assert (code, "continued from 900 bars kept" in said) == (0, True)
+    assert rows_of(out / "BTCUSDT.parquet") == until(market_rows(2400), 9)

@@ -295,6 +295,36 @@ def test_a_download_holds_what_the_exchange_has_and_tells_its_gaps(tmp_path: Pat
     assert [path.name for path in tmp_path.iterdir()] == ["BTCUSDT.parquet"]
 
 
+@pytest.mark.parametrize("silent", [{1, 2}, {4, 5}, {4, 5, 6, 7}])
+def test_an_exchange_that_had_nothing_for_a_moment_leaves_no_hole(silent: set[int], tmp_path: Path) -> None:
+    """Two empty answers are believed, and a page is left; what seemed empty is asked for again once bars come."""
+
+    class Forgetful(Memory):
+        def __call__(self, start_ms: int) -> object:
+            rows = super().__call__(start_ms)
+            return [] if len(self.asked) in silent else rows
+
+    rows = market_rows(420, missing=[170])
+    done = fetch(a_request(tmp_path), Forgetful(rows))
+    assert rows_of(tmp_path / "BTCUSDT.parquet") == [row for row in rows if row[0] < at(400)]
+    assert [(gap.first_missing_ms, gap.n_bars) for gap in done.gaps] == [(at(170), 1)]
+
+
+def test_a_stretch_that_is_empty_costs_one_question_more_when_bars_come_again(tmp_path: Path) -> None:
+    class Punctual(Memory):
+        """Answers with no bar that lies further ahead than a page."""
+
+        def __call__(self, start_ms: int) -> object:
+            self.asked.append((start_ms - FIRST_MS) // STEP_MS)
+            return as_list([row for row in self.rows if start_ms <= row[0] < start_ms + 50 * STEP_MS])
+
+    rows = market_rows(400, missing=range(100, 300))
+    source = Punctual(rows)
+    done = fetch(a_request(tmp_path), source)
+    assert [(gap.first_missing_ms, gap.n_bars) for gap in done.gaps] == [(at(100), 200)]
+    assert source.asked == [0, 50, *(start for start in (100, 150, 200, 250) for _ in range(2)), 300, 100, 350]
+
+
 def test_a_file_that_holds_everything_is_left_alone_and_nothing_is_asked(tmp_path: Path) -> None:
     rows = market_rows(400)
     fetch(a_request(tmp_path), Memory(rows))
