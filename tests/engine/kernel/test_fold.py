@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from price_builders import KINDS, awkward_bars, prices_of, random_events
+from price_builders import KINDS, awkward_bars, events_from, prices_from, prices_of, random_events
 
 from swarmd.engine.kernel.costs import Costs
 from swarmd.engine.kernel.entries import Entries, entry_list
@@ -117,6 +117,21 @@ def test_screened_metrics_are_those_of_the_reference(
     found, wanted = screened(prices, events, stride=stride, **run), expected(prices, events, **run)
     assert found[:2] + found[3:] == wanted[:2] + wanted[3:]
     assert found[2] == pytest.approx(wanted[2], rel=1e-9, abs=1e-9)
+
+
+@pytest.mark.parametrize("side", [1, -1])
+@pytest.mark.parametrize("peak_at", [33, 40, 46, 47, 48])
+def test_a_fall_right_after_a_new_peak_counts_wherever_their_block_ends(side: int, peak_at: int):
+    """One trade, one peak, one fall of two bars within or across blocks of sixteen; it rises before and after."""
+    close = 100.0 * (1.0 + 0.001 * side * np.arange(100))
+    close[peak_at] += 3.0 * side
+    close[peak_at + 1 : peak_at + 3] -= 2.0 * side
+    open_ = np.append(close[:1], close[:-1])
+    rows = list(zip(open_, np.maximum(open_, close), np.minimum(open_, close), close, strict=True))
+    prices, events = prices_from(rows, day_ends=(50, 99)), events_from((2, side))
+    run = {"stop": 0.4, "target": None, "direction": Direction.LONG_SHORT, "costs": Costs()}
+    found, wanted = screened(prices, events, stride=1, **run), expected(prices, events, **run)
+    assert found[3] == wanted[3] > 0.04
 
 
 @pytest.mark.parametrize("kind", KINDS)
