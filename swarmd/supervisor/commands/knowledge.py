@@ -100,7 +100,7 @@ def search(
 
 
 @knowledge.command(
-    epilog="Example: swarmd knowledge show note:costs-of-binance     Exit codes: 0 done, 2 no such entry."
+    epilog="Example: swarmd knowledge show note:costs-of-binance-01541f     Exit codes: 0 done, 2 no such entry."
 )
 @click.argument("id")
 @home_option
@@ -206,7 +206,7 @@ def add(
 
 
 @knowledge.command(
-    epilog="Example: swarmd knowledge remove note:costs-of-binance-1f0c2a     "
+    epilog="Example: swarmd knowledge remove note:costs-of-binance-01541f     "
     "swarmd knowledge remove --under docs/old     Exit codes: 0 done, 2 no such entry, and nothing removed."
 )
 @click.argument("ids", nargs=-1, metavar="[ID]...")
