@@ -12,6 +12,7 @@ from swarmd.state.actions import Action
 from swarmd.state.records.incident import IncidentStatus, Signature
 from swarmd.state.records.job import JobStatus
 from swarmd.state.records.run import RunEnded
+from swarmd.state.units import HOUR
 from swarmd.state.view import View
 from swarmd.supervisor.cycle import decide, turn
 from swarmd.supervisor.presence import ask
@@ -124,4 +125,20 @@ def test_a_hasty_turn_decides_and_records_and_leaves_requests_and_telling_to_the
         assert not published.exists()
         turned(swarm)
         assert len(swarm.projection.view().requests) == 1
+        assert published.exists()
+
+
+def test_a_turn_that_decides_as_a_session_opens_leaves_telling_to_the_one_it_brings(tmp_path: Path) -> None:
+    home = a_home(tmp_path)
+    published = home.state / "swarm_control_state.json"
+    say = an_action_wished("say", topic="t", reason="1 word")
+    with a_swarm(home) as swarm:
+        swarm.started_at = swarm.clock.now() + HOUR  # it opens for as long as this machine may take
+        assert turned(swarm, say).n_actions == 1
+        assert not published.exists()
+        turned(swarm)
+        assert published.exists()
+        published.unlink()
+        swarm.started_at = 0
+        turned(swarm, say)
         assert published.exists()
