@@ -53,6 +53,7 @@ class Answers:
         self.bar_files = BarFiles()
         self.facts = Facts(now=0)
         self.version = 0
+        self.n_changes = 0
         self._looked_at = 0.0
         self._read_at = 0.0
         self._n_trials = 0
@@ -74,6 +75,7 @@ class Answers:
         facts = facts_now(self.home, self.picture, self.reader.last_at)
         is_other = came or facts.is_alive != self.facts.is_alive or not self.version
         self.facts = facts
+        self.n_changes += is_other
         if is_other or now - self._made_at >= _TABLES_FOR_S:
             self._made.clear()
             self._orders.clear()

@@ -1,6 +1,8 @@
 """The stream: how it stands each time something changed, and what happened without a hole, whoever comes back when."""
 
+import asyncio
 import json
+import os
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -8,7 +10,7 @@ from typing import Any
 from builders import a_finding, a_gauge
 from dashboard_home import KEYS, told_home
 
-from swarmd.state.store.files import Home
+from swarmd.state.store.files import Home, lock_file
 from swarmd.state.store.journal import Journal
 from swarmd.supervisor.dashboard.answers import Answers
 from swarmd.supervisor.dashboard.app import Site
@@ -63,6 +65,25 @@ async def test_a_page_is_told_how_it_stands_and_what_happened_then_only_what_is_
     assert told[1][1] == str(told[1][2][-1]["seq"])
     await frames.aclose()
     assert stream.n_clients == 0
+
+
+async def test_what_somebody_elses_question_found_first_is_told_to_every_page_all_the_same(tmp_path: Path) -> None:
+    home = told_home(tmp_path)
+    stream = a_stream(home)
+    look(stream)
+    frames = stream.frames("")
+    await events_of(frames, 2)
+    turning = asyncio.create_task(stream.tick())
+    lock = lock_file(home.daemon_lock, {"pid": os.getpid()})
+    assert lock is not None
+    stream._answers._looked_at = -1e9
+    assert stream._answers.look()  # as a table that is asked for does
+    (state,) = await asyncio.wait_for(events_of(frames), 60)
+    assert (state[0], state[2]["daemon"]["alive"]) == ("state", True)
+    stream.stop()
+    await turning
+    await frames.aclose()
+    os.close(lock)
 
 
 async def test_who_comes_back_gets_what_was_missed_and_nothing_twice(tmp_path: Path) -> None:
