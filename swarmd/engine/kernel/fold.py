@@ -2,14 +2,11 @@
 
 The event-driven twin of `reference` for plain plans (all in, fixed stop and target). `exits` finds where each trade is
 left; equity is folded here in the order of the trades, so return, win rate and profit factor are the same bits as the
-reference's. Daily marks are looked at only inside trades, and whole days of a long by differences of
-prefix sums.
-
+reference's. Daily marks are looked at only inside trades, and whole days of a long by differences of prefix sums.
 Bounds on each trade's marks are noted on the way; `drawdown` settles the rest from them.
 
 Measured against the reference on awkward and real data by the kernel tests: trade count, return, win rate, profit
-factor and drawdown equal, Sharpe within 1e-11, relative or (near zero,
-where good and bad days cancel) absolute.
+factor and drawdown equal, Sharpe within 1e-11, relative or (near zero, where good and bad days cancel) absolute.
 
 Indices are made unsigned where they are used: for a signed one numba tests whether it counts from the end.
 """
