@@ -89,7 +89,7 @@ def told_home(folder: Path, *, n_lanes: int = 3, more: tuple[Record, ...] = ()) 
             journal.append(records)
         journal.append(more)
         journal.commit()
-    _write_champion(home)
+    write_champion(home)
     write_trials(home, f"{REFINE}-a1", range(N_TRIALS))
     batch = Batch(
         symbol="ETHUSDT", family="mtf_ema", vintage=Vintage("2021-01-01", "2022-05-01"), interval="5m", phase="refine",
@@ -170,15 +170,18 @@ def write_bars(path: Path, n_bars: int = 4_000) -> None:
     pyarrow.parquet.write_table(table, path)
 
 
-def _write_champion(home: Home) -> None:
-    folder = home.results_of(CAMPAIGN, "BTCUSDT", "balanced")
+def write_champion(
+    home: Home, symbol: str = "BTCUSDT", *, first_day: int = 0, parameters: dict[str, float] | None = None
+) -> None:
+    """Its file, its certificate with forty days of equity from ``first_day`` on, and its trades."""
+    folder = home.results_of(CAMPAIGN, symbol, "balanced")
     best = folder / "best_sharpe"
     best.mkdir(parents=True)
-    days = [iso(1_609_459_200_000 + _DAY * day)[:10] for day in range(40)]
+    days = [iso(1_609_459_200_000 + _DAY * (first_day + day))[:10] for day in range(40)]
     gate = {"name": "p", "meaning": "p-value of the whole search", "figure": 0.004, "comparison": "<=",
             "threshold": 0.01, "pass": True}  # fmt: skip
     certificate = {
-        "schema": "swarmd.certificate/1", "verdict": "champion", "crown_on": "evidence", "symbol": "BTCUSDT",
+        "schema": "swarmd.certificate/1", "verdict": "champion", "crown_on": "evidence", "symbol": symbol,
         "interval": "5m", "tried": 250_200, "costs": {"fee_bps": 5, "slippage_bps": 2},
         "evidence": {"gates": [gate], "p": {"combined": 0.004},
                      "forecast": {"shrunken_annual_sharpe": 0.9, "se_annual": 0.3}},
@@ -197,11 +200,12 @@ def _write_champion(home: Home) -> None:
             row = (number, iso(entry), iso(entry + 18_000_000), "long", 100, 101, 1, 1, 0.01, "signal")
             table.writerow(row)
     champion = {
-        "schema": "swarmd.champion/1", "symbol": "BTCUSDT", "timeframe": "5m", "trial_id": 7, "tried": 250_200,
-        "parameters": {"L_fast": 7, "sl": 0.02}, "certificate": home.relative(folder / "certificate.json"),
+        "schema": "swarmd.champion/1", "symbol": symbol, "timeframe": "5m", "trial_id": 7, "tried": 250_200,
+        "parameters": parameters or {"L_fast": 7, "sl": 0.02},
+        "certificate": home.relative(folder / "certificate.json"),
         "metrics": {"development": {"annual_sharpe": 1.6, "total_trades": 20}, "vault": {"annual_sharpe": 1.1}},
     }  # fmt: skip
-    (home.champions / "BTCUSDT_5m.json").write_text(json.dumps(champion))
+    (home.champions / f"{symbol}_5m.json").write_text(json.dumps(champion))
 
 
 def write_trials(home: Home, run: str, numbers: range, *, score: float = 0.0, is_torn: bool = False) -> Path:

@@ -67,13 +67,18 @@ def goal(view: View, now: Millis) -> RenderableType:
     head = Text.assemble(
         (campaign.id, "bold"), "  ", (campaign.status.value, style), f"  {campaign.settings.strategy.name} on ",
         f"{len(campaign.settings.symbols())} assets, {settled} of {len(jobs)} jobs settled",
-        f", {remaining(view, now)}" if campaign.status is CampaignStatus.ACTIVE else f"  {campaign.reason}",
+        f", {remaining(view, now)}" if campaign.status is CampaignStatus.ACTIVE else f"  {_outcome(campaign.reason)}",
     )  # fmt: skip
     bar = Table.grid(expand=True)  # a bar of its own has no end of line
     bar.add_row(ProgressBar(total=max(1, len(jobs)), completed=settled))
     words = Counter(outcome(view, job) for job in jobs)
     tally = Text(", ".join(f"{number} {name}" for name, number in words.items()), style="dim")
     return Panel(Group(head, bar, tally, phases(view)), title="goal", title_align="left")
+
+
+def _outcome(reason: str) -> str:
+    """Without how many jobs are settled: that stands before it."""
+    return reason.partition(" settled, 0 to do: ")[2] or reason
 
 
 def phases(view: View) -> RenderableType:

@@ -114,8 +114,14 @@ def _steps(picture: Picture) -> Iterator[Row]:
 def _findings(picture: Picture) -> Iterator[Row]:
     for row in picture.rows("finding"):
         if row["text"]:
-            yield _item("look", f"finding/{row['id']}/{row['at']}", row["at"], f"{row['agent'].replace('_', ' ')} says",
+            yield _item("look", f"finding/{row['id']}/{row['at']}", row["at"], _finder(row),
                         row["text"], "", row["id"])  # fmt: skip
+
+
+def _finder(row: Row) -> str:
+    """Who found something, and of what: a finding's id is its agent and its subject, an asset with its campaign."""
+    subject = row["id"].partition("/")[2].rpartition(".")[2]
+    return f"{row['agent'].replace('_', ' ')} on {subject}" if subject else f"{row['agent'].replace('_', ' ')} says"
 
 
 def _undelivered(notices: Iterable[Row]) -> Iterator[Row]:

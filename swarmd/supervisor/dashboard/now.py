@@ -17,6 +17,7 @@ Row = dict[str, Any]
 
 _STANDINGS = ("done", "running", "queued", "failed", "quarantined", "skipped")
 _OPEN_SHOWN = 20
+_OVER = ("done", "cancelled")
 _STEPS_SHOWN = 8
 _SCORES = ("adherence", "efficacy", "deviation", "performance", "efficiency")
 
@@ -85,6 +86,7 @@ def _campaign(picture: Picture, facts: Facts, jobs: Sequence[Row]) -> Row | None
         "interval": settings["data"]["interval"],
         "assets": sum(len(symbols) for symbols in tiers.values()),
         "started_at": campaign["started_at"],
+        "ended_at": millis_of_iso(campaign["at"]) if campaign["status"] in _OVER else None,
         "now": facts.now,
         "settled": settled,
         "total": len(ours),

@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from builders import a_champion
 from dashboard_browser import CHROMIUM, Server, Tab, until
-from dashboard_home import N_TRIALS, REFINE, LivingHome, a_living_home, told_home, write_trials
+from dashboard_home import BEGAN, N_TRIALS, REFINE, LivingHome, a_living_home, told_home, write_champion, write_trials
 
 pytestmark = [
     pytest.mark.skipif(CHROMIUM is None, reason="install Chromium: apt-get install chromium"),
@@ -23,7 +24,14 @@ PAGES = ["/", "/assets", "/champion", "/search", "/incidents", "/time", "/inbox"
 
 @pytest.fixture(scope="module")
 def told(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    server = Server(told_home(tmp_path_factory.mktemp("told"), n_lanes=1_000)).begin()
+    second = {"id": "ETHUSDT_5m", "symbol": "ETHUSDT", "oos_annual_sharpe": 2.4, "path": "champions/ETHUSDT_5m.json"}
+    home = told_home(
+        tmp_path_factory.mktemp("told"),
+        n_lanes=1_000,
+        more=(a_champion(at=BEGAN, since=BEGAN, checksum="c2", **second),),
+    )
+    write_champion(home, "ETHUSDT", first_day=10, parameters={"L_fast": 7, "sl": 0.04, "tp": 0.1})
+    server = Server(home).begin()
     yield server
     server.end()
 
@@ -140,6 +148,31 @@ def test_a_champion_shows_its_fills_and_names_who_draws_them(tab: Callable[..., 
     one.sees("the last 12 of 20 trades")
     assert one.page.locator(".chart canvas").count() >= 3
     assert one.page.get_attribute("a:has-text('TradingView')", "href") == "https://www.tradingview.com/"
+
+
+def test_champions_are_set_side_by_side_the_better_figure_in_bold_and_their_curves_over_each_other(
+    tab: Callable[..., Tab], told: Server
+) -> None:
+    one = tab(told, path="/champion")
+    page = one.page
+    page.click("button:has-text('Side by side')")
+    one.sees("from 1 on 2021-01-11, the first day all have", "[aria-label=Equity]")
+    page.wait_for_selector("[aria-label=Equity] canvas")
+    assert "compare=BTCUSDT_5m,ETHUSDT_5m" in page.url
+    row = "[aria-label=Figures] tr:has-text('Annual Sharpe, vault')"
+    assert page.locator(f"{row} td").all_inner_texts() == ["Annual Sharpe, vault", "1.10", "2.40"]
+    assert page.locator(f"{row} b").all_inner_texts() == ["2.40"]
+    parameters = [line.split("\t") for line in page.locator("[aria-label=Parameters] tbody tr").all_inner_texts()]
+    assert parameters == [["L_fast", "7", "7"], ["sl", "0.02", "0.04"], ["tp", "–", "0.1"]]
+    assert page.locator("[aria-label=Parameters] b").all_inner_texts() == ["0.02", "0.04", "–", "0.1"]
+    # Taken out, put in, and alone again; an address may be kept and come back to.
+    page.click("button[aria-pressed]:has-text('ETHUSDT')")
+    one.sees("Choose two champions or more")
+    page.go_back()
+    one.sees("the better one of a row is bold")
+    page.click("button:has-text('One alone')")
+    one.sees("Sharpe to expect")
+    page.wait_for_selector(".chart.tall canvas")
 
 
 def test_a_search_is_drawn_read_and_grows(tab: Callable[..., Tab], told: Server) -> None:

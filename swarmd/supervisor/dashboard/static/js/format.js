@@ -76,6 +76,11 @@ export function short(job) {
   return job ? job.slice(job.indexOf(".") + 1) : "";
 }
 
+/** Why a campaign stands as it does; how many of its jobs are settled is told beside it. */
+export function outcome(reason) {
+  return (reason ?? "").replace(/^[\d,]+ jobs? settled, 0 to do: /, "");
+}
+
 const TONES = { done: "good", in_force: "good", PASS: "good", YES: "good", active: "good", running: "accent", busy: "accent", closed: "", queued: "", skipped: "", failed: "warn", FAIL: "warn", stopped: "warn", paused: "warn", held: "warn", stopping: "warn", open: "bad", quarantined: "bad", lost: "bad", damaged: "bad", dethroned: "bad", QUARANTINE: "bad", gone: "bad" };
 
 export function tone(status) {

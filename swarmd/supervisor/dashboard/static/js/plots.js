@@ -45,13 +45,26 @@ export function spark(points, { target = null, label = "" } = {}) {
 }
 
 let sheet = null;
+const MONTH_S = 28 * 86400;
+
+/** Days as the rest of the page writes them, months where the steps are as long. */
+function days(self, ticks, axis, space, step) {
+  return ticks.map((tick) => new Date(tick * 1000).toISOString().slice(0, step >= MONTH_S ? 7 : 10));
+}
+
+/** Equity by ratio: on a logarithmic scale, or an even one where it has not so much as quadrupled. */
+export function ratioScale(values) {
+  const known = values.filter((value) => value !== null);
+  return { y: { distr: Math.max(...known) > 4 * Math.min(...known) ? 3 : 1 } };
+}
 
 /** A plot by uPlot that keeps the width of its place. A series with `steps` goes up in stairs. */
 export async function uplot(place, options, data) {
   await script("/static/vendor/uPlot-1.6.32.iife.min.js");
   if (!sheet) { sheet = h("link", { rel: "stylesheet", href: "/static/vendor/uPlot-1.6.32.min.css" }); document.head.append(sheet); }
   const axis = { stroke: colour("muted"), grid: { stroke: colour("line"), width: 1 }, ticks: { stroke: colour("line"), width: 1 }, font: "11px system-ui, sans-serif" };
-  const axes = (options.axes ?? [{}, {}]).map((own) => ({ ...axis, ...own }));
+  const isTime = options.scales?.x?.time !== false;
+  const axes = (options.axes ?? [{}, {}]).map((own, at) => ({ ...axis, ...(at === 0 && isTime ? { values: days, space: 76 } : {}), ...own }));
   for (const series of options.series) if (series.steps) series.paths = window.uPlot.paths.stepped({ align: 1 });
   place.replaceChildren();
   const plot = new window.uPlot({ cursor: { drag: { x: true, y: false } }, tzDate: (stamp) => window.uPlot.tzDate(new Date(stamp * 1000), "Etc/UTC"), ...options, axes, width: place.clientWidth || 600 }, data, place);
@@ -92,10 +105,12 @@ function marks(rows, fills) {
     while (low < high) { const middle = (low + high + 1) >> 1; if (times[middle] <= second) low = middle; else high = middle - 1; }
     return times[low];
   };
+  // On a phone the words of a dozen fills lie upon each other: there the colour tells.
+  const isRoomy = innerWidth > 640;
   for (const fill of fills) {
     const entry = barOf(fill.entry_time), exit = barOf(fill.exit_time), isLong = fill.side === "long";
-    if (entry !== null) found.push({ time: entry, position: isLong ? "belowBar" : "aboveBar", shape: isLong ? "arrowUp" : "arrowDown", color: colour("info"), text: isLong ? "long" : "short" });
-    if (exit !== null) found.push({ time: exit, position: isLong ? "aboveBar" : "belowBar", shape: "circle", color: fill.return >= 0 ? colour("good") : colour("bad"), text: `${(fill.return * 100).toFixed(1)}%` });
+    if (entry !== null) found.push({ time: entry, position: isLong ? "belowBar" : "aboveBar", shape: isLong ? "arrowUp" : "arrowDown", color: colour("info"), text: isRoomy ? (isLong ? "long" : "short") : "" });
+    if (exit !== null) found.push({ time: exit, position: isLong ? "aboveBar" : "belowBar", shape: "circle", color: fill.return >= 0 ? colour("good") : colour("bad"), text: isRoomy ? `${(fill.return * 100).toFixed(1)}%` : "" });
   }
   return found.sort((one, other) => one.time - other.time);
 }

@@ -11,14 +11,16 @@ export function show(page) {
     const word = row["Screen Status"];
     return pill(word, tone(word) || (word.endsWith("runs") ? "accent" : word.endsWith("held") ? "warn" : ""));
   };
+  // The line begins with the job's name: there is no need of it twice.
+  const said = (row) => row.reason.replace(new RegExp(`^${row.symbol}( ${row.mode})?: `), "");
   const tracker = grid({
     topic: "tracker", label: "assets", rows: 14, empty: "No campaign yet: there is nothing to track.",
     columns: [
-      { name: "Asset", label: "Asset", width: "minmax(6.5rem,1fr)", keep: true },
+      { name: "Asset", label: "Asset", width: "minmax(6.6rem,1.4fr)", keep: true },
       { name: "Tier", label: "Tier", width: "4.6rem" },
       { name: "Mode", label: "Mode", width: "6.6rem" },
-      { name: "Screen Status", label: "Status", width: "minmax(6.4rem,8.6rem)", keep: true, show: status },
-      { name: "Sharpe", label: "Sharpe", width: "4.4rem", end: true, keep: true, show: (row) => fixed(row.Sharpe) },
+      { name: "Screen Status", label: "Status", width: "minmax(5.4rem,7.6rem)", keep: true, show: status },
+      { name: "Sharpe", label: "Sharpe", width: "3.9rem", end: true, keep: true, show: (row) => fixed(row.Sharpe) },
       { name: "WFE", label: "WFE", width: "4rem", end: true, show: (row) => fixed(row.WFE) },
       { name: "Guards", label: "Guards", width: "4.4rem", end: true, show: (row) => row.Guards ?? "–" },
       { name: "Evidence p", label: "p", width: "5.2rem", end: true, show: (row) => figure(row["Evidence p"]) },
@@ -32,9 +34,9 @@ export function show(page) {
     columns: [
       { name: "id", label: "Job", width: "minmax(8rem,2.2fr)", keep: true, show: (row) => short(row.id) },
       { name: "status", label: "Status", width: "6.6rem", keep: true, show: (row) => pill(row.status, tone(row.status)) },
-      { name: "attempt", label: "Attempt", width: "4.4rem", end: true, show: (row) => whole(row.attempt) },
-      { name: "waits", label: "Waits for", width: "minmax(0,1.6fr)", show: (row) => row.waits },
-      { name: "reason", label: "Said", width: "minmax(0,3fr)", show: (row) => row.reason },
+      { name: "attempt", label: "Attempt", width: "4rem", end: true, show: (row) => whole(row.attempt) },
+      { name: "waits", label: "Waits for", width: "minmax(0,1.3fr)", show: (row) => row.waits },
+      { name: "reason", label: "Said", width: "minmax(0,3fr)", show: said },
     ],
     onOpen: (row) => details(short(row.id), row, ["failed", "quarantined", "skipped"].includes(row.status) ? [["retry", row.id]] : [["prioritise", row.symbol]]),
   });

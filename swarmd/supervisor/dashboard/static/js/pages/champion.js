@@ -3,8 +3,9 @@
 import { card, facts, fill, h, pill } from "../dom.js";
 import { clock, compact, figure, fixed, percent, tone, whole, words } from "../format.js";
 import { get, live, on } from "../live.js";
-import { bars, colour, onScheme, uplot } from "../plots.js";
+import { bars, colour, onScheme, ratioScale, uplot } from "../plots.js";
 import { go } from "../route.js";
+import { AT_ONCE, compared, stitched } from "./compare.js";
 
 export function show(page) {
   const head = h("div.page-head", {}, h("h1", {}, "Champion")), choice = h("div.tools", { role: "group", "aria-label": "Champions" }), place = h("div.stack");
@@ -16,9 +17,10 @@ export function show(page) {
     if (at === seen) return;
     seen = at;
     const told = await get("/api/table/champions", { limit: 200 }).catch(() => ({ rows: [] }));
-    const asked = new URLSearchParams(location.search).get("niche");
-    const niche = told.rows.find((row) => row.id === asked)?.id ?? told.rows[0]?.id;
-    fill(choice, told.rows.length > 1 ? told.rows.map((row) => h("button", { type: "button", "aria-pressed": String(row.id === niche), class: row.id === niche ? "primary" : "", onclick: () => go(`/champion?niche=${encodeURIComponent(row.id)}`) }, row.id, row.status === "in_force" ? "" : " ·  fallen")) : null);
+    const asked = new URLSearchParams(location.search), side = asked.get("compare")?.split(",").filter((id) => told.rows.some((row) => row.id === id));
+    const niche = told.rows.find((row) => row.id === asked.get("niche"))?.id ?? told.rows[0]?.id;
+    fill(choice, told.rows.length > 1 ? choices(told.rows, niche, side) : null);
+    if (side) { await beside(side); return; }
     if (!niche) { fill(place, h("div.card.empty", {}, "No champion yet. One is crowned when a finalist passes every gate; most searches end with an honest no, which the Assets page tells.")); return; }
     try {
       shown = await get(`/api/champions/${encodeURIComponent(niche)}`);
@@ -28,9 +30,34 @@ export function show(page) {
       fill(place, h("div.banner", {}, error.message));
     }
   }
-  const off = [on("state", renew), onScheme(() => { if (shown) { ends.forEach((end) => end()); ends = draw(place, shown); } })];
+  async function beside(side) {
+    ends.forEach((end) => end());
+    ends = [];
+    shown = null;
+    if (side.length < 2) { fill(place, h("div.card.empty", {}, "Choose two champions or more to see them side by side.")); return; }
+    try {
+      const end = await compared(place, side);
+      if (seen === Infinity) end(); else ends.push(end);
+    } catch (error) {
+      fill(place, h("div.banner", {}, error.message));
+    }
+  }
+  const off = [on("state", renew), onScheme(() => { if (live.state && !shown) { seen = -1; renew(live.state); } else if (shown) { ends.forEach((end) => end()); ends = draw(place, shown); } })];
   if (live.state) renew(live.state);
   return () => { off.forEach((end) => end()); ends.forEach((end) => end()); seen = Infinity; };
+}
+
+/** One of them, or some side by side: then each is put in or taken out. */
+function choices(rows, niche, side) {
+  const address = (ids) => `/champion?compare=${ids.map(encodeURIComponent).join(",")}`;
+  const toggled = (id) => (side.includes(id) ? side.filter((each) => each !== id) : [...side, id]);
+  const one = (row) => {
+    const isOn = side ? side.includes(row.id) : row.id === niche;
+    const next = () => go(side ? address(toggled(row.id)) : `/champion?niche=${encodeURIComponent(row.id)}`);
+    return h("button", { type: "button", "aria-pressed": String(isOn), class: isOn ? "primary" : "", disabled: Boolean(side) && !isOn && side.length >= AT_ONCE, onclick: next }, row.id.replace("_", " "), row.status === "in_force" ? "" : " · fallen");
+  };
+  const both = side ? () => go(`/champion?niche=${encodeURIComponent(side[0] ?? niche)}`) : () => go(address([niche, rows.find((row) => row.id !== niche).id]));
+  return [rows.map(one), h("button.quiet", { type: "button", onclick: both }, side ? "One alone" : "Side by side")];
 }
 
 function draw(place, told) {
@@ -47,9 +74,9 @@ function draw(place, told) {
       champion.note ? h("p.muted", {}, champion.note) : null,
       h("div.figs", {},
         h("div", {}, h("span.name", {}, "Sharpe to expect, a year"), h("span.big", {}, fixed(expected), forecast.se_annual ? h("small.muted", {}, ` ± ${fixed(forecast.se_annual)}`) : null)),
-        fig("found, development", fixed(champion.annual_sharpe)), fig("vault", fixed(champion.oos_annual_sharpe)),
-        fig("p, search and vault", figure(evidence?.p?.combined ?? metrics.gates?.p)), fig("largest drawdown, vault", percent(metrics.vault?.max_drawdown, 1)),
-        fig("trades, vault", whole(metrics.vault?.total_trades)), fig("tried", whole(champion.tried)),
+        fig("Found, development", fixed(champion.annual_sharpe)), fig("Vault", fixed(champion.oos_annual_sharpe)),
+        fig("p, search and vault", figure(evidence?.p?.combined ?? metrics.gates?.p)), fig("Largest drawdown, vault", percent(metrics.vault?.max_drawdown, 1)),
+        fig("Trades, vault", whole(metrics.vault?.total_trades)), fig("Tried", whole(champion.tried)),
         champion.e_value === null ? null : fig(`e-value after ${champion.days} days`, fixed(champion.e_value)))),
     h("div.halves", {}, card("Equity", { note: "dim: development, which the search has seen · from 1 at its begin" }, equity), card("Drawdown", { note: "end of each day" }, fall)),
     card("Bars and fills", { right: chartNote }, chart, h("p.credit", {}, "Charts by ", h("a", { href: "https://www.tradingview.com/", target: "_blank", rel: "noopener" }, "TradingView"), " Lightweight Charts™, © TradingView, Inc.")),
@@ -59,7 +86,7 @@ function draw(place, told) {
       h("div.stack", {},
       card("Parameters", {}, facts(Object.entries(told.parameters).map(([name, value]) => [h("code", {}, name), figure(value)]))),
       card("Pine", {}, pine(told.pine)),
-      card("Where it comes from", {}, facts([["data", certificate.data_snapshot_id], ["code", certificate.code_version], ["costs", certificate.costs ? `${certificate.costs.fee_bps} bps fee, ${certificate.costs.slippage_bps} bps slippage` : null], ["crowned on", certificate.crown_on], ["looks at the vault", whole(certificate.looks_at_the_vault)], ["trial", whole(told.file.trial_id)], ["run", told.file.run_id], ["second opinion", certificate.second_opinion?.engine ? `${certificate.second_opinion.engine} ${certificate.second_opinion.agrees ? "agrees" : "disagrees"} on ${certificate.second_opinion.trades} trades` : null], ["checksum", told.file.checksum?.slice(0, 16)]])))));
+      card("Where it comes from", {}, facts([["Data", certificate.data_snapshot_id], ["Code", certificate.code_version], ["Costs", certificate.costs ? `${certificate.costs.fee_bps} bps fee, ${certificate.costs.slippage_bps} bps slippage` : null], ["Crowned on", certificate.crown_on], ["Looks at the vault", whole(certificate.looks_at_the_vault)], ["Trial", whole(told.file.trial_id)], ["Run", told.file.run_id], ["Second opinion", certificate.second_opinion?.engine ? `${certificate.second_opinion.engine} ${certificate.second_opinion.agrees ? "agrees" : "disagrees"} on ${certificate.second_opinion.trades} trades` : null], ["Checksum", told.file.checksum?.slice(0, 16)]])))));
   curves(certificate.curves, equity, fall, ends);
   fillsOn(chart, chartNote, champion.id, told.has_fills, ends);
   return ends;
@@ -67,13 +94,18 @@ function draw(place, told) {
 
 const fig = (name, value) => h("div", {}, h("span.name", {}, name), h("span.value", {}, value));
 
+const SIGNS = { "<=": "≤", ">=": "≥" };
+
 function gates(title, list, note) {
-  return card(title, { note }, list?.length ? h("ul.gates", {}, list.map((gate) => h("li", {}, h(`b.${gate.pass ? "good" : "bad"}`, { title: gate.pass ? "passed" : "not passed", "aria-label": gate.pass ? "passed" : "not passed" }, gate.pass ? "✓" : "✗"), h("span", {}, gate.meaning ?? gate.name), h("span.num", {}, `${figure(gate.figure)} ${gate.comparison ?? ""} ${figure(gate.threshold)}`)))) : h("p.muted", {}, "This champion has none on record."));
+  return card(title, { note }, list?.length ? h("ul.gates", {}, list.map((gate) => h("li", {}, h(`b.${gate.pass ? "good" : "bad"}`, { title: gate.pass ? "passed" : "not passed", "aria-label": gate.pass ? "passed" : "not passed" }, gate.pass ? "✓" : "✗"), h("span", {}, gate.meaning ?? gate.name), h("span.num", {}, `${figure(gate.figure)} ${SIGNS[gate.comparison] ?? gate.comparison ?? ""} ${figure(gate.threshold)}`)))) : h("p.muted", {}, "This champion has none on record."));
 }
+
+/* What stands on the page already, or is for a program that checks the file. */
+const KNOWN = new Set(["schema", "niche", "symbol", "timeframe", "checksum", "script", "script_sha256"]);
 
 function pine(told) {
   if (!told) return h("p.muted", {}, "Not exported yet: ", h("code", {}, "swarmd export pine"), ".");
-  const parity = told.parity ? Object.entries(told.parity).filter(([, value]) => typeof value !== "object") : [];
+  const parity = told.parity ? Object.entries(told.parity).filter(([name, value]) => typeof value !== "object" && !KNOWN.has(name)) : [];
   return [h("p", {}, h("code", {}, told.script)), parity.length ? facts(parity.map(([name, value]) => [words(name), figure(value)])) : h("p.muted", {}, "No parity run is on record for it.")];
 }
 
@@ -88,15 +120,14 @@ function compare(development, vault) {
 /** The two stretches as one line that goes on; each begins at 1, so the vault is put onto the end of development. */
 function curves(told, equity, fall, ends) {
   if (!told?.vault && !told?.development) { fill(equity, h("p.muted", {}, "Its certificate holds no curves.")); fill(fall, h("p.muted", {}, "–")); return; }
-  const stretch = (part) => (part ? part.days.map((day, at) => [Date.parse(day) / 1000, part.equity[at]]) : []);
-  const seen = stretch(told.development), kept = stretch(told.vault), scale = seen.length ? seen.at(-1)[1] : 1;
+  const { seen, kept } = stitched(told);
   const times = [...seen, ...kept].map(([time]) => time);
-  const before = [...seen.map(([, value]) => value), ...kept.map(() => null)], after = [...seen.map(() => null), ...kept.map(([, value]) => value * scale)];
+  const before = [...seen.map(([, value]) => value), ...kept.map(() => null)], after = [...seen.map(() => null), ...kept.map(([, value]) => value)];
   const fallen = (values) => { let peak = 0; return values.map((value) => { peak = Math.max(peak, value); return -(1 - value / peak); }); };
   const down = [...fallen(seen.map(([, value]) => value)), ...fallen(kept.map(([, value]) => value))];
   const keep = (made) => made.then((plot) => ends.push(plot.end)).catch((error) => fill(equity, h("p.muted", {}, error.message)));
   const ratio = (self, value) => (value === null || value === undefined ? "–" : `× ${value.toPrecision(4)}`);
-  const log = { scales: { y: { distr: 3 } }, axes: [{}, { size: 56, values: (self, ticks) => ticks.map((tick) => (tick === null ? null : `× ${compact(tick)}`)) }] };
+  const log = { scales: ratioScale([...seen, ...kept].map(([, value]) => value)), axes: [{}, { size: 56, values: (self, ticks) => ticks.map((tick) => (tick === null ? null : `× ${compact(tick)}`)) }] };
   keep(uplot(equity, { height: 230, ...log, series: [{}, { label: "development", stroke: colour("dim-line"), width: 1.5, value: ratio }, { label: "vault", stroke: colour("accent"), width: 2, value: ratio }] }, [times, before, after]));
   keep(uplot(fall, { height: 230, axes: [{}, { size: 52, values: (self, ticks) => ticks.map((tick) => percent(tick)) }], series: [{}, { label: "drawdown", stroke: colour("bad"), fill: `${colour("bad")}22`, width: 1.2, value: (self, value) => percent(value, 1) }] }, [times, down]));
 }

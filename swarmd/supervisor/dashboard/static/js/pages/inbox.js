@@ -38,10 +38,10 @@ export function show(page) {
 }
 
 function message(row, isRead, redraw) {
-  const more = row.id.startsWith("incident/") ? h("button.quiet", { type: "button", onclick: () => { openStory(row.about); done(); } }, "Its story")
-    : row.id.startsWith("champion/") ? h("button.quiet", { type: "button", onclick: () => go(`/champion?niche=${encodeURIComponent(row.about)}`) }, "Show it") : null;
+  const more = row.id.startsWith("incident/") ? h("button.link", { type: "button", onclick: () => { openStory(row.about); done(); } }, "Its story")
+    : row.id.startsWith("champion/") ? h("button.link", { type: "button", onclick: () => go(`/champion?niche=${encodeURIComponent(row.about)}`) }, "Show it") : null;
   const done = () => { markRead([row.id]); redraw(); };
   return h("article.mail", { role: "listitem", class: isRead ? "read" : "" }, h(`span.dot.${row.level}`, { title: row.level }),
     h("div", {}, h("h3", {}, row.title), h("p", {}, row.text), row.do ? h("div.do", {}, row.do) : null, more),
-    h("div", {}, h("time", {}, clock(row.at, { day: true })), isRead ? null : h("div", {}, h("button.quiet", { type: "button", onclick: done }, "Read"))));
+    h("div", {}, h("time", {}, clock(row.at, { day: true })), isRead ? null : h("div", {}, h("button.quiet", { type: "button", onclick: done }, "Mark read"))));
 }

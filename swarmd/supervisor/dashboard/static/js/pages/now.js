@@ -2,7 +2,7 @@
 
 import { details } from "../actions.js";
 import { card, fill, h, meter, pill, say } from "../dom.js";
-import { ago, bytes, clock, compact, dash, fixed, percent, short, spoken, tone, whole, words } from "../format.js";
+import { ago, bytes, clock, compact, dash, fixed, outcome, percent, short, spoken, tone, whole, words } from "../format.js";
 import { grid } from "../grid.js";
 import { get, live, on } from "../live.js";
 import { onScheme, spark } from "../plots.js";
@@ -42,11 +42,16 @@ export function show(page) {
     cluster.classList.toggle("hidden", !state.nodes);
     if (state.nodes) { say(fleet, inShort(state.nodes)); nodes.refresh(); }
   };
-  const drawLog = () => fill(log, live.events.length ? live.events.slice(-80).reverse().map(event) : h("li.empty", {}, "Nothing yet."));
+  const drawLog = () => fill(log, live.events.length ? inTime(live.events).slice(0, 80).map(event) : h("li.empty", {}, "Nothing yet."));
   const ends = [on("state", draw), on("happened", drawLog), onScheme(machine)];
   if (live.state) draw(live.state);
   drawLog();
   return () => { ends.forEach((end) => end()); lanes.end(); nodes.end(); };
+}
+
+/** The newest first. What took a while is written down late, under the time it began. */
+function inTime(events) {
+  return events.slice().sort((one, other) => (one.at < other.at ? 1 : one.at > other.at ? -1 : other.seq - one.seq));
 }
 
 function event(row) {
@@ -72,10 +77,10 @@ function drawGoal(place, state) {
     h("div.line1", {}, h("h1", {}, goal.name), pill(goal.status, tone(goal.status)), h("span.muted", {}, goal.label || `${goal.strategy} · ${goal.modes.join(", ")} · ${goal.interval}`)),
     shares(goal.total, state.jobs),
     h("div.figures", {}, h("span", {}, h("b", {}, whole(goal.settled)), ` of ${whole(goal.total)} jobs settled`), eta && h("span", {}, eta),
-      h("span", {}, h("b", {}, whole(goal.assets)), ` assets`), h("span", {}, "running for ", h("b", {}, spoken((goal.now - goal.started_at) / 1000))), rates,
+      h("span", {}, h("b", {}, whole(goal.assets)), ` assets`), h("span", {}, goal.ended_at ? "took " : "running for ", h("b", {}, spoken(((goal.ended_at ?? goal.now) - goal.started_at) / 1000))), rates,
       h("span", {}, h("b", {}, whole(state.champions)), ` champion${state.champions === 1 ? "" : "s"} in force`),
       state.trials ? h("span", {}, h("b", {}, whole(state.trials)), " trials on disk") : null),
-    goal.status === "active" || !goal.reason ? null : h("p.muted", {}, goal.reason),
+    goal.status === "active" || !goal.reason ? null : h("p.muted", {}, outcome(goal.reason)),
     h("div.stages", { role: "list", "aria-label": "Stages" }, state.stages.map(stage)));
 }
 
@@ -99,7 +104,7 @@ function drawTiles(place, state, history) {
   const low = host.disk_free_bytes !== null && host.disk_free_min && host.disk_free_bytes < 2 * host.disk_free_min;
   fill(place,
     tile("Processors", percent(host.cpu_util), `target ${percent(host.cpu_target)} · load ${fixed(host.load, 1)}`, meter(host.cpu_util, { target: host.cpu_target, label: "processor utilisation" }), line("host.cpu_util", host.cpu_target, "processor utilisation, last hour")),
-    devices.map((gpu) => tile(`${gpu.id} · ${gpu.name}`, gpu.is_there ? percent(gpu.util) : "gone", gpu.is_there ? `${bytes(gpu.mem_used)} of ${bytes(gpu.mem_total)} · ${gpu.temp_c ?? dash} °C` : gpu.trouble, meter(gpu.util, { target: gpu.target, label: `${gpu.id} utilisation` }), line(gpu.id, gpu.target, `${gpu.id}, last hour`))),
+    devices.map((gpu) => tile(`${gpu.id} · ${gpu.name}`, gpu.is_there ? percent(gpu.util) : "gone", gpu.is_there ? `${bytes(gpu.mem_used)} of ${bytes(gpu.mem_total)} · ${gpu.temp_c ?? dash}\u00a0°C` : gpu.trouble, meter(gpu.util, { target: gpu.target, label: `${gpu.id} utilisation` }), line(gpu.id, gpu.target, `${gpu.id}, last hour`))),
     tile("Memory", percent(host.mem_used), `${bytes(host.mem_available_bytes)} free of ${bytes(host.mem_total_bytes)}`, meter(host.mem_used, { label: "memory", tone: host.mem_used > 0.92 ? "bad" : "" }), line("host.mem_used", null, "memory, last hour")),
     tile("Lanes busy", [`${lanes.busy}`, h("small", {}, ` of ${lanes.total}`)], [lanes.held && `${lanes.held} held`, lanes.free && `${lanes.free} free`].filter(Boolean).join(" · ") || "all at work", meter(lanes.total ? lanes.busy / lanes.total : 0, { label: "lanes busy" })),
     tile("Disk free", bytes(host.disk_free_bytes), `pauses below ${bytes(host.disk_free_min)}`, low ? meter(0.05, { tone: "bad", label: "disk" }) : null),
@@ -128,7 +133,7 @@ function laneGrid() {
     empty: "No lanes yet.",
     columns: [
       { name: "id", label: "Lane", width: "3.8rem", keep: true },
-      { name: "symbol", label: "Work", width: "minmax(6rem,2.6fr)", keep: true, span: (row) => !row.run, show: (row) => (row.run ? [row.phase, row.symbol, row.mode].filter(Boolean).join(" · ") : wait(row)), title: (row) => row.waits },
+      { name: "symbol", label: "Work", width: "minmax(6rem,2.6fr)", keep: true, span: (row) => !row.run, show: (row) => (row.run ? [row.symbol, row.phase, live.state?.campaign?.modes.length > 1 ? row.mode : ""].filter(Boolean).join(" · ") : wait(row)), title: (row) => row.waits },
       { name: "share", label: "Progress", width: "minmax(3.2rem,1fr)", keep: true, show: (row) => (row.share === null ? (row.run ? row.standing : "") : meter(row.share, { label: `progress of ${row.id}` })), title: (row) => percent(row.share, 1) },
       { name: "done", label: "Done", width: "minmax(0,7.6rem)", end: true, show: (row) => (row.done === null || row.done === undefined ? "" : `${whole(row.done)}${row.total ? ` / ${whole(row.total)}` : ""} ${row.unit}`) },
       { name: "rate", label: "Rate", width: "4.4rem", end: true, show: (row) => (row.rate ? `${compact(row.rate)}/s` : "") },

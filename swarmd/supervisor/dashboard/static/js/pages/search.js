@@ -2,7 +2,7 @@
 
 import { details } from "../actions.js";
 import { card, fill, h, pill } from "../dom.js";
-import { clock, figure, fixed, percent, short, whole } from "../format.js";
+import { clock, dash, figure, fixed, percent, short, whole } from "../format.js";
 import { grid } from "../grid.js";
 import { get, live, on } from "../live.js";
 import { parallel } from "../parallel.js";
@@ -15,11 +15,11 @@ export function show(page) {
   const table = grid({
     topic: "trials", label: "trials", rows: 10, search: false, empty: "No trial is on disk yet.",
     columns: [
-      { name: "run", label: "Run", width: "minmax(7rem,2fr)", keep: true, sort: false, show: (row) => short(row.run) },
-      { name: "number", label: "Trial", width: "4.6rem", end: true, keep: true, sort: false, show: (row) => whole(row.number) },
-      { name: "score", label: "Score", width: "5rem", end: true, keep: true, sort: false, show: (row) => fixed(row.score, 3) },
+      { name: "run", label: "Run", width: "minmax(7rem,2.4fr)", keep: true, sort: false, show: (row) => short(row.run) },
+      { name: "number", label: "Trial", width: "4rem", end: true, keep: true, sort: false, show: (row) => whole(row.number) },
+      { name: "score", label: "Score", width: "4.6rem", end: true, keep: true, sort: false, show: (row) => fixed(row.score, 3) },
       { name: "state", label: "State", width: "6rem", sort: false, show: (row) => pill(row.valid === false ? "not valid" : row.state ?? "", row.valid === false ? "warn" : "good") },
-      { name: "origin", label: "From", width: "6.4rem", sort: false, show: (row) => row.origin ?? "" },
+      { name: "origin", label: "From", width: "5.2rem", sort: false, show: (row) => row.origin ?? "" },
       { name: "params", label: "Parameters", width: "minmax(0,4fr)", sort: false, show: (row) => Object.entries(row.params ?? {}).map(([name, value]) => `${name} ${figure(value)}`).join("  ") },
     ],
     onOpen: (row) => details(`Trial ${row.number}`, { run: row.run, score: row.score, ...row.params, ...row.metrics, violations: row.violations, error: row.error }),
@@ -66,8 +66,8 @@ export function show(page) {
 
   async function counts() {
     const told = await get("/api/ledger").catch(() => ({ rows: [] }));
-    fill(ledger, told.rows.length ? h("table.plain", {}, h("thead", {}, h("tr", {}, ["Asset", "Family"].map((name) => h("th", {}, name)), ["Tried", "Batches", "Looks at a vault", "Last"].map((name) => h("th.end", {}, name)))),
-      h("tbody", {}, told.rows.map((row) => h("tr", {}, h("td", {}, row.symbol), h("td", {}, row.family), row.trouble ? h("td.bad", { colSpan: 4 }, row.trouble) : [whole(row.tried), whole(row.batches), whole(row.looks), clock(row.last, { day: true })].map((value) => h("td.end", {}, value)))))) : h("p.muted", {}, "Nothing was ever tried here."));
+    fill(ledger, told.rows.length ? h("table.plain", {}, h("thead", {}, h("tr", {}, ["Asset", "Family"].map((name) => h("th", {}, name)), ["Tried", "Batches", "Vault looks", "Last"].map((name) => h("th.end", {}, name)))),
+      h("tbody", {}, told.rows.map((row) => h("tr", {}, h("td", {}, row.symbol), h("td", {}, row.family), row.trouble ? h("td.bad", { colSpan: 4 }, row.trouble) : [whole(row.tried), whole(row.batches), whole(row.looks), row.last ? clock(row.last, { day: true }).slice(0, 16) : dash].map((value) => h("td.end", {}, value)))))) : h("p.muted", {}, "Nothing was ever tried here."));
   }
 
   async function renew(state) {

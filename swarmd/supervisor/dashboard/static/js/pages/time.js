@@ -1,7 +1,7 @@
 /* Time: how it stood at any instant since the journal began, by moving a handle. */
 
 import { card, fill, h, pill } from "../dom.js";
-import { clock, compact, figure, fixed, percent, short, tone, whole, words } from "../format.js";
+import { clock, compact, figure, fixed, outcome, percent, short, tone, whole, words } from "../format.js";
 import { get, on } from "../live.js";
 import { colour, onScheme, painted } from "../plots.js";
 
@@ -84,18 +84,19 @@ function picture(told) {
   return h("div.halves", {},
     h("div.stack", {},
       card("Goal", { right: goal ? pill(goal.status, tone(goal.status)) : null },
-      goal ? [h("p", {}, h("b", {}, goal.name), ` · ${goal.settled} of ${goal.total} jobs settled${goal.reason ? ` · ${goal.reason}` : ""}`),
-        plain(["Phase", "Done", "Running", "Queued", "Not passed"], told.stages.map((row) => [words(row.phase), row.done, row.running, row.queued, row.failed + row.quarantined + row.skipped]), 1)] : h("p.muted", {}, "No campaign was known then.")),
+      goal ? [h("p", {}, h("b", {}, goal.name), ` · ${goal.settled} of ${goal.total} jobs settled${goal.reason ? ` · ${outcome(goal.reason)}` : ""}`),
+        plain(["Phase", "Done", "Running", "Queued", "Not passed"], told.stages.map((row) => [words(row.phase), row.done, row.running, row.queued, row.failed + row.quarantined + row.skipped]), [1, 2, 3, 4])] : h("p.muted", {}, "No campaign was known then.")),
       card("Last decisions", {}, h("ul.log", {}, told.actions.map((row) => h("li", {}, h("time", {}, clock(row.at)), h("div", {}, h("span.agent", {}, row.agent), `${row.what}: ${row.reason}`)))))),
     h("div.stack", {},
       card("Lanes", { note: `${told.lanes.busy} of ${told.lanes.total} busy · processors ${percent(host.cpu_util)}` },
-      told.lane_rows.length ? plain(["Lane", "Work", "Done", "Rate"], told.lane_rows.map((row) => [row.id, row.run ? `${short(row.job)}` : row.waits || row.standing, row.run && row.total ? percent(row.share) : "", row.rate ? `${compact(row.rate)}/s` : ""])) : h("p.muted", {}, "None.")),
-      told.nodes ? card("Nodes", { note: `${told.nodes.standing.there ?? 0} of ${told.nodes.total} there` }, plain(["Node", "Stands", "Lanes", "Processors", "Said"], told.node_rows.map((row) => [row.id, row.standing, `${row.lanes}/${row.carries}`, percent(row.cpu_util), row.trouble]))) : null,
-      card("Assets", {}, told.tracker.length ? plain(["Asset", "Mode", "Status", "Sharpe", "Ready"], told.tracker.map((row) => [row.Asset, row.Mode, row["Screen Status"], fixed(row.Sharpe), row["Prod Ready"]])) : h("p.muted", {}, "None.")),
+      told.lane_rows.length ? plain(["Lane", "Work", "Done", "Rate"], told.lane_rows.map((row) => [row.id, row.run ? `${short(row.job)}` : row.waits || row.standing, row.run && row.total ? percent(row.share) : "", row.rate ? `${compact(row.rate)}/s` : ""]), [2, 3]) : h("p.muted", {}, "None.")),
+      told.nodes ? card("Nodes", { note: `${told.nodes.standing.there ?? 0} of ${told.nodes.total} there` }, plain(["Node", "Stands", "Lanes", "Processors", "Said"], told.node_rows.map((row) => [row.id, row.standing, `${row.lanes}/${row.carries}`, percent(row.cpu_util), row.trouble]), [2, 3])) : null,
+      card("Assets", {}, told.tracker.length ? plain(["Asset", "Mode", "Status", "Sharpe", "Ready"], told.tracker.map((row) => [row.Asset, row.Mode, row["Screen Status"], fixed(row.Sharpe), row["Prod Ready"]]), [3]) : h("p.muted", {}, "None.")),
       card("Open incidents", { note: `${told.incidents.closed} closed by then` }, told.incidents.newest.length ? h("ul.log", {}, told.incidents.newest.map((row) => h("li", {}, h("time", {}, clock(row.opened_at)), h("div", {}, h("b", {}, words(row.signature)), ` ${row.subject}: ${row.cause}`)))) : h("p.muted", {}, "None.")),
-      card("Champions", {}, told.champion_rows.length ? plain(["Niche", "Mode", "Out of sample", "Tried", "Stands"], told.champion_rows.map((row) => [row.id, row.mode, fixed(row.oos_annual_sharpe), whole(row.tried), row.status.replaceAll("_", " ")])) : h("p.muted", {}, "None."))));
+      card("Champions", {}, told.champion_rows.length ? plain(["Niche", "Mode", "Out of sample", "Tried", "Stands"], told.champion_rows.map((row) => [row.id, row.mode, fixed(row.oos_annual_sharpe), whole(row.tried), row.status.replaceAll("_", " ")]), [2, 3]) : h("p.muted", {}, "None."))));
 }
 
-function plain(names, rows, from = 99) {
-  return h("div.wide", {}, h("table.plain", {}, h("thead", {}, h("tr", {}, names.map((name, at) => h(`th${at >= from ? ".end" : ""}`, { scope: "col" }, name)))), h("tbody", {}, rows.map((row) => h("tr", {}, row.map((value, at) => h(`td${at >= from ? ".end" : ""}`, {}, figure(value))))))));
+/** `ends` are the columns of figures. */
+function plain(names, rows, ends = []) {
+  return h("div.wide", {}, h("table.plain", {}, h("thead", {}, h("tr", {}, names.map((name, at) => h(`th${ends.includes(at) ? ".end" : ""}`, { scope: "col" }, name)))), h("tbody", {}, rows.map((row) => h("tr", {}, row.map((value, at) => h(`td${ends.includes(at) ? ".end" : ""}`, {}, figure(value))))))));
 }
