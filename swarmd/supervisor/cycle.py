@@ -34,6 +34,7 @@ from swarmd.supervisor.sensors.runs import observe_runs
 from swarmd.supervisor.sensors.sources import DISK, observe_disk, observe_monitors, observe_published
 from swarmd.supervisor.swarm import Swarm
 from swarmd.supervisor.verdict_records import agent_failed, agent_recovered, daemon_gauges, record_verdict
+from swarmd.supervisor.widening import widened
 
 _HOST_EVERY: Millis = 5 * SECOND
 _OPENS_WITHIN: Millis = SECOND
@@ -153,6 +154,7 @@ def observe(swarm: Swarm, now: Millis, late: Millis, *, is_hasty: bool = False) 
     swarm.record([*count_gpus(view, gpus, now=now), *observe_gpus(view, gpus, swarm.home.run_dir, now=now)])
     if swarm.nodes is not None:
         swarm.record(observe_nodes(swarm.projection.view(), swarm.nodes.fresh(), now=now))
+        swarm.record(widened(swarm.projection.view(), now=now))
     if now - swarm.host_seen_at >= _HOST_EVERY:
         swarm.record(observe_host(view, swarm.home, now=now))
         swarm.host_seen_at = now

@@ -84,9 +84,7 @@ def opening_records(
         for old in before.sessions.values()
         if old.status is SessionStatus.OPEN
     ]
-    lanes = [
-        _lane(f"cpu{slot}", slot, policy, now) for slot in range(policy.max_lanes) if f"cpu{slot}" not in before.lanes
-    ]
+    lanes = [lane_for(slot, policy, now) for slot in range(policy.max_lanes) if f"cpu{slot}" not in before.lanes]
     lanes += [
         Lane(
             id=f"fill{n}",
@@ -114,8 +112,9 @@ def opening_records(
     return [*lost, session, policy, *lanes, *surplus, *home_again, *_asked(before, campaign, file, session, now)]
 
 
-def _lane(name: str, slot: int, policy: Policy, now: Millis) -> Lane:
+def lane_for(slot: int, policy: Policy, now: Millis) -> Lane:
     """Open on this machine; in a cluster held until a node has room for it."""
+    name = f"cpu{slot}"
     if policy.on_nodes:
         held = LaneStatus.HELD
         return Lane(id=name, at=now, device="cpu", slot=slot, status=held, reason="waits for a node with room")
