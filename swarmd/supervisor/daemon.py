@@ -25,9 +25,8 @@ from swarmd.state.store.files import Home, lock_file, lock_holder
 from swarmd.state.store.journal import Journal
 from swarmd.state.units import Millis, iso
 from swarmd.state.view import View
-from swarmd.supervisor.backends.chosen import Kind, backend_for, grounded
+from swarmd.supervisor.backends.chosen import Ground, Kind, backend_for, grounded
 from swarmd.supervisor.backends.local import ENGINE_LANE
-from swarmd.supervisor.backends.ray.watch import NodeWatch
 from swarmd.supervisor.chronicle import Chronicle
 from swarmd.supervisor.clock import anchored, wall_millis
 from swarmd.supervisor.cycle import Turn, turn
@@ -134,6 +133,7 @@ async def _session(
     kind: Kind | None,
 ) -> int:
     journal, damages = Journal.open(home.journal)
+    ground = Ground()
     try:
         projection = Projection.from_journal(home.journal)
         before = projection.view()
@@ -163,7 +163,7 @@ async def _session(
                 backend=backend,
                 monitors=MonitorDesk(home, is_on=monitors),
                 gpus=GpuWatch(nvml()),
-                nodes=NodeWatch(home, ground.address) if ground.address else None,
+                nodes=ground.watch,
                 lock=held,
                 chronicle=Chronicle(home, session.id),
                 threads=max(1, machine.processors // policy.max_lanes),
@@ -215,6 +215,7 @@ async def _session(
                 backend.close()
         return code
     finally:
+        ground.close()
         journal.close()
 
 

@@ -12,7 +12,8 @@ from swarmd.state.view import View
 from swarmd.supervisor.backends.groups import find_groups
 from swarmd.supervisor.backends.local import LocalBackend
 from swarmd.supervisor.backends.ray.backend import RayBackend, require_ray, require_token
-from swarmd.supervisor.backends.ray.watch import look_once
+from swarmd.supervisor.backends.ray.reach import require_reach
+from swarmd.supervisor.backends.ray.watch import NodeWatch
 from swarmd.supervisor.sensors.nodes import lanes_of
 
 Kind = Literal["local", "ray"]
@@ -20,11 +21,16 @@ Kind = Literal["local", "ray"]
 
 @dataclass(frozen=True, slots=True)
 class Ground:
-    """Where lanes live: the address of the cluster's head, empty on one machine, and how many lanes the cluster carries
-    as far as that is known; 0 on one machine."""
+    """Where lanes live: the address of the cluster's head, empty on one machine; how many lanes the cluster carries
+    as far as that is known, 0 on one machine; and who watches its nodes, who may have begun already."""
 
     address: str = ""
     lanes: int = 0
+    watch: NodeWatch | None = None
+
+    def close(self) -> None:
+        if self.watch is not None:
+            self.watch.end()
 
 
 def grounded(
@@ -38,7 +44,8 @@ def grounded(
     Raises
     ------
     OperatorError
-        If a cluster is asked for, and Ray, its address or its secret is not there.
+        If a cluster is asked for, and Ray, its address or its secret is not there, or nodes of it cannot reach what
+        their lanes would share.
     OutsideError
         If the cluster does not answer.
     """
@@ -50,9 +57,16 @@ def grounded(
     require_ray()
     address = address_of(home, asked.backend.address)
     require_token(home)
+    watch = NodeWatch(home, address)
     if before.nodes and before.open_runs():
-        return begun, Ground(address, before.policy.max_lanes)
-    return begun, Ground(address, max(1, lanes_of(look_once(home, address), asked.backend.lane_cpus)))
+        return begun, Ground(address, before.policy.max_lanes, watch)
+    look = watch.first()
+    try:
+        require_reach(home, address, asked, look)
+    except BaseException:
+        watch.end()
+        raise
+    return begun, Ground(address, max(1, lanes_of(look, asked.backend.lane_cpus)), watch)
 
 
 def _with_backend(settings: CampaignSettings | None, kind: Kind | None) -> CampaignSettings | None:

@@ -1,4 +1,4 @@
-"""`python -m swarmd.supervisor.backends.ray.looker ADDRESS EVERY_S`: the cluster's nodes, one JSON line a look.
+"""`python -m swarmd.supervisor.backends.ray.looker ADDRESS EVERY_S [HOST:PORT]`: the nodes, one JSON line a look.
 
 A process of its own, for the library ends the process it lives in when the cluster is lost. With 0 it looks once. It
 ends when nobody reads, and with the one that started it.
@@ -27,11 +27,12 @@ _CONNECTS_WITHIN_S = 45.0
 class Looker:
     """A driver of the cluster that asks every node how it fares. One that has not answered is not asked again."""
 
-    def __init__(self, address: str) -> None:
+    def __init__(self, address: str, reach: str = "") -> None:
         import ray
 
         self._ray: Any = ray
         ray.init(address=address, namespace=NAMESPACE, log_to_driver=False, logging_level="ERROR")  # type: ignore[arg-type]
+        self._reach = reach
         self._measure = ray.remote(num_cpus=0, max_retries=0)(measured)
         self._asked: dict[str, Any] = {}
         self._since: dict[str, float] = {}
@@ -42,7 +43,7 @@ class Looker:
         for node in nodes:
             life = node["NodeID"]
             if node["Alive"] and life not in self._asked:
-                self._asked[life] = self._measure.options(scheduling_strategy=self._only_on(life)).remote()
+                self._asked[life] = self._measure.options(scheduling_strategy=self._only_on(life)).remote(self._reach)
                 self._since[life] = time.monotonic()
         waiting = list(self._asked.values())
         self._ray.wait(waiting, num_returns=len(waiting), timeout=within_s) if waiting else None
@@ -90,17 +91,20 @@ def main(arguments: list[str]) -> int:
     # A library that waits for a dead head in its own code is ended by the kernel.
     signal.setitimer(signal.ITIMER_REAL, _CONNECTS_WITHIN_S)
     try:
-        looker = Looker(address)
+        looker = Looker(address, *arguments[2:])
     except Exception as cause:  # of many kinds; each is one line for who asked
         print(json.dumps({"trouble": f"the cluster at {address} does not take us: {_first_line(str(cause))}"}))
         return 1
     signal.setitimer(signal.ITIMER_REAL, 0)
+    # Who goes on looking tells at once who is there; how they fare comes with the next look.
+    listens_s = 0.0 if every_s else _ANSWERS_WITHIN_S
     while True:
         with contextlib.suppress(BrokenPipeError):
-            print(json.dumps({"nodes": looker.look(_LISTENS_S if every_s else _ANSWERS_WITHIN_S)}), flush=True)
+            print(json.dumps({"nodes": looker.look(listens_s)}), flush=True)
         if not every_s:
             sys.stdout.flush()
             os._exit(0)  # the library's farewell takes a second, and nobody waits for it
+        listens_s = _LISTENS_S
         time.sleep(every_s)
 
 

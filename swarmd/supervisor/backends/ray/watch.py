@@ -4,6 +4,7 @@
 """
 
 import os
+import select
 import subprocess
 import sys
 import time
@@ -27,6 +28,7 @@ _RESTS_S = (1.0, 30.0)
 # Connecting takes some seconds; a cluster that has said nothing for so long is not heard.
 _SILENT_AFTER_S = 60.0
 _ONCE_WITHIN_S = 75.0
+_LISTEN_S = 0.5
 
 
 class NodeSeen(Shape):
@@ -40,6 +42,8 @@ class NodeSeen(Shape):
     gpus: float = 0.0
     price_per_hour: float | None = None
     trouble: str = ""
+    # Of the address that was asked about; None where none was.
+    reaches: bool | None = None
     cpu_util: float | None = None
     memory_bytes: int = 0
     mem_used_bytes: int | None = None
@@ -54,19 +58,22 @@ class Look(Shape):
     is_lost: bool = False
 
 
-def command(address: str, every_s: float) -> list[str]:
-    return [sys.executable, "-P", "-m", "swarmd.supervisor.backends.ray.looker", address, f"{every_s:g}"]
+def command(address: str, every_s: float, reach: str = "") -> list[str]:
+    words = [reach] if reach else []
+    return [sys.executable, "-P", "-m", "swarmd.supervisor.backends.ray.looker", address, f"{every_s:g}", *words]
 
 
 def environment(home: Home) -> Mapping[str, str]:
     return {**os.environ, **ray_environment(token_path(home)), "CUDA_VISIBLE_DEVICES": ""}
 
 
-def look_once(home: Home, address: str) -> Look:
-    """What the cluster says now, within a bounded time. Raises OutsideError where it does not answer."""
+def look_once(home: Home, address: str, *, reach: str = "") -> Look:
+    """What the cluster says now, within a bounded time; with ``reach`` (HOST:PORT) each node tries to connect there.
+    Raises OutsideError where the cluster does not answer.
+    """
     try:
         told = subprocess.run(
-            command(address, 0), env=environment(home), capture_output=True, timeout=_ONCE_WITHIN_S, check=False
+            command(address, 0, reach), env=environment(home), capture_output=True, timeout=_ONCE_WITHIN_S, check=False
         )
     except subprocess.TimeoutExpired as cause:
         raise OutsideError(f"the cluster at {address} has not answered within {_ONCE_WITHIN_S:g} s") from cause
@@ -91,16 +98,37 @@ class NodeWatch:
     _heard_at: float = field(default_factory=time.monotonic)
     _next_start: float = 0.0
     _rest_s: float = _RESTS_S[0]
+    _first: Look | None = None
 
     def begin(self) -> None:
-        if self.address:
+        """Where it has not begun already."""
+        if self.address and self._child is None:
             self._start()
+
+    def first(self) -> Look:
+        """Begin, and wait for the first look, which ``fresh`` gives once more. Raises OutsideError where none comes
+        within a bounded time, or the cluster does not take us; nothing is left running then.
+        """
+        self.begin()
+        until = time.monotonic() + _ONCE_WITHIN_S
+        while (look := self._read()) is None and time.monotonic() < until:
+            if self._child is None or self._child.poll() is not None:
+                look = self._read()
+                break
+            assert self._child.stdout is not None
+            select.select([self._child.stdout], [], [], _LISTEN_S)
+        if look is None or look.trouble:
+            self.end()
+            why = look.trouble if look is not None else f"the cluster at {self.address} does not answer"
+            raise OutsideError(f"{why}; look with `swarmd cluster status`")
+        self._first = look
+        return look
 
     def fresh(self) -> Look | None:
         """What was not told yet; None where nothing is new."""
         if not self.address:
             return None
-        look = self._read()
+        look, self._first = self._read() or self._first, None
         now = time.monotonic()
         if look is not None:
             self._heard_at = now
