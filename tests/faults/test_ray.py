@@ -3,6 +3,7 @@
 import os
 import shutil
 import signal
+import socket
 from collections.abc import Callable, Iterator
 from itertools import pairwise
 from pathlib import Path
@@ -15,11 +16,18 @@ from faults.test_killed import trial_lines
 
 pytest.importorskip("ray", reason="Ray is not installed; run: pip install 'swarmd[cluster]'")
 
-from swarmd.state.cluster import token_path
-from swarmd.state.errors import OutsideError
-from swarmd.state.store.files import Home, atomic_write
-from swarmd.state.work_order import ExitCode
-from swarmd.supervisor.backends.ray.watch import look_once
+from builders import the_settings
+from search_builders import a_market, an_order, files_below, run_phase
+
+from swarmd.state.beats import BeatsPage
+from swarmd.state.cluster import ADDRESS_VARIABLE, ray_environment, token_path
+from swarmd.state.errors import OperatorError, OutsideError
+from swarmd.state.store.files import Home, atomic_write, is_locked, lock_file
+from swarmd.state.work_order import BEATS_VARIABLE, LOCK_FD, LOCK_FD_VARIABLE, RUN_VARIABLE, ExitCode
+from swarmd.supervisor.backends.ray.backend import COURIER, SpareCouriers
+from swarmd.supervisor.backends.ray.reach import require_reach
+from swarmd.supervisor.backends.ray.watch import NodeWatch, look_once
+from swarmd.supervisor.processes import processes_with
 
 pytestmark = [pytest.mark.xdist_group("ray"), pytest.mark.timeout(900)]
 
@@ -113,6 +121,67 @@ def test_node_daemon_courier_and_head_are_killed_and_nothing_is_lost_or_doubled(
     assert all(before[1] <= after[0] for before, after in pairwise(spans)), "no two at once"
 
 
+def spare_lanes(cluster: Cluster, name: str) -> list[int]:
+    """Lanes that wait on that node."""
+    words = {pid: Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0") for pid in cluster.pids(name)}
+    return [pid for pid, said in words.items() if b"swarmd.engine.lane.away" in said and b"--spare" in said]
+
+
+def test_a_spare_courier_becomes_the_run_with_the_lane_that_waited_and_goes_with_its_stock(
+    cluster: Cluster, tmp_path: Path
+) -> None:
+    a_market(tmp_path / "bars")
+    assert run_phase(tmp_path / "calm", tmp_path / "bars", "preflight").verdict == "pass"
+    shutil.copytree(tmp_path / "calm", tmp_path / "home")
+    assert run_phase(tmp_path / "calm", tmp_path / "bars", "prescreen").verdict == "pass"
+    home = Home(tmp_path / "home")
+    home.prepare()
+    shutil.copy(token_path(cluster.home("head")), token_path(home))
+    BeatsPage(home.beats_path, create=True).close()
+    like, order = (
+        an_order(home.root, tmp_path / "bars", "prescreen", run=run).model_copy(update={"node": "n1"})
+        for run in ("cpu0-like", "cpu0-prescreen-1")
+    )
+    for each in (like, order):
+        home.order_path(each.run).write_text(each.model_dump_json())
+    home.outbox_of(order.run).mkdir(parents=True)
+    spares = SpareCouriers(home, COURIER)
+    environment = {**os.environ, **ray_environment(token_path(home)), ADDRESS_VARIABLE: cluster.address}
+    variables = {
+        LOCK_FD_VARIABLE: str(LOCK_FD),
+        BEATS_VARIABLE: f"{home.beats_path}:0",
+        RUN_VARIABLE: f"{order.run}@{home.run_dir}",
+        ADDRESS_VARIABLE: cluster.address,
+    }
+    try:
+        with home.log_path(order.run).open("ab") as log:
+            lock = lock_file(home.lock_path(order.run), {"run": order.run})
+            assert lock is not None
+
+            def kept() -> list[int]:
+                spares.keep(1, like, environment, may_start=True)
+                return spare_lanes(cluster, "n1")
+
+            (waiting,) = wait("a lane that waits", kept)
+            handed = (order, variables, lock, log.fileno())
+            pid = wait("a spare that takes the order", lambda: (kept(), spares.hand_over(*handed))[1])
+            os.close(lock)
+        assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == ExitCode.DONE, home.log_path(order.run).read_text()
+        assert not is_locked(home.lock_path(order.run))
+        assert files_below(home.results) == files_below(Home(tmp_path / "calm").results)
+        told = (home.outbox_of(order.run) / "events.jsonl").read_text()
+        assert "the lane lives on node n1" in told
+        assert f'"pid": {waiting}' in told, "it is ready that waited"
+        wait("the lane to end", lambda: not state_of(waiting))
+        # The next one waits, with its lane, until nobody wants it any more.
+        wait("another lane that waits", kept)
+        assert spares.pids()
+    finally:
+        spares.close()
+    wait("the lane that waited to end with its courier", lambda: not spare_lanes(cluster, "n1"))
+    assert processes_with(RUN_VARIABLE, f"{order.run}@{home.run_dir}") == []
+
+
 def test_who_does_not_know_the_secret_is_not_let_in(cluster: Cluster, tmp_path: Path) -> None:
     stranger = Home(tmp_path / "stranger")
     stranger.prepare()
@@ -123,3 +192,35 @@ def test_who_does_not_know_the_secret_is_not_let_in(cluster: Cluster, tmp_path: 
     friend.prepare()
     shutil.copy(token_path(cluster.home("head")), token_path(friend))
     assert {node.name for node in look_once(friend, cluster.address).nodes if node.is_alive} >= set(NODES)
+
+
+def test_a_session_hears_at_once_who_is_there_and_each_node_tries_what_it_is_asked_to(
+    cluster: Cluster, tmp_path: Path
+) -> None:
+    home = Home(tmp_path / "home")
+    home.prepare()
+    shutil.copy(token_path(cluster.home("head")), token_path(home))
+    watch = NodeWatch(home, cluster.address)
+    try:
+        first = watch.first()
+        assert {node.name for node in first.nodes if node.is_alive} >= set(NODES)
+        assert watch.fresh() is not None, "the session sees it, too"
+        wait(
+            "a look with measures",
+            lambda: (look := watch.fresh()) is not None and any(node.memory_bytes for node in look.nodes),
+        )
+    finally:
+        watch.end()
+    elsewhere = first.model_copy(
+        update={"nodes": tuple(node.model_copy(update={"address": "198.51.100.7"}) for node in first.nodes)}
+    )
+    with socket.socket() as server:
+        # Bound and not listening: the port is nobody else's, and refuses.
+        server.bind(("127.0.0.1", 0))
+        url = f"grpc://127.0.0.1:{server.getsockname()[1]}"
+        settings = the_settings(backend={"kind": "ray"}, storage={"kind": "grpc", "url": url})
+        require_reach(home, cluster.address, settings, first)  # of this machine: the daemon will serve it
+        with pytest.raises(OperatorError, match=r"lanes on .*n\d.* cannot reach grpc://127"):
+            require_reach(home, cluster.address, settings, elsewhere)
+        server.listen()
+        require_reach(home, cluster.address, settings, elsewhere)

@@ -1,10 +1,13 @@
-"""`python -m swarmd.engine.lane.away ORDER FD PARENT`: a lane on a node, which tells of its work over a socket.
+"""`python -m swarmd.engine.lane.away [--spare] ORDER FD PARENT`: a lane on a node, told of over a socket as it works.
 
 It works in a scratch home as any lane does. At safe points it sends what it has written; what it has to tell the trial
 ledger it asks the owner's machine to seal, and waits for the answer before it goes on.
+
+With `--spare` ORDER is one like that which may come over the socket: until then it gets ready and waits.
 """
 
 import contextlib
+import gc
 import os
 import socket
 import sys
@@ -22,7 +25,7 @@ from swarmd.state.errors import OperatorError, OutsideError
 from swarmd.state.store.files import Home
 from swarmd.state.store.trial_ledger import Batch, Entry
 from swarmd.state.units import Millis
-from swarmd.state.work_order import WorkOrder
+from swarmd.state.work_order import SPARE_OPTION, WorkOrder
 
 # A trial takes tens of milliseconds; what a node's death costs is at most this much work again.
 _TELL_EVERY_S = 0.25
@@ -78,20 +81,60 @@ class Errand:
 
 
 def main(arguments: list[str]) -> int:
-    path, descriptor, parent = Path(arguments[0]), int(arguments[1]), int(arguments[2])
-    die_with(parent)
-    os.set_inheritable(descriptor, False)
-    order = read_order(path)
+    is_spare = arguments[0] == SPARE_OPTION
+    path, descriptor, parent = arguments[1:] if is_spare else arguments
+    die_with(int(parent))
+    os.set_inheritable(int(descriptor), False)
+    order = read_order(Path(path))
     settle_threads(order)
     from swarmd.engine.lane.worker import Surroundings, work
     from swarmd.engine.phases.table import BARE
 
-    with socket.socket(fileno=descriptor) as link:
+    is_warm = False
+    with socket.socket(fileno=int(descriptor)) as link:
+        if is_spare:
+            is_warm = _ready_for(order)
+            taken = _order_from(link)
+            if taken is None:
+                return 0
+            order = taken
         errand = Errand(order, link)
         around = Surroundings(BARE, errand.tell_ledger, errand.at_safe_point)
-        code = work(order, around=around)
+        code = work(order, is_warm=is_warm, around=around)
         errand.tell()
     return code
+
+
+def _ready_for(like: WorkOrder) -> bool:
+    """Whether all that there is to warm up is warm now."""
+    from swarmd.engine.lane.warm_up import warm_up_for_any
+
+    is_warm = warm_up_for_any(like)
+    gc.collect()
+    gc.freeze()
+    return is_warm
+
+
+def _order_from(link: socket.socket) -> WorkOrder | None:
+    """Say that we are ready, and wait; None when nobody is left to send an order."""
+    unpacker = Unpacker()
+    try:
+        link.sendall(packed({"kind": "ready"}))
+        parcels: list[bytes] = []
+        while not parcels:
+            data = link.recv(_READ_BYTES)
+            if not data:
+                return None
+            parcels = unpacker.fed(data)
+    except (BrokenPipeError, ConnectionResetError):
+        return None
+    header, _ = unpacked(parcels[0])
+    os.environ.update(header["environment"])
+    order = read_order(Path(header["order"]))
+    import numba
+
+    numba.set_num_threads(max(order.threads, 1))
+    return order
 
 
 if __name__ == "__main__":

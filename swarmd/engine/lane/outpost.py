@@ -17,13 +17,13 @@ from pathlib import Path
 
 from swarmd.engine.lane.luggage import Piece, is_there
 from swarmd.engine.lane.node_place import NodePlace
-from swarmd.engine.lane.parcels import Unpacker
+from swarmd.engine.lane.parcels import Unpacker, packed
 from swarmd.engine.lane.same_code import code_digest
 from swarmd.engine.strategies.copies import COPY_VARIABLE
 from swarmd.state.beats import BeatsPage, Pulse
 from swarmd.state.errors import OutsideError
 from swarmd.state.store.files import Home, write_whole
-from swarmd.state.work_order import BEATS_VARIABLE, LOCK_FD_VARIABLE, RUN_VARIABLE, WorkOrder
+from swarmd.state.work_order import BEATS_VARIABLE, LOCK_FD_VARIABLE, RUN_VARIABLE, SPARE_OPTION, WorkOrder
 
 _AWAY = ("-P", "-m", "swarmd.engine.lane.away")
 # Parts of a home moved elsewhere are the owner's, and so is whom it tells that it is ready.
@@ -32,6 +32,11 @@ _READ_BYTES = 1 << 20
 # So much is told at a time: the next question comes at once.
 _TAKEN_MAX_BYTES = 16 << 20
 _LOG_MAX_BYTES = 1 << 16
+_READY_LOOK_S = 0.2
+# Of the scratch home that a lane waits in before it is any run's.
+_AHEAD = "spare"
+# There is one lane in a scratch home, whichever run that is by then.
+_LANE = "lane"
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +51,10 @@ class Taken:
 
 
 class Outpost:
-    """One order, once: ``lacking``, ``accept`` what is, ``start``, ``take`` until it has ended, ``close``."""
+    """One order, once: ``lacking``, ``accept`` what is, ``start``, ``take`` until it has ended, ``close``.
+
+    ``get_ready`` may come before all of them, as long before as one likes.
+    """
 
     def __init__(self) -> None:
         self._place = NodePlace.found()
@@ -57,6 +65,8 @@ class Outpost:
         self._whole: list[bytes] = []
         self._log_at = 0
         self._lock = -1
+        # What the lane that waits has made itself ready for.
+        self._like: WorkOrder | None = None
 
     def about(self) -> dict[str, str | int]:
         """Who this is: host, the cluster's id of its node, pid, and the digest of the code it would run."""
@@ -70,10 +80,32 @@ class Outpost:
     def accept(self, piece: Piece, content: bytes) -> None:
         self._place.accept(content, sha256=piece.sha256, name=piece.name)
 
+    def get_ready(self, like: WorkOrder) -> bool:
+        """Start a lane that imports and compiles, and then waits for an order; whether it does by now. A shortcut and
+        nothing else: where it fails, ``start`` begins from cold.
+        """
+        home = self._home or self._made_home(_AHEAD)
+        path = home.order_path(_AHEAD)
+        try:
+            path.write_text(like.model_copy(update={"home": str(home.root)}).model_dump_json())
+            self._spawn(like, home, [SPARE_OPTION, str(path)], {})
+        except OSError as cause:
+            raise OutsideError(f"no lane could be made ready in {home.root}: {cause.strerror}") from cause
+        self._like = like
+        assert self._child is not None
+        while not self._whole and self._child.poll() is None:
+            self._heard(_READY_LOOK_S)
+        is_ready = bool(self._whole)
+        self._whole.clear()
+        return is_ready
+
+    def _made_home(self, run: str) -> Home:
+        self._home, self._lock = self._place.make_home(run)
+        return self._home
+
     def start(self, order: WorkOrder, pieces: tuple[Piece, ...], results: dict[str, bytes]) -> int:
         """The lane's pid. Raises OutsideError where its scratch home cannot be made, or nothing can be started."""
-        home, self._lock = self._place.make_home(order.run)
-        self._home = home
+        home = self._home or self._made_home(order.run)
         places = {piece.purpose: self._place_of(piece) for piece in pieces}
         try:
             for name, content in results.items():
@@ -86,7 +118,9 @@ class Outpost:
             path = home.order_path(order.run)
             path.write_text(here.model_dump_json())
             BeatsPage(home.beats_path, create=True).close()
-            self._spawn(order, home, path, strategy=places.get("strategy"))
+            variables = self._variables(order, home, strategy=places.get("strategy"))
+            if not self._has_taken(order, path, variables):
+                self._spawn(order, home, [str(path)], variables)
         except OSError as cause:
             raise OutsideError(f"the lane could not be started in {home.root}: {cause.strerror}") from cause
         assert self._child is not None
@@ -99,7 +133,27 @@ class Outpost:
             return kept
         return Path(piece.path)
 
-    def _spawn(self, order: WorkOrder, home: Home, path: Path, *, strategy: Path | None) -> None:
+    def _variables(self, order: WorkOrder, home: Home, *, strategy: Path | None) -> dict[str, str]:
+        """What tells one run's environment from another's."""
+        variables = {BEATS_VARIABLE: f"{home.beats_path}:0", RUN_VARIABLE: f"{order.run}@{home.run_dir}"}
+        named = order.campaign.strategy.name.rpartition(":")[0]
+        if strategy is not None and str(strategy) != named:
+            variables[COPY_VARIABLE] = f"{named}\n{strategy}"
+        return variables
+
+    def _has_taken(self, order: WorkOrder, path: Path, variables: dict[str, str]) -> bool:
+        """Whether the lane that waits here is the order's now. One that it does not suit is ended."""
+        like, self._like = self._like, None
+        if like is None or self._child is None:
+            return False
+        suits = order.threads <= like.threads and (order.engine, order.campaign) == (like.engine, like.campaign)
+        if suits and self._child.poll() is None and self._link is not None:
+            self.give(packed({"kind": "order", "order": str(path), "environment": variables}))
+            return True
+        self._end_lane()
+        return False
+
+    def _spawn(self, order: WorkOrder, home: Home, words: list[str], variables: dict[str, str]) -> None:
         environment = {name: value for name, value in os.environ.items() if name not in _NOT_OURS}
         environment |= {
             "NUMBA_NUM_THREADS": str(order.threads),
@@ -107,20 +161,16 @@ class Outpost:
             "OPENBLAS_NUM_THREADS": "1",
             "PYTHONUNBUFFERED": "1",
             LOCK_FD_VARIABLE: str(self._lock),
-            BEATS_VARIABLE: f"{home.beats_path}:0",
-            RUN_VARIABLE: f"{order.run}@{home.run_dir}",
+            **variables,
         }
         if order.engine == "cpu":
             # Of a lane with a device the cluster has set which it may use.
             environment["CUDA_VISIBLE_DEVICES"] = ""
-        named = order.campaign.strategy.name.rpartition(":")[0]
-        if strategy is not None and str(strategy) != named:
-            environment[COPY_VARIABLE] = f"{named}\n{strategy}"
         ours, theirs = socket.socketpair()
-        log = os.open(home.log_path(order.run), os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+        log = os.open(home.log_path(_LANE), os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
         try:
             self._child = subprocess.Popen(
-                [sys.executable, *_AWAY, str(path), str(theirs.fileno()), str(os.getpid())],
+                [sys.executable, *_AWAY, *words, str(theirs.fileno()), str(os.getpid())],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -179,8 +229,7 @@ class Outpost:
 
     def _new_log(self) -> bytes:
         assert self._home is not None
-        (path,) = self._home.lane_logs.glob("*.log")
-        with path.open("rb") as file:
+        with self._home.log_path(_LANE).open("rb") as file:
             file.seek(self._log_at)
             told = file.read(_LOG_MAX_BYTES)
         self._log_at += len(told)
@@ -202,11 +251,18 @@ class Outpost:
 
     def close(self) -> None:
         """End what is left of the lane, and remove its scratch home."""
+        self._end_lane()
+        if self._home is not None:
+            shutil.rmtree(self._home.root, ignore_errors=True)
+
+    def _end_lane(self) -> None:
         if self._child is not None and self._child.poll() is None:
             os.killpg(self._child.pid, signal.SIGKILL)
             self._child.wait()
-        if self._home is not None:
-            shutil.rmtree(self._home.root, ignore_errors=True)
+        if self._link is not None:
+            self._link.close()
+            self._link = None
+        self._unpacker, self._whole = Unpacker(), []
 
 
 def _node_id() -> str:

@@ -15,11 +15,17 @@ from swarmd.state.cluster import NAMESPACE
 from swarmd.state.errors import OutsideError
 from swarmd.state.work_order import ExitCode, WorkOrder
 
+log = logging.getLogger(__name__)
+
 VRAM = "vram_gb"
 _LOOK_S = 0.25
 # A node has so long to start a worker once there is room; a worker imports a second or two of Python.
 _PLACED_WITHIN_S = 120.0
 _MISSED_FOR_S = 15.0
+# What waits on a node and says nothing for so long is not waited for.
+_KNOCK_WITHIN_S = 5.0
+# By which the cluster tells its nodes apart itself.
+_NODE_LABEL = "ray.io/node-id"
 _WORDS_MAX = 300
 
 
@@ -55,7 +61,10 @@ class Link:
 
         self._ray: Any = ray
         self._actor: Any = None
+        self._room: Any = None
         self.node = ""
+        # The node on which an outpost waits that nobody has an order for yet.
+        self.ahead_on = ""
         try:
             ray.init(address=address, namespace=NAMESPACE, log_to_driver=False, logging_level=logging.ERROR)
         except Exception as cause:  # of many kinds: RuntimeError, ConnectionError, ValueError, the library's own
@@ -78,11 +87,58 @@ class Link:
             scheduling_strategy=strategy,
             name=f"{order.run}@{order.session}",
         )
+        waiting_for = f"a node with {share.cpus:g} free processors" if not order.node else f"room on node {order.node}"
+        return self._made(made, waiting_for, meanwhile)
+
+    def place_ahead(self, node: str, *, meanwhile: Callable[[], None]) -> dict[str, str | int]:
+        """Put an outpost on a node that takes none of its room until there is an order; what it says about itself."""
+        self.node = node
+        made = self._ray.remote(Outpost).options(
+            num_cpus=0, max_restarts=0, max_task_retries=0, scheduling_strategy=self._strategy(node, meanwhile)
+        )
+        about = self._made(made, f"node {node}", meanwhile)
+        self.ahead_on = node
+        return about
+
+    def take_up(self, order: WorkOrder, share: Share, *, meanwhile: Callable[[], None]) -> dict[str, str | int] | None:
+        """The outpost that waits becomes the order's, with its share of the node, as ``place`` would have given it;
+        None where none waits that suits and answers. Raises LinkLost where there is no room.
+        """
+        if not self.ahead_on or self.ahead_on != order.node or share.gpus:
+            return None
+        about: dict[str, str | int]
+        try:
+            about = self._asked("about", within_s=_KNOCK_WITHIN_S, meanwhile=meanwhile, late="no answer")
+        except LinkLost as lost:
+            log.info("what waited on node %s is not used: %s", self.ahead_on, lost)
+            return None
+        self._reserve(str(about["node"]), order, share, meanwhile)
+        return about
+
+    def _reserve(self, where: str, order: WorkOrder, share: Share, meanwhile: Callable[[], None]) -> None:
+        """The share of that node and no other, held until this driver ends."""
+        bundle = {"CPU": share.cpus, **share.resources}
+        if not any(bundle.values()):
+            return
+        from ray.util.placement_group import placement_group
+
+        try:
+            self._room = placement_group(
+                [bundle], name=f"{order.run}@{order.session}", bundle_label_selector=[{_NODE_LABEL: where}]
+            )
+            until = time.monotonic() + _PLACED_WITHIN_S
+            while not self._room.wait(_LOOK_S):
+                meanwhile()
+                if time.monotonic() > until:
+                    raise LinkLost(f"no answer from room on node {order.node} for {_PLACED_WITHIN_S:g} s")
+        except (ValueError, self._ray.exceptions.RayError) as cause:
+            raise LinkLost(f"node {order.node} gives no room: {_first_words(cause)}") from cause
+
+    def _made(self, made: Any, waiting_for: str, meanwhile: Callable[[], None]) -> dict[str, str | int]:
         try:
             self._actor = made.remote()
         except ValueError as cause:
             raise LinkLost(f"the outpost could not be made: {_first_words(cause)}") from cause
-        waiting_for = f"a node with {share.cpus:g} free processors" if not order.node else f"room on node {order.node}"
         about: dict[str, str | int] = self._asked(
             "about", within_s=_PLACED_WITHIN_S, meanwhile=meanwhile, late=f"no answer from {waiting_for}"
         )
@@ -153,9 +209,15 @@ class Link:
             raise LinkLost(f"the cluster does not tell of its nodes: {_first_words(cause)}") from cause
 
     def close(self) -> None:
-        """Let the actor go, and its worker with it."""
+        """Let the actor go, its worker with it, and its room on the node."""
+        self.ahead_on = ""
         with contextlib.suppress(Exception):  # it goes with this process in any case
             self._ray.kill(self._actor)
+        if self._room is not None:
+            from ray.util.placement_group import remove_placement_group
+
+            with contextlib.suppress(Exception):  # likewise
+                remove_placement_group(self._room)
 
 
 def _first_words(cause: BaseException | None) -> str:

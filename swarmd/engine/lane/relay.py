@@ -22,6 +22,7 @@ from swarmd.engine.lane.outpost import Taken
 from swarmd.engine.lane.parcels import packed, unpacked
 from swarmd.engine.lane.ray_link import Link, LinkLost, Share
 from swarmd.engine.lane.same_code import code_digest
+from swarmd.engine.lane.two_processes import hear_stops
 from swarmd.engine.market.faults import DataError
 from swarmd.engine.phases.child import ending
 from swarmd.engine.phases.desk import Yielded, quiet_desk
@@ -44,6 +45,7 @@ _WAIT_FOR_FOLDER_SECONDS = 5.0
 # How long a question waits on the node for something to tell, and how long for any answer at all.
 _LISTEN_S = 0.5
 _ANSWER_WITHIN_S = 30.0
+_SETTLES_S = 1.0
 # As lanes that fill are named.
 _FILL = "fill"
 # After a no of these there is nothing more for the asset, and its report is told before the result is.
@@ -100,14 +102,14 @@ class _Trip:
         if self.is_stop_asked:
             raise Yielded
 
-    def make(self, address: str) -> int:
-        """The lane's exit code."""
+    def make(self, address: str, link: Link | None) -> int:
+        """The lane's exit code. ``link`` is one that is connected already."""
         self.tell_stage(f"it connected to the cluster at {address}")
         self.waiting()
-        link = _connected(address)
+        link = link or connected(address)
         self.tell_stage(f"it waited for room on the cluster at {address}")
         order = self.order
-        about = link.place(order, share_of(order), meanwhile=self.waiting)
+        about = self._placed(link)
         if about["code"] != code_digest():
             raise LinkLost(f"node {link.node} has another swarmd than this machine; install the same on both", LOST)
         self.say(f"the lane lives on node {link.node} ({about['host']}, worker pid {about['pid']})")
@@ -119,8 +121,12 @@ class _Trip:
             link.ask("accept", piece, content, within_s=_ANSWER_WITHIN_S + piece.n_bytes / 1e6, meanwhile=self.waiting)
             log.info("%s: %d bytes to node %s, for all runs there", piece.name, piece.n_bytes, link.node)
         results = results_for(order, self.home)
-        link.ask("start", _as_there(order), pieces, results, within_s=_ANSWER_WITHIN_S, meanwhile=self.waiting)
+        link.ask("start", as_there(order), pieces, results, within_s=_ANSWER_WITHIN_S, meanwhile=self.waiting)
         code = self._listened(link)
+        if code == -signal.SIGKILL:
+            # A worker that goes with its node kills its lane first, and may still have told of that.
+            time.sleep(_SETTLES_S)
+            link.ask("about", within_s=_ANSWER_WITHIN_S)
         with contextlib.suppress(LinkLost):
             link.ask("close", within_s=_ANSWER_WITHIN_S)
         link.close()
@@ -129,6 +135,14 @@ class _Trip:
         if code < 0:
             raise LinkLost(f"the lane on node {link.node} {ending(code)}", LOST)
         return code
+
+    def _placed(self, link: Link) -> dict[str, str | int]:
+        about = link.take_up(self.order, share_of(self.order), meanwhile=self.waiting)
+        if about is not None:
+            return about
+        if link.ahead_on:
+            link.close()
+        return link.place(self.order, share_of(self.order), meanwhile=self.waiting)
 
     def _listened(self, link: Link) -> int:
         while True:
@@ -177,8 +191,17 @@ class _Trip:
         tell_report(self.order, replace(quiet_desk(self.home, _wall_ms), say=self.say))
 
 
-def relayed(order: WorkOrder, home: Home, holder: Mapping[str, int | str], *, tell_stage: Callable[[str], None]) -> int:
-    """The exit code of the run. ``tell_stage`` hears where it stands, and the empty word once all is said."""
+def relayed(
+    order: WorkOrder,
+    home: Home,
+    holder: Mapping[str, int | str],
+    *,
+    tell_stage: Callable[[str], None],
+    link: Link | None = None,
+) -> int:
+    """The exit code of the run. ``tell_stage`` hears where it stands, and the empty word once all is said; ``link`` is
+    one that was connected before the order was known.
+    """
     folder = work_folder(order, home)
     try:
         changes = ChangesHere(folder, home.outbox_of(order.run), token=order.token)
@@ -189,10 +212,11 @@ def relayed(order: WorkOrder, home: Home, holder: Mapping[str, int | str], *, te
     trip = _Trip(order, home, changes, _Beats(os.environ.get(BEATS_VARIABLE), order.token), tell_stage)
     signal.signal(signal.SIGTERM, lambda number, frame: setattr(trip, "is_stop_asked", True))
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    hear_stops()
     address = os.environ.get(ADDRESS_VARIABLE) or order.campaign.backend.address
     try:
         with alone_in(folder, holder, wait_seconds=_WAIT_FOR_FOLDER_SECONDS, should_yield=lambda: trip.is_stop_asked):
-            code = trip.make(address)
+            code = trip.make(address, link)
     except Yielded:
         code = _ended(trip, ExitCode.YIELDED, "stopped before the lane began on a node, as asked")
     except LinkLost as lost:
@@ -216,7 +240,7 @@ def _ended(trip: _Trip, code: int, text: str) -> int:
     return code
 
 
-def _connected(address: str) -> Link:
+def connected(address: str) -> Link:
     """Within a bounded time: a library that waits for ever in its own code is ended by the kernel."""
     signal.signal(signal.SIGALRM, signal.SIG_DFL)
     signal.setitimer(signal.ITIMER_REAL, _CONNECT_WITHIN_S)
@@ -226,7 +250,24 @@ def _connected(address: str) -> Link:
         signal.setitimer(signal.ITIMER_REAL, 0)
 
 
-def _as_there(order: WorkOrder) -> WorkOrder:
+def made_ready(like: WorkOrder, *, within_s: float) -> Link:
+    """A link to the cluster, with a lane that waits on the node of that order, if it names one. Raises LinkLost where
+    the cluster, the node or the code there cannot serve a run of ours.
+    """
+    link = connected(os.environ.get(ADDRESS_VARIABLE) or like.campaign.backend.address)
+    if like.node:
+        about = link.place_ahead(like.node, meanwhile=_nothing)
+        if about["code"] != code_digest():
+            raise LinkLost(f"node {link.node} has another swarmd than this machine", LOST)
+        link.ask("get_ready", as_there(like), within_s=within_s)
+    return link
+
+
+def _nothing() -> None:
+    """A spare has no beats, and ends with its parent."""
+
+
+def as_there(order: WorkOrder) -> WorkOrder:
     """With as many threads as it has processors there: the daemon shares out those of its own machine."""
     cpus = order.campaign.backend.lane_cpus
     return order.model_copy(update={"threads": max(1, int(cpus * order.scale))})

@@ -31,7 +31,7 @@ _STDOUT, _STDERR = 1, 2
 
 def serve(descriptor: int) -> int:
     """Get ready, wait, and carry out the one order that comes; the exit code. 0 when none comes any more."""
-    _end_with_the_daemon(is_wanted=True)
+    end_with_the_daemon(is_wanted=True)
     with socket.socket(fileno=descriptor) as link:
         try:
             like = read_order(Path(link.recv(SPARE_MESSAGE_BYTES).decode()))
@@ -68,7 +68,14 @@ def _taken(link: socket.socket) -> WorkOrder | None:
         return None
     handed = HandOver.model_validate_json(message)
     order = read_order(Path(handed.order))
-    lock, log = descriptors
+    become(handed, *descriptors)
+    end_with_the_daemon(is_wanted=False)
+    link.send(SPARE_TAKEN)
+    return order
+
+
+def become(handed: HandOver, lock: int, log: int) -> None:
+    """Look like the process of that run from now on, to the kernel and to whoever reads ``/proc``."""
     # The lock's place was kept free by whoever started us: nothing that was opened meanwhile is there.
     for source, place in ((log, _STDOUT), (log, _STDERR), (lock, LOCK_FD)):
         os.dup2(source, place)
@@ -77,11 +84,8 @@ def _taken(link: socket.socket) -> WorkOrder | None:
     os.environ.update(handed.environment)
     show_variable(RUN_VARIABLE, handed.environment[RUN_VARIABLE])
     show_argument(SPARE_OPTION, handed.order)
-    _end_with_the_daemon(is_wanted=False)
-    link.send(SPARE_TAKEN)
-    return order
 
 
-def _end_with_the_daemon(*, is_wanted: bool) -> None:
+def end_with_the_daemon(*, is_wanted: bool) -> None:
     """The kernel ends us with our parent, even while we compile or are stopped and hear nothing of its end."""
     ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL if is_wanted else 0, 0, 0, 0)

@@ -100,13 +100,32 @@ def an_away_order(home: Home, prepared: Path, *, token: int = 1) -> WorkOrder:
     return order
 
 
+def children() -> set[int]:
+    return {int(word) for word in Path("/proc/thread-self/children").read_text().split()}
+
+
+def waiting_in(trip: Trip, like: WorkOrder) -> int:
+    """The pid of the lane that waits in the outpost from now on."""
+    before = children()
+    assert trip.outpost.get_ready(like)
+    (waiting,) = children() - before
+    return waiting
+
+
 def tried(home: Home) -> int:
     return sum(entry.batch.count for name in ledgers(home) for entry in read_ledger(home, name))
 
 
-def test_what_a_lane_on_a_node_leaves_is_what_one_here_leaves(prepared: Path, home: Home) -> None:
+@pytest.mark.parametrize("has_waited", [False, True])
+def test_what_a_lane_on_a_node_leaves_is_what_one_here_leaves(prepared: Path, home: Home, has_waited: bool) -> None:
     trip = Trip(home, an_away_order(home, prepared))
-    trip.start()
+    if has_waited:
+        # Of another run and phase of the same campaign, long before there is an order.
+        like = an_order(home.root, prepared / "bars", "prescreen", run="cpu0-prescreen-9", token=9, **REFINED)
+        waiting = waiting_in(trip, like)
+        assert trip.start() == waiting
+    else:
+        trip.start()
     *_, code = trip.steps()
     assert code == ExitCode.DONE, trip.log.decode()
     undisturbed = Home(prepared / "undisturbed").results_of("c", SYMBOL, MODE)
@@ -135,6 +154,18 @@ def test_a_lane_that_dies_on_its_node_is_gone_on_from_where_it_told(prepared: Pa
     assert [*told, *second.trials()] == list(range(TRIALS)), "each trial is told once"
     undisturbed = Home(prepared / "undisturbed").results_of("c", SYMBOL, MODE)
     assert files_below(second.folder) == files_below(undisturbed)
+
+
+def test_a_lane_that_waits_for_another_campaign_gets_no_order_and_is_ended(prepared: Path, home: Home) -> None:
+    order = an_away_order(home, prepared)
+    other = order.model_copy(update={"campaign": order.campaign.model_copy(update={"name": "other"})})
+    trip = Trip(home, order)
+    waiting = waiting_in(trip, other)
+    started = trip.start()
+    assert started != waiting
+    assert waiting not in children()
+    trip.outpost.close()
+    assert started not in children()
 
 
 def test_asked_to_stop_it_yields_and_what_it_did_is_kept(prepared: Path, home: Home) -> None:

@@ -5,16 +5,29 @@ Phases that look into the vault or judge by the ledgers stay here as plain lanes
 
 import importlib.util
 import sys
-from dataclasses import dataclass
+from collections.abc import Collection
+from dataclasses import dataclass, field
+from pathlib import Path
 
 from swarmd.state.cluster import ADDRESS_VARIABLE, AWAY, ray_environment, token_path
 from swarmd.state.errors import OperatorError
 from swarmd.state.records.run import RunOrdered
 from swarmd.state.store.files import Home
-from swarmd.state.work_order import WorkOrder
+from swarmd.state.view import View
+from swarmd.state.work_order import RUN_VARIABLE, WorkOrder
 from swarmd.supervisor.backends.local import LocalBackend
+from swarmd.supervisor.backends.spares import Spares, may_start_spare, spares_wanted
+from swarmd.supervisor.processes import kill_strangers
 
 COURIER = (sys.executable, "-P", "-m", "swarmd.engine.lane.courier")
+
+
+@dataclass(slots=True)
+class SpareCouriers(Spares):
+    """Couriers that are connected already, each with a lane that waits on a node."""
+
+    def _log(self) -> Path:
+        return self.home.log_path("spare-courier")
 
 
 @dataclass
@@ -22,15 +35,58 @@ class RayBackend(LocalBackend):
     """``address`` is that of the cluster's head."""
 
     address: str = ""
+    couriers: SpareCouriers = field(init=False)
+    # The last order that went away: a spare courier gets ready on its node.
+    _like_away: WorkOrder | None = None
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.couriers = SpareCouriers(self.home, COURIER)
 
     def _program_for(self, order: WorkOrder) -> tuple[str, ...]:
         return COURIER if order.phase in AWAY else self.program
+
+    def _spawned(self, run: RunOrdered, order: WorkOrder, locked: int, log: int) -> int:
+        """A spare courier that takes the order, or else one from cold."""
+        if order.phase not in AWAY:
+            return super()._spawned(run, order, locked, log)
+        pid = self.couriers.hand_over(order, self._variables(run), locked, log)
+        if order.engine == "cpu":
+            self._like_away = order
+        return super()._spawned(run, order, locked, log) if pid is None else pid
+
+    def keep_spares(self, view: View) -> None:
+        """Couriers too, where something is left that goes away and a node is there to go to."""
+        super().keep_spares(view)
+        wanted = spares_wanted(view) if _is_away_next(view) else 0
+        if wanted and self._like_away is None:
+            orders = filter(None, map(self._order_of, view.live_runs()))
+            self._like_away = next((order for order in orders if order.phase in AWAY), None)
+        like = self._like_away
+        environment = self._environment(1 if like is None else like.threads) | {ADDRESS_VARIABLE: self.address}
+        is_there = like is not None and (node := view.nodes.get(like.node)) is not None and node.is_heard
+        self.couriers.keep(wanted, like, environment, may_start=is_there and may_start_spare(view))
 
     def _environment(self, threads: int) -> dict[str, str]:
         return super()._environment(threads) | ray_environment(token_path(self.home))
 
     def _variables(self, run: RunOrdered) -> dict[str, str]:
         return super()._variables(run) | {ADDRESS_VARIABLE: self.address}
+
+    def pids(self) -> frozenset[int]:
+        return super().pids() | self.couriers.pids()
+
+    def end_strays_but(self, runs: Collection[str]) -> list[int]:
+        known = {self._mark(run) for run in runs} | self.spares.marks() | self.couriers.marks()
+        return kill_strangers(RUN_VARIABLE, f"@{self.home.run_dir}", known)
+
+    def close(self) -> None:
+        self.couriers.close()
+        super().close()
+
+
+def _is_away_next(view: View) -> bool:
+    return any(job.phase in AWAY for job in view.queued_jobs())
 
 
 def require_ray() -> None:
