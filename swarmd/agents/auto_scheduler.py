@@ -6,7 +6,7 @@ In a cluster each node has its own memory, and a job that was lost goes to anoth
 waits for stands in its record; no timer lives here.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from swarmd.agents.rules.losses import losses_since
 from swarmd.agents.rules.node_lanes import may_work
@@ -76,7 +76,7 @@ def _said_of_memory(view: View, refused: str) -> list[Action]:
     return [Say(topic=_MEMORY, reason=refused, caused_by=("host.mem_available_bytes",))]
 
 
-def _within_batch(view: View, jobs: list[Job]) -> Iterator[Job]:
+def _within_batch(view: View, jobs: Iterable[Job]) -> Iterator[Job]:
     """Those the batch has room for, each beginning asset taking one of its places; one crown per asset at a time."""
     campaign = view.campaign
     size = campaign.settings.assets.batch_size if campaign is not None else 0

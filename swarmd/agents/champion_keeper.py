@@ -27,14 +27,20 @@ LEAST_BETWEEN: Millis = MINUTE
 def decide(view: View, now: Millis) -> list[Action]:
     if view.session is None:
         return []
-    return [*_damages(view, now), *_monitoring(view, now), *_news(view)]
+    # Hundreds are in force, and for hours nothing is heard of any.
+    of = view.champions, view.monitorings, view.findings, view.session
+    news = view.while_same(f"{NAME}/news", of, lambda: tuple(_news(view)))
+    return [*_damages(view, now), *_monitoring(view, now), *news]
 
 
 # -- holding them to their promises -----------------------------------------------------------------------------------
 
 
 def _monitoring(view: View, now: Millis) -> Iterator[Action]:
-    promised = [champion for champion in view.champions.values() if champion.has_promise]
+    champions = view.champions
+    promised = view.while_same(
+        f"{NAME}/promised", (champions,), lambda: [each for each in champions.values() if each.has_promise]
+    )
     last = view.monitorings.get(CHAMPIONS)
     if not promised or (last is not None and last.status is MonitoringStatus.RUNNING):
         return
@@ -107,9 +113,14 @@ def _said(view: View, topic: str, text: str, causes: tuple[str, ...]) -> Iterato
 
 
 def _damages(view: View, now: Millis) -> Iterator[Action]:
-    for champion in view.champions.values():
+    champions = view.champions
+    if not view.while_same(f"{NAME}/damaged", (champions,), lambda: any(map(_is_damaged, champions.values()))) and not (
+        any(each.signature is Signature.CHAMPION_DAMAGED for each in view.open_incidents())
+    ):
+        return
+    for champion in champions.values():
         known = open_incident_about(view, champion.id, Signature.CHAMPION_DAMAGED)
-        if champion.status is ChampionStatus.DAMAGED:
+        if _is_damaged(champion):
             incident = incident_id(champion.id, Signature.CHAMPION_DAMAGED, champion.since)
             if known is None and incident not in view.incidents:
                 yield _opened(view, champion, incident, now)
@@ -122,6 +133,10 @@ def _damages(view: View, now: Millis) -> Iterator[Action]:
                 is_verified=champion.is_in_force,
                 caused_by=(known.id, champion.id),
             )
+
+
+def _is_damaged(champion: Champion) -> bool:
+    return champion.status is ChampionStatus.DAMAGED
 
 
 def _opened(view: View, champion: Champion, incident: str, now: Millis) -> OpenIncident:

@@ -101,7 +101,7 @@ def _wished(
 ) -> list[Action]:
     tries = [
         taken.at
-        for taken in view.actions.values()
+        for taken in view.efforts
         if isinstance(taken.action, WriteDocuments) and taken.action.names == names and taken.at >= moment
     ]
     wait = backoff(len(tries), first=view.policy.backoff_first, cap=view.policy.backoff_cap)
@@ -122,7 +122,11 @@ def _handoff(view: View, session: Session, campaign: Campaign, now: Millis) -> l
     if campaign.status is not CampaignStatus.ACTIVE:
         return []
     every = view.policy.handoff_every
-    written = max((each.at for each in view.documents.values() if "HANDOFF" in each.id), default=-1)
+    pages = view.documents
+    told = view.while_same(
+        f"{NAME}/told", (pages,), lambda: [each.at for each in pages.values() if "HANDOFF" in each.id]
+    )
+    written = max(told, default=-1)
     last = max(written, session.at)
     if now - last < every:
         return []
@@ -167,14 +171,21 @@ def _may_go(last: Errand, moment: Millis, now: Millis) -> bool:
 
 def _learned_at(view: View, campaign: Campaign) -> tuple[Millis, str]:
     """When there was last something new to learn from, and what: minus one while there is nothing."""
-    news = [(each.at, each.id) for each in view.failures.values()]
-    news += [(each.at, each.id) for each in view.lessons.values()]
-    news += [(each.since, each.id) for each in view.champions.values()]
+    of = view.failures, view.lessons, view.champions
+    news = [*view.while_same(f"{NAME}/news", of, lambda: _newest(view))]
     if (answered := view.last_answered.get(campaign.id)) is not None:
         news.append((answered, campaign.id))
     if news and campaign.status in _ENDED:
         news.append((campaign.at, campaign.id))
     return max(news, default=(-1, campaign.id))
+
+
+def _newest(view: View) -> list[tuple[Millis, str]]:
+    """Of failure points, lessons and champions the last one each."""
+    failures = ((each.at, each.id) for each in view.failures.values())
+    lessons = ((each.at, each.id) for each in view.lessons.values())
+    champions = ((each.since, each.id) for each in view.champions.values())
+    return [max(each) for kind in (failures, lessons, champions) if (each := [*kind])]
 
 
 def _unreachable(view: View) -> list[Action]:

@@ -35,7 +35,6 @@ NAME = "hypothesis_runner"
 LEAST_SHARPE = {"source_soft": 0.8, "source_strict": 1.0, "evidence": 0.0}
 # Stated in one cycle at most, and yet more than are started in one: a claim comes before what is to show it.
 _AT_ONCE = 250
-_LAST = f".{Phase.CROWN.value}"
 
 
 def decide(view: View, now: Millis) -> list[Action]:
@@ -139,15 +138,9 @@ def _table(asked: CampaignSettings) -> str:
 
 
 def _judged(view: View, campaign: Campaign) -> list[Action]:
-    # Over is a chain whose last job is settled, if only because an earlier one closed the way to it. Hundreds are asked
-    # after in every cycle, and next to none is over.
-    jobs, queued = view.jobs, view.unsettled
-    standard = [
-        _verdict(view, campaign, each)
-        for each in view.stated_hypotheses
-        if (last := each.id + _LAST) not in queued and last in jobs and each.campaign == campaign.id
-    ]
-    authored = [each for each in view.stated_hypotheses if each.origin != "standard" and each.campaign == campaign.id]
+    # Over is a chain whose last job is settled, if only because an earlier one closed the way to it.
+    standard = [_verdict(view, campaign, each) for each in view.ripe_hypotheses if each.campaign == campaign.id]
+    authored = [each for each in view.authored_hypotheses if each.campaign == campaign.id]
     return [*standard, *(_finding(view, campaign, each) for each in authored if is_over(view, campaign, each))]
 
 

@@ -7,7 +7,7 @@ search that is judged by evidence its surrogate markets are queued, share by sha
 honest "no" of a judge is an end like any other, not an incident.
 """
 
-from collections import Counter
+from collections import Counter, deque
 from itertools import islice
 from typing import assert_never
 
@@ -82,15 +82,23 @@ def _queued(view: View, now: Millis) -> list[Action]:
     campaign = view.campaign
     if campaign is None or campaign.status is not CampaignStatus.ACTIVE:
         return []
-    if view.n_jobs(campaign.id) >= plan_size(campaign):
+    if view.n_jobs(campaign.id) >= _plan_size(view, campaign):
         # Only now: as long as the plan is not on record, its size is what tells that something is missing.
         called_for = [
             *((each.job, each.reason, each.caused_by) for each in branches(view).missing),
             *missing_shares(view, len(ready_jobs(view, now))),
         ]
         return [_queue(campaign, job, reason, causes) for job, reason, causes in called_for[:_AT_ONCE]]
-    missing = (job for job in planned_jobs(campaign) if job.id not in view.jobs)
+    # What is on record once stays there: each cycle goes on where the last one found something missing.
+    left = view.while_same("planned", (campaign,), lambda: deque(planned_jobs(campaign)))
+    while left and left[0].id in view.jobs:
+        left.popleft()
+    missing = (job for job in left if job.id not in view.jobs)
     return [_queue(campaign, job, _planned_as(campaign, job), (campaign.id,)) for job in islice(missing, _AT_ONCE)]
+
+
+def _plan_size(view: View, campaign: Campaign) -> int:
+    return view.while_same("plan_size", (campaign,), lambda: plan_size(campaign))
 
 
 def _queue(campaign: Campaign, job: PlannedJob, reason: str, caused_by: tuple[str, ...]) -> QueueJob:
@@ -120,10 +128,7 @@ def _planned_as(campaign: Campaign, job: PlannedJob) -> str:
 def _counted(view: View) -> list[Action]:
     """Results that carry the token of the newest attempt, turned into the end of their job."""
     wishes: list[Action] = []
-    reported = {result.job for result in view.loose_results}
-    for job in view.begun_jobs if reported else ():
-        if job.id not in reported:
-            continue
+    for job in view.begun_of({result.job for result in view.loose_results}):
         result = view.results.get(run_id(job.id, job.attempt))
         if result is None or result.attempt != job.attempt:
             continue
@@ -171,7 +176,7 @@ def _skipped(view: View) -> list[Action]:
         return []
     wishes: list[Action] = []
     closed: dict[str, str] = {}
-    for job in view.unsettled_jobs:
+    for job in view.jobs_behind(view.shut_jobs):
         for name in job.after:
             gate = view.jobs.get(name)
             if gate is not None and gate.status in _ENDED_BADLY:
@@ -247,7 +252,7 @@ def _leaving(view: View, stops: list[Request], now: Millis) -> list[Action]:
     """The page first; once it is written, or cannot be, the answers and the end of the session."""
     causes = tuple(request.id for request in stops)
     left = len(view.open_runs())
-    queued = len(view.queued_jobs())
+    queued = view.n_queued_jobs
     match page_state(view, stops[0].at, now):
         case PageState.DUE:
             why = f"the session ends on request of {stops[0].asked_by} with {several(queued, 'job')} still to do"
@@ -319,7 +324,7 @@ def _done(view: View, now: Millis, *, is_settling: bool) -> list[Action]:
 
 
 def _finished(view: View, campaign: Campaign, now: Millis) -> list[Action]:
-    if view.queued_jobs() or view.n_jobs(campaign.id) < plan_size(campaign):
+    if view.n_queued_jobs or view.n_jobs(campaign.id) < _plan_size(view, campaign):
         return []
     jobs = view.jobs_of_campaign()
     own = {job.id for job in jobs}

@@ -10,6 +10,7 @@ from swarmd.agents.rules.pulse import UNKILLABLE_GRACES, Hang, hang_of, is_unkil
 from swarmd.agents.rules.remedies import foretold
 from swarmd.agents.rules.signatures import incident_id
 from swarmd.agents.rules.verification import Outcome, outcome_about_run
+from swarmd.agents.rules.well import runs_to_judge
 from swarmd.state.actions import Action, CloseIncident, OpenIncident, SetLane, StopRun
 from swarmd.state.records.incident import Incident, Signature
 from swarmd.state.records.lane import LaneStatus
@@ -23,7 +24,7 @@ NAME = "operation_hang_guard"
 def decide(view: View, now: Millis) -> list[Action]:
     wishes: list[Action] = []
     watched_since = view.session.at if view.session is not None else 0
-    for run in view.open_runs():
+    for run in runs_to_judge(view, now):
         wishes += _about(view, run, watched_since, now)
     return [*wishes, *_verified(view, now)]
 

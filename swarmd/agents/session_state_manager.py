@@ -242,7 +242,7 @@ def _may_rebuild(view: View, source: Source, now: Millis) -> bool:
     """At once the first time; then with growing waits, so that something that dies at once is not made in a storm."""
     tries = [
         taken.at
-        for taken in view.actions.values()
+        for taken in view.efforts
         if isinstance(taken.action, RebuildSource)
         and taken.action.source == source.id
         and now - taken.at < _REBUILD_WINDOW
@@ -270,7 +270,7 @@ def _stalled(view: View, now: Millis) -> tuple[str, bool]:
                 return "", False
     if not still:
         return "", False
-    queued = several(len(view.queued_jobs()), "job")
+    queued = several(view.n_queued_jobs, "job")
     told = f"0 of {several(len(still), 'run')} advanced for {min(still)} ms (limit {limit} ms), {queued} to do"
     return told, True
 

@@ -100,7 +100,7 @@ def _fleet(view: View, found: Everywhere | None, now: Millis) -> list[Action]:
     took = now - rest.opened_at
     if worked := worked_after(view, rest.opened_at):
         return [CloseIncident(incident=rest.id, reason=f"{worked} works, {took} ms later", caused_by=(rest.id, worked))]
-    if not view.queued_jobs():
+    if not view.n_queued_jobs:
         why = f"no job is left to try it with after {took} ms"
         return [CloseIncident(incident=rest.id, reason=why, caused_by=(rest.id,), is_verified=False)]
     return []
@@ -171,9 +171,13 @@ def _rested(view: View, rest: Incident, now: Millis) -> list[SetLane]:
 
 def _reopened(view: View, now: Millis) -> list[SetLane]:
     """One held lane a cycle, from the first, when there is room, and work that finds no lane."""
+    if not view.n_held_lanes:
+        return []
     ready, free = len(ready_jobs(view, now)), view.n_free_lanes
+    if ready <= free or not memory_is_ample(view) or not disk_is_ample(view):
+        return []
     held = [lane for lane in _own_held_lanes(view) if not _is_haunted(view, lane, now)]
-    if not held or ready <= free or not memory_is_ample(view) or not disk_is_ample(view):
+    if not held:
         return []
     # What was short is there again. Whoever else loads the processors may do so for ever, and lanes that share them are
     # slower, not wrong; only after a slow prescreen is it better to wait.
@@ -216,7 +220,7 @@ def _no_gpu(view: View) -> list[Action]:
 def _all_held(view: View, now: Millis, *, is_opening: bool) -> list[Action]:
     """Work waits and every lane is held: never a silent stop."""
     held = [] if view.n_open_lanes else _own_held_lanes(view)
-    waiting = bool(ready_jobs(view, now)) and bool(held) and not is_opening
+    waiting = bool(held) and bool(ready_jobs(view, now)) and not is_opening
     if not waiting:
         return _said(view, "capacity", "", f"{NAME}/capacity")
     if _spoken_text(view, "capacity"):

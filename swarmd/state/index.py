@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from enum import Enum
 from typing import Any
 
-from swarmd.state.actions import ActionTaken, StopRun
+from swarmd.state.actions import ActionTaken, RebuildSource, StopRun, WriteDocuments
 from swarmd.state.records.gauge import Finding
 from swarmd.state.records.hypothesis import Hypothesis, HypothesisStatus
 from swarmd.state.records.incident import Incident, IncidentStatus
@@ -22,12 +22,15 @@ from swarmd.state.units import Millis
 
 # What is lent, by the names the View knows it by.
 LENT = (
-    "_open_by_id", "_ended_by_id", "_told_to_stop_by_id", "taken_slots",
+    "_open_by_id", "_open_by_job", "_ended_by_id", "_told_to_stop_by_id", "taken_slots",
+    "_first_free_slot",
     "_lane_places", "_open_lanes_by_id", "_held_lanes_by_id", "_free_lanes_by_id", "_fill_lanes_by_id",
     "open_lanes_on", "n_runs_on",
-    "_unsettled_by_id", "_begun_by_id", "_ungated_by_id", "_shut_by_id", "_places", "tally",
+    "_unsettled_by_id", "_begun_by_id", "_resting_by_id", "_ungated_by_id", "_idle_by_id", "_shut_by_id", "_places",
+    "_behind", "tally",
     "answered", "last_answered", "begun_assets", "assets_under_way", "unheard",
-    "_loose_by_id", "_told_open_by_id", "_closed_by_id", "_pending_by_id", "_stops", "_stated_by_id", "n_hypotheses",
+    "_loose_by_id", "_told_open_by_id", "_closed_by_id", "_pending_by_id", "_stops", "_efforts_by_id", "_stated_by_id",
+    "_ripe_by_id", "_authored_by_id", "n_hypotheses",
 )  # fmt: skip
 
 # What is kept in the order of an instant.
@@ -38,6 +41,10 @@ _IN_ORDER_OF: Mapping[str, Callable[[Any], Millis]] = {
 
 # How a job ends that accepts the result of its newest attempt, or has nothing to do with one.
 _ACCEPTS = frozenset({JobStatus.DONE, JobStatus.FAILED})
+# What is wished again, after a growing wait, where it was in vain: how often it was tried is counted.
+EFFORTS = (RebuildSource, WriteDocuments)
+# The job that a chain ends with, by what follows the chain's name in its own.
+LAST_OF_CHAIN = f".{Phase.CROWN.value}"
 # Who tells what was found of an asset, on a topic named ``<campaign>.<SYMBOL>``.
 TELLER = "quant_analyst"
 # What of an asset's jobs says something of the market when it ends.
@@ -82,9 +89,10 @@ class Index:
 
     def __init__(self) -> None:
         self._held: dict[str, dict[Any, Any]] = {name: {} for name in LENT}
+        self._held["_first_free_slot"][""] = 0
         self._lent: set[str] = set()
-        self._behind: dict[str, list[str]] = {}  # {gate: the jobs that wait for it}
         self._n_in_lane: dict[str, int] = {}  # open runs
+        self._n_of_job: dict[str, int] = {}  # open runs
         self._n_unsettled: dict[tuple[str, str], int] = {}  # jobs, by campaign and asset
         self._told_at: dict[str, Millis] = {}  # when an asset was last spoken of, by topic
         self._mixed: set[str] = set()  # what was met out of the order of its instants: a snapshot's order
@@ -103,13 +111,15 @@ class Index:
         match record:
             case RunOrdered() | RunAlive():
                 self._own("_open_by_id")[record.id] = record
+                if self._held["_open_by_job"].get(record.job, record).id == record.id:  # the first of several stands
+                    self._own("_open_by_job")[record.job] = record
                 if before is None:
                     self._run_ordered(record)
                 elif before.node != record.node:
                     self._count("n_runs_on", before.node, -1)
                     self._count("n_runs_on", record.node, 1)
             case RunEnded():
-                self._run_ended(record, gone)
+                self._run_ended(record, gone, jobs)
             case Finding(agent=agent, at=at) if agent == TELLER:
                 topic = record.id.removeprefix(f"{TELLER}/")
                 asset = self._held["unheard"].get(topic)
@@ -134,7 +144,11 @@ class Index:
             case Request():
                 self._keep("_pending_by_id", record, record.status is RequestStatus.PENDING)
             case Hypothesis():
-                self._keep("_stated_by_id", record, record.status is HypothesisStatus.STATED)
+                is_stated, last = record.status is HypothesisStatus.STATED, jobs.get(record.id + LAST_OF_CHAIN)
+                is_over = last is not None and last.status is not JobStatus.QUEUED
+                self._keep("_stated_by_id", record, is_stated)
+                self._keep("_ripe_by_id", record, is_stated and is_over)
+                self._keep("_authored_by_id", record, is_stated and record.origin != "standard")
                 if before is None and record.origin == "standard":
                     known = self._own("n_hypotheses")
                     known[record.campaign] = known.get(record.campaign, 0) + 1
@@ -142,17 +156,27 @@ class Index:
                 pass
 
     def _run_ordered(self, run: RunOrdered | RunAlive) -> None:
-        self._own("taken_slots")[run.slot] = run.id
+        taken = self._own("taken_slots")
+        taken[run.slot] = run.id
+        if run.slot == (free := self._held["_first_free_slot"][""]):
+            while free in taken:
+                free += 1
+            self._own("_first_free_slot")[""] = free
         self._n_in_lane[run.lane] = self._n_in_lane.get(run.lane, 0) + 1
+        self._n_of_job[run.job] = self._n_of_job.get(run.job, 0) + 1
+        for name in ("_resting_by_id", "_idle_by_id"):
+            if run.job in self._held[name]:
+                del self._own(name)[run.job]
         self._count("n_runs_on", run.node, 1)
         if run.lane in self._held["_free_lanes_by_id"]:
             del self._own("_free_lanes_by_id")[run.lane]
 
-    def _run_ended(self, run: RunEnded, gone: str) -> None:
+    def _run_ended(self, run: RunEnded, gone: str, jobs: Mapping[str, Job]) -> None:
         open_one = self._own("_open_by_id").pop(run.id, None)
         if open_one is not None:
             self._count("n_runs_on", open_one.node, -1)
             self._leaves(run)
+            self._leaves_its_job(run, jobs)
         self._come_to_an_end("_ended_by_id", run, gone)
         if run.was_stopped:
             self._own("_told_to_stop_by_id")[run.id] = run
@@ -163,10 +187,27 @@ class Index:
         """Its slot and, unless another is in it, its lane are free."""
         if self._held["taken_slots"].get(run.slot) == run.id:
             del self._own("taken_slots")[run.slot]
+            if run.slot < self._held["_first_free_slot"][""]:
+                self._own("_first_free_slot")[""] = run.slot
         self._n_in_lane[run.lane] -= 1
         lane = self._held["_open_lanes_by_id"].get(run.lane)
         if lane is not None and not self._n_in_lane[run.lane]:
             self._own("_free_lanes_by_id")[lane.id] = lane
+
+    def _leaves_its_job(self, run: RunEnded, jobs: Mapping[str, Job]) -> None:
+        """Unless another is at it, the job may be begun again."""
+        self._n_of_job[run.job] -= 1
+        if self._held["_open_by_job"][run.job].id == run.id:
+            del self._own("_open_by_job")[run.job]
+        if self._n_of_job[run.job]:
+            for other in self._held["_open_by_id"].values():
+                if other.job == run.job:
+                    self._own("_open_by_job").setdefault(run.job, other)
+            return
+        del self._n_of_job[run.job]
+        for name, of in (("_resting_by_id", "_begun_by_id"), ("_idle_by_id", "_ungated_by_id")):
+            if run.job in self._held[of]:
+                self._own(name)[run.job] = jobs[run.job]
 
     def _lane(self, lane: Lane, before: Lane | None) -> None:
         if before is None:
@@ -196,25 +237,35 @@ class Index:
             self._own("_stops").pop(gone)
         if isinstance(taken.action, StopRun):
             self._own("_stops")[taken.id] = taken.action.run
+        if gone in self._held["_efforts_by_id"]:
+            self._own("_efforts_by_id").pop(gone)
+        if isinstance(taken.action, EFFORTS):
+            self._own("_efforts_by_id")[taken.id] = taken
 
     def _job(self, job: Job, before: Job | None, jobs: Mapping[str, Job]) -> None:
         is_queued = job.status is JobStatus.QUEUED
         self._keep("_unsettled_by_id", job, is_queued)
         if job.attempt:
             self._keep("_begun_by_id", job, is_queued)
+            self._keep("_resting_by_id", job, is_queued and job.id not in self._n_of_job)
             if (job.campaign, job.symbol) not in self._held["begun_assets"]:
                 self._own("begun_assets")[job.campaign, job.symbol] = job.id
         if before is None:
             places = self._own("_places")
             places[job.id] = len(places)
             for gate in job.after:
-                self._behind.setdefault(gate, []).append(job.id)
+                behind = self._own("_behind")
+                behind[gate] = (*behind.get(gate, ()), job.id)
         self._gate(job, jobs)
         if before is None or before.status is not job.status:
-            for waiting in self._behind.get(job.id, ()):
+            for waiting in self._held["_behind"].get(job.id, ()):
                 self._gate(jobs[waiting], jobs)
             if before is not None and is_queued:
                 self._reopened(job, jobs)
+            if job.id.endswith(LAST_OF_CHAIN):
+                stated = self._held["_stated_by_id"].get(job.id.removesuffix(LAST_OF_CHAIN))
+                if stated is not None:
+                    self._keep("_ripe_by_id", stated, not is_queued)
         self._asset(job, before, is_queued=is_queued)
         if before is None or before.status is not job.status:
             tally = self._own("tally")
@@ -269,7 +320,9 @@ class Index:
     def _gate(self, job: Job, jobs: Mapping[str, Job]) -> None:
         """Whether its turn has come, or never will."""
         is_queued, gates = job.status is JobStatus.QUEUED, gates_of(job, jobs)
-        self._keep("_ungated_by_id", job, is_queued and gates is Gates.OPEN)
+        is_open = is_queued and gates is Gates.OPEN
+        self._keep("_ungated_by_id", job, is_open)
+        self._keep("_idle_by_id", job, is_open and job.id not in self._n_of_job)
         self._keep("_shut_by_id", job, is_queued and gates is Gates.SHUT)
 
     def _keep(self, name: str, record: Record, is_under_way: bool) -> None:

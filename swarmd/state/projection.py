@@ -40,6 +40,8 @@ class Projection:
         self._tables: Tables[Record] = Tables()
         self._lent: dict[str, Mapping[str, Any]] = {}
         self._index = Index()
+        self._last: View | None = None  # the picture as long as nothing was applied since
+        self._kept: dict[Any, Any] = {}  # answers that outlive a picture: see ``while_same``
 
     @classmethod
     def from_journal(cls, directory: Path) -> Self:
@@ -61,10 +63,11 @@ class Projection:
 
     def apply(self, record: Record) -> None:
         kind, tables = record.KIND, self._tables
+        self._last = None
         if self._lent.pop(kind, None) is not None:
             tables.part(kind)
         before = tables.table(kind).get(record.id)
-        refused = tables.put(kind, record.id, str(getattr(record, "status", "")), record)
+        refused = tables.put(kind, record.id, str(vars(record).get("status", "")), record)
         if refused:
             self.refused_moves.append(refused)
             return
@@ -81,10 +84,13 @@ class Projection:
 
         Nothing is copied here: a table that was lent is copied before the next record goes into it.
         """
-        for kind in _TABLES:
-            if kind not in self._lent:
-                self._lent[kind] = MappingProxyType(self._tables.table(kind))
-        return self._seen({field: self._lent[kind] for kind, field in _TABLES.items()}, for_good=True)
+        if self._last is None:
+            for kind in _TABLES:
+                if kind not in self._lent:
+                    self._lent[kind] = MappingProxyType(self._tables.table(kind))
+            self._last = self._seen({field: self._lent[kind] for kind, field in _TABLES.items()}, for_good=True)
+            vars(self._last)["_kept"] = self._kept
+        return self._last
 
     def glimpse(self) -> View:
         """The picture until the next record is applied: nothing is copied for its sake.

@@ -6,6 +6,7 @@
 
 import re
 from datetime import UTC, datetime
+from functools import lru_cache
 
 Millis = int
 
@@ -20,9 +21,15 @@ _SIZES: dict[str, Millis] = {"ms": 1, "s": SECOND, "m": MINUTE, "h": HOUR, "d": 
 
 def iso(at: Millis) -> str:
     """``2026-01-31T09:30:00.250Z`` for an instant in milliseconds UTC."""
-    return datetime.fromtimestamp(at / 1000, UTC).strftime("%Y-%m-%dT%H:%M:%S.") + f"{at % 1000:03d}Z"
+    return f"{_second(at // 1000)}{at % 1000:03d}Z"
 
 
+@lru_cache(maxsize=256)  # the records of a cycle bear one instant
+def _second(second: int) -> str:
+    return datetime.fromtimestamp(second, UTC).strftime("%Y-%m-%dT%H:%M:%S.")
+
+
+@lru_cache(maxsize=256)
 def millis_of_iso(text: str) -> Millis:
     """The instant an ISO-8601 text names; without an offset it is read as UTC. Raises ValueError."""
     instant = datetime.fromisoformat(text.strip())

@@ -182,11 +182,17 @@ class Daemon:
         # Of the others nothing can be seen but that they went on; every so often all are looked at together.
         round_now = now // self.beats_every
         touched = None if late or not self.world.skips or round_now != self.round else self.world.touched
-        looked = (
-            self._run(run, view.beats, now, late)
-            for run in view.open_runs()
-            if touched is None or run.id in touched or not _is_under_way(run, view.beats)
-        )
+        beats = view.beats
+        if touched is None:
+            runs = view.open_runs()
+        else:
+            of = view.open_by_id, beats
+            fresh = view.while_same(
+                "fresh", of, lambda: {run.id for run in view.open_runs() if not _is_under_way(run, beats)}
+            )
+            asked = fresh | touched
+            runs = [run for run in view.open_runs() if run.id in asked] if asked else []
+        looked = (self._run(run, beats, now, late) for run in runs)
         record([seen for seen in looked if seen is not None])
         self.round = round_now
         self.world.touched.clear()

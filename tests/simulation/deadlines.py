@@ -6,6 +6,7 @@ the same seeds with every look and holds both to the same actions.
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from operator import is_
 
 from swarmd.agents import auto_scheduler, champion_keeper, curator, quant_analyst
 from swarmd.agents.rules.losses import RESULT_GRACE_CYCLES
@@ -33,24 +34,35 @@ class Deadlines:
     def __init__(self, beats_every: Millis) -> None:
         self._beats_every = beats_every
         self._of_runs: dict[str, _OfRun] = {}
+        self._seen: tuple[object, object, object] = (None, None, None)
+        self._soonest, self._last_still = -1, -1
 
     def next_one(self, view: View, now: Millis) -> Millis:
         """The first instant after ``now`` at which a rule's figure crosses its limit, or a beat is due."""
-        known, self._of_runs = self._of_runs, {}
-        still: list[Millis] = []
-        soonest = NEVER
-        for run in view.open_runs():
-            beat, of_run = view.beats.get(run.id), known.get(run.id)
-            if of_run is None or of_run.run is not run or of_run.beat is not beat:
-                of_run = _of_run(run, beat, view.policy)
-            self._of_runs[run.id] = of_run
-            if of_run.still_since >= 0:
-                still.append(of_run.still_since)
-            soonest = min(soonest, next((instant for instant in of_run.instants if instant > now), NEVER))
-        if still:
-            soonest = min(soonest, _after(now, max(still) + view.policy.no_worker_after + 1))
+        seen = view.open_by_id, view.beats, view.policy
+        if self._soonest <= now or not all(map(is_, seen, self._seen)):
+            self._seen = seen
+            self._learn(view, now)
+        soonest = self._soonest
+        if self._last_still >= 0:
+            soonest = min(soonest, _after(now, self._last_still + view.policy.no_worker_after + 1))
         others = _instants(view, now, self._beats_every)
         return min(soonest, min((instant for instant in others if instant > now), default=NEVER))
+
+    def _learn(self, view: View, now: Millis) -> None:
+        """The first instant of any run after ``now``, and when the last of them advanced."""
+        known, self._of_runs = self._of_runs, {}
+        beats, self._soonest, self._last_still = view.beats, NEVER, -1
+        for id, run in view.open_by_id.items():
+            beat, of_run = beats.get(id), known.get(id)
+            if of_run is None or of_run.run is not run or of_run.beat is not beat:
+                of_run = _of_run(run, beat, view.policy)
+            self._of_runs[id] = of_run
+            self._last_still = max(self._last_still, of_run.still_since)
+            for instant in of_run.instants:  # in their order
+                if instant > now:
+                    self._soonest = min(self._soonest, instant)
+                    break
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,6 +24,7 @@ from swarmd.state.records.run import AnyRun, RunEnded, RunOrdered, RunStatus, ru
 from swarmd.state.tracker import SOUND_SHARPE
 from swarmd.state.units import MINUTE, Millis, iso
 from swarmd.state.view import View
+from swarmd.supervisor.roster import ROSTER
 
 _LOOKED_OVER_EVERY: Millis = 5 * MINUTE
 
@@ -41,6 +42,7 @@ class Laws:
     """Keeps what it must remember between looks. ``trace`` holds the decisions, where a replay or a comparison asks."""
 
     keeps_trace: bool = False
+    decides_again_every: int = 1_000
     settled: Counter[str] = field(default_factory=Counter)
     queued: Counter[str] = field(default_factory=Counter)
     opened: Counter[str] = field(default_factory=Counter)
@@ -52,10 +54,23 @@ class Laws:
     asked: AskedLaws = field(default_factory=lambda: AskedLaws(broken))
     _looked_over_at: Millis = 0
     _healed_since: dict[str, Millis] = field(default_factory=dict)
+    _held_one_each: object = None
+    _n_decided: int = 0
 
     def decided(self, view: View, wishes: Sequence[tuple[str, Action]], now: Millis, seq: int) -> None:
         if self.keeps_trace and wishes:
             self.trace.append((now, seq, told(wishes)))
+        self._n_decided += 1
+        if self._n_decided % self.decides_again_every == 0:
+            self._decides_the_same_by_hand(view, wishes, now)
+
+    def _decides_the_same_by_hand(self, view: View, wishes: Sequence[tuple[str, Action]], now: Millis) -> None:
+        """What agents remember from picture to picture changes nothing: of the bare tables they wish for the same."""
+        plain = View(**{name: getattr(view, name) for name in View.__dataclass_fields__})
+        again = [(agent.NAME, wish) for agent in ROSTER for wish in agent.decide(plain, now)]
+        if again != [*wishes]:
+            others = [each for each in (*again, *wishes) if each not in again or each not in wishes]
+            raise broken(now, f"from the tables alone something else is decided: {told(others[:2])}")
 
     def starts(self, view: View, run: RunOrdered, now: Millis, world: World) -> None:
         """Asked as the effect begins, of the records as they then are."""
@@ -176,15 +191,17 @@ class Laws:
             raise broken(now, f"{action.job} is done by {action.run}, the newest attempt is {job.attempt}")
 
     def _one_each(self, view: View, now: Millis) -> None:
-        runs = view.open_runs()
-        held: list[tuple[str, list[str | int]]] = [
-            ("job", [run.job for run in runs]),
-            ("lane", [run.lane for run in runs]),
-            ("slot", [run.slot for run in runs]),
+        if view.open_by_id is self._held_one_each:
+            return  # these very runs were looked at: nothing was put among them since
+        self._held_one_each, runs = view.open_by_id, view.open_by_id.values()
+        held: list[tuple[str, set[str] | set[int]]] = [
+            ("job", {run.job for run in runs}),
+            ("lane", {run.lane for run in runs}),
+            ("slot", {run.slot for run in runs}),
         ]
         for name, all_held in held:
-            if len(set(all_held)) != len(all_held):
-                twice = [each for each, count in Counter(all_held).items() if count > 1]
+            if len(all_held) != len(runs):
+                twice = [each for each, count in Counter(getattr(run, name) for run in runs).items() if count > 1]
                 raise broken(now, f"two open runs share a {name}: {twice[:3]}")
 
     def _bounded(self, view: View, world: World, now: Millis) -> None:

@@ -147,7 +147,7 @@ def begun(day: Day) -> Play:
     draw(world, stage, int(hours * 0.7), day.rate)
     if day.asks:
         draw_deeds(world, stage, int(hours * 0.7), day.rate)
-    laws = Laws(keeps_trace=day.keeps_trace)
+    laws = Laws(keeps_trace=day.keeps_trace, decides_again_every=100 if day.lanes * day.hours <= _LARGE else 1_000)
     ledger = Ledger(keeps_history=day.keeps_history)
     return Play(day, world, _policy(chance, day), ledger, laws, stage, Champions(world), Errands(world), Report(day))
 

@@ -3,7 +3,7 @@
 from random import Random
 
 import pytest
-from builders import a_job, a_run
+from builders import a_campaign, a_job, a_lane, a_policy, a_run, a_session
 
 from simulation.laws import LawBroken, Laws
 from simulation.ledger import Ledger
@@ -11,6 +11,7 @@ from simulation.world import World
 from swarmd.state.errors import OutsideError
 from swarmd.state.projection import Projection
 from swarmd.state.records.run import RunOrdered
+from swarmd.supervisor.roster import ROSTER
 
 
 def ordered(**fields: object) -> RunOrdered:
@@ -81,3 +82,45 @@ def test_a_daemon_that_believes_otherwise_than_its_journal_is_found_out() -> Non
     running.apply(a_job("ETHUSDT"))
     with pytest.raises(LawBroken, match="another story of jobs"):
         Laws().reads_the_same(running, ledger, 0)
+
+
+def test_two_open_runs_of_one_lane_or_job_or_slot_are_found_out() -> None:
+    laws, running = Laws(), Projection()
+    running.apply(ordered())
+    laws._one_each(running.view(), 0)
+    running.apply(ordered(id="other", job="another", slot=1))
+    with pytest.raises(LawBroken, match="share a lane"):
+        laws._one_each(running.view(), 0)
+
+
+def test_a_decision_that_the_tables_alone_would_not_bring_is_found_out() -> None:
+    laws, running = Laws(decides_again_every=1), Projection()
+    for record in (a_policy(), a_session(), a_campaign(), a_lane(), a_job(phase="preflight")):
+        running.apply(record)
+    view = running.view()
+    wishes = [(agent.NAME, wish) for agent in ROSTER for wish in agent.decide(view, 1_000)]
+    assert len(wishes) > 1
+    laws.decided(view, wishes, 1_000, 0)
+    with pytest.raises(LawBroken, match="from the tables alone"):
+        laws.decided(view, wishes[1:], 1_000, 0)
+
+
+def test_what_is_asked_again_of_the_same_tables_is_worked_out_once() -> None:
+    running, asked = Projection(), list[int]()
+
+    def answer() -> int:
+        asked.append(1)
+        return len(running.view().jobs)
+
+    running.apply(a_job())
+    first = running.view()
+    assert first is running.view()
+    assert first.while_same("n", (first.jobs,), answer) == 1
+    running.apply(ordered())
+    other = running.view()
+    assert other.while_same("n", (other.jobs,), answer) == 1
+    assert len(asked) == 1
+    running.apply(a_job("ETHUSDT"))
+    last = running.view()
+    assert last.while_same("n", (last.jobs,), answer) == 2
+    assert len(first.jobs) == 1

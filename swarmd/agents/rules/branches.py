@@ -41,8 +41,8 @@ _NONE = Branches((), frozenset())
 
 
 def branches(view: View) -> Branches:
-    """Of the campaign, worked out once for each picture: only chains that the guards have ended are looked at."""
-    return view.once("branches", lambda: _branches(view))
+    """Of the campaign, as long as jobs and results stand: only chains that the guards have ended are looked at."""
+    return view.while_same("branches", (view.campaign, view.jobs, view.results), lambda: _branches(view))
 
 
 def _branches(view: View) -> Branches:

@@ -64,7 +64,7 @@ def _by_node(view: View) -> Mapping[str, list[OpenRun]]:
 
 
 def _room(view: View, open_runs: Sequence[OpenRun], available: float | None) -> Room:
-    needs = view.once("memory_needs", lambda: _needs(view))
+    needs = view.while_same("memory_needs", (view.ended_by_id,), lambda: _needs(view))
     if available is None:
         return Room(None, needs, len(open_runs))
     growth = 0

@@ -7,7 +7,7 @@ Nor are surrogate markets (``surrogates``).
 
 from dataclasses import dataclass
 
-from swarmd.agents.rules.ranking import priority_of
+from swarmd.agents.rules.ranking import priorities
 from swarmd.state.pipeline import phases_of
 from swarmd.state.records.campaign import Campaign
 from swarmd.state.records.job import Phase, job_id
@@ -29,13 +29,14 @@ class PlannedJob:
 def planned_jobs(campaign: Campaign) -> list[PlannedJob]:
     """In the order of the tiers, each job after the one it waits for."""
     plan: list[PlannedJob] = []
+    priority_of, steps = priorities(campaign), _steps(campaign)
     for symbol in campaign.settings.symbols():
-        priority = priority_of(campaign, symbol)
+        priority = priority_of[symbol]
         preflight = job_id(campaign.id, symbol, "", Phase.PREFLIGHT)
         plan.append(PlannedJob(preflight, symbol, "", Phase.PREFLIGHT, priority, ()))
         for mode in campaign.settings.strategy.modes:
             before = preflight
-            for phase, trials in _steps(campaign):
+            for phase, trials in steps:
                 job = job_id(campaign.id, symbol, mode, phase, trials)
                 plan.append(PlannedJob(job, symbol, mode, phase, priority, (before,), trials))
                 before = job

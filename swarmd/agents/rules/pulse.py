@@ -55,6 +55,28 @@ def hang_of(run: RunAlive, beat: Beat | None, *, policy: Policy, watched_since: 
     return None
 
 
+def well_until(run: RunAlive, beat: Beat | None, *, policy: Policy, watched_since: Millis) -> Millis:
+    """The last instant at which ``hang_of`` finds nothing, as long as run and beat are these: who knows it need not
+    ask before.
+    """
+
+    def crossing(since: Millis, limit: Millis) -> Millis:
+        return max(since, watched_since) + limit
+
+    ends = []
+    if beat is not None and beat.process_state in _STOPPED_STATES:
+        ends.append(crossing(beat.state_since, policy.stopped_after))
+    if beat is None or not beat.is_ready:
+        excused = 0 if beat is None else beat.excused
+        return min([*ends, crossing(run.launched_at + excused, policy.start_within)])
+    ends.append(run.launched_at + beat.overslept + policy.run_timeout)
+    ends.append(crossing(beat.heartbeat_at + beat.heartbeat_excused, policy.silent_after))
+    if beat.done == 0 and beat.ready_at > 0:
+        ends.append(crossing(beat.ready_at + beat.ready_excused, policy.first_result_within))
+    ends.append(crossing(beat.progress_at + beat.excused, policy.stuck_after))
+    return min(ends)
+
+
 def _stuck(beat: Beat, stuck: Millis, limit: Millis) -> Hang:
     # A dead-locked run still spends a little: its pulse, a poll. A live-locked one spends most of a processor.
     is_busy = beat.stalled_cpu > _BUSY_SHARE * stuck

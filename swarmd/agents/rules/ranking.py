@@ -5,7 +5,7 @@ nearly done frees its place in the batch, and a champion tonight is worth more t
 ``priority`` is the tier's position, 1 for the first; a person may move an asset before or behind all others.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 
 from swarmd.state.records.campaign import Campaign
 from swarmd.state.records.job import Job, Phase, job_id
@@ -13,15 +13,16 @@ from swarmd.state.records.run import run_id
 from swarmd.state.view import View
 
 PHASES = tuple(Phase)
+_PLACES = {phase: place for place, phase in enumerate(PHASES)}
 
 
-def priority_of(campaign: Campaign, symbol: str) -> int:
-    """Position of the asset's tier, from 1; an asset of no tier comes last.
+def priorities(campaign: Campaign) -> Mapping[str, int]:
+    """Position of each asset's tier, from 1: the first that names it.
 
     It is written into a job when that is queued; ``urgency`` is what counts when it is to start.
     """
-    tiers = campaign.settings.assets.tiers.values()
-    return next((place for place, symbols in enumerate(tiers, start=1) if symbol in symbols), len(tiers) + 1)
+    tiers = [*enumerate(campaign.settings.assets.tiers.values(), start=1)]
+    return {symbol: place for place, symbols in reversed(tiers) for symbol in symbols}
 
 
 def urgency(view: View, job: Job) -> int:
@@ -42,15 +43,15 @@ def prescreen_score(view: View, job: Job) -> float:
     return float(score) if isinstance(score, int | float) else float("-inf")
 
 
-def ranked(view: View, jobs: Iterable[Job]) -> list[Job]:
-    """The jobs in the order in which they should start; ties keep the order in which they were queued."""
-    return sorted(
-        jobs,
-        key=lambda job: (
-            job.phase is not Phase.PREFLIGHT,
-            urgency(view, job),
-            -PHASES.index(job.phase),
-            float("-inf") if job.trials is None else -job.trials,
-            -prescreen_score(view, job),
-        ),
-    )
+def ranked(view: View, jobs: Iterable[Job]) -> Iterator[Job]:
+    """The jobs in the order in which they should start; ties keep the order in which they were queued.
+
+    One after the other: of thousands of ready ones a few are asked for, and only their like are compared by score.
+    """
+    alike: dict[tuple[bool, int, int, float], list[Job]] = {}
+    for job in jobs:
+        trials = float("-inf") if job.trials is None else -job.trials
+        key = job.phase is not Phase.PREFLIGHT, urgency(view, job), -_PLACES[job.phase], trials
+        alike.setdefault(key, []).append(job)
+    for key in sorted(alike):
+        yield from sorted(alike[key], key=lambda job: -prescreen_score(view, job))

@@ -28,21 +28,30 @@ def ready_jobs(view: View, now: Millis) -> list[Job]:
 def _ready(view: View, now: Millis) -> tuple[Job, ...]:
     if not view.is_working:
         return ()
+    of = view.campaign, view.jobs, view.results, view.open_by_id
+    return tuple(
+        [
+            job
+            for job in view.while_same("startable", of, lambda: _startable(view))
+            if job.not_before <= now and (job.attempt == 0 or not _is_awaited(view, job, now))
+        ]
+    )
+
+
+def _startable(view: View) -> list[Job]:
+    """Ready as far as time does not tell, as they were queued."""
     campaign, held, judgements = view.campaign, rungs(view), pricings(view)
+    name = "" if campaign is None else campaign.id
     unneeded = {each.job.id for each in surplus(view)}
+    ready = [job for job in view.idle_jobs if job.campaign == name]
+    if held.is_empty and not judgements:
+        return view.in_order(ready)
     ready = [
         job
-        for job in view.ungated_jobs
-        if campaign is not None
-        and job.campaign == campaign.id
-        and job.not_before <= now
-        and view.open_run_of(job.id) is None
-        and (job.attempt == 0 or not _is_awaited(view, job, now))
-        and not held.holds(job)
-        and not (job.id in judgements and judgements[job.id].holds)
-        and job.id not in unneeded
+        for job in ready
+        if not held.holds(job) and not (job.id in judgements and judgements[job.id].holds) and job.id not in unneeded
     ]
-    return tuple(view.in_order(ready))
+    return view.in_order(ready)
 
 
 def _is_awaited(view: View, job: Job, now: Millis) -> bool:

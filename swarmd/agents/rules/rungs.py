@@ -90,6 +90,10 @@ class Rungs:
     waiting: Mapping[Chain, str]
     hopeless: Mapping[Chain, Hopeless]
 
+    @property
+    def is_empty(self) -> bool:
+        return not self.waiting and not self.hopeless
+
     def holds(self, job: Job) -> bool:
         """Whether it may not start, and with it all that stands behind it in its chain."""
         return (job.symbol, job.mode) in self.waiting or (job.symbol, job.mode) in self.hopeless
@@ -105,8 +109,8 @@ _NONE = Rungs({}, {})
 
 
 def rungs(view: View) -> Rungs:
-    """Of the campaign, worked out once for each picture: only jobs that come next in their chain are looked at."""
-    return view.once("rungs", lambda: _rungs(view))
+    """Of the campaign, as long as jobs and results stand: only jobs that come next in their chain are looked at."""
+    return view.while_same("rungs", (view.campaign, view.jobs, view.results), lambda: _rungs(view))
 
 
 def _rungs(view: View) -> Rungs:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from swarmd.agents.rules.budget import is_still_out_of_budget
 from swarmd.agents.rules.fresh_start import fresh_start
-from swarmd.agents.rules.ranking import priority_of
+from swarmd.agents.rules.ranking import priorities
 from swarmd.agents.rules.words import several
 from swarmd.state.actions import Action, PlaceAsset, RetryJob, SetCampaign, StopRun
 from swarmd.state.records.campaign import Campaign, CampaignStatus
@@ -168,7 +168,7 @@ def _placed(view: View, campaign: Campaign, request: Request) -> Answer:
     left = sum(1 for job in view.queued_jobs() if job.symbol == symbol)
     if not left and any(job.symbol == symbol for job in view.jobs_of_campaign()):
         return _refused(f"nothing to prioritise: {symbol} has 0 jobs to do in {campaign.id}")
-    places = {each: campaign.places.get(each, priority_of(campaign, each)) for each in symbols}
+    places = {each: campaign.places.get(each, place) for each, place in priorities(campaign).items()}
     others = [place for each, place in places.items() if each != symbol]
     is_first = request.place == "first"
     if not others or (places[symbol] < min(others) if is_first else places[symbol] > max(others)):

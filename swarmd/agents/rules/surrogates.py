@@ -51,8 +51,8 @@ class Surplus:
 
 
 def pricings(view: View) -> Mapping[str, Pricing]:
-    """By id of the judgement, worked out once for each picture: only judgements whose search is done are looked at."""
-    return view.once("pricings", lambda: _pricings(view))
+    """By id of the judgement, as long as jobs and results stand: only judgements whose search is done are looked at."""
+    return view.while_same("pricings", (view.campaign, view.jobs, view.results), lambda: _pricings(view))
 
 
 def _pricings(view: View) -> dict[str, Pricing]:

@@ -25,11 +25,15 @@ class OfJobs(OfRuns):
         """Those of the campaign that have no end yet."""
         return [*self._queued]
 
+    @property
+    def n_queued_jobs(self) -> int:
+        name = None if self.campaign is None else self.campaign.id
+        return sum(self.tally.get((name, phase, JobStatus.QUEUED), 0) for phase in Phase) if name else 0
+
     @cached_property
     def _queued(self) -> tuple[Job, ...]:
         name = None if self.campaign is None else self.campaign.id
-        n_queued = sum(self.tally.get((name, phase, JobStatus.QUEUED), 0) for phase in Phase) if name else 0
-        if n_queued == len(self.unsettled_jobs):
+        if self.n_queued_jobs == len(self.unsettled_jobs):
             return self.unsettled_jobs
         return tuple([job for job in self.unsettled_jobs if job.campaign == name])
 
@@ -56,11 +60,20 @@ class OfJobs(OfRuns):
     def _begun_by_id(self) -> Mapping[str, Job]:
         return {job.id: job for job in self.unsettled_jobs if job.attempt}
 
+    def begun_of(self, jobs: Iterable[str]) -> list[Job]:
+        """Those of these ids that are begun and unsettled, as they were queued."""
+        begun = self._begun_by_id
+        return self.in_order([begun[id] for id in jobs if id in begun])
+
     @cached_property
     def resting_jobs(self) -> tuple[Job, ...]:
         """Begun jobs without an open run: the few that are between two attempts, or about to be settled."""
+        return tuple(self.in_order(self._resting_by_id.values()))
+
+    @cached_property
+    def _resting_by_id(self) -> Mapping[str, Job]:
         busy = self._open_by_job
-        return tuple(self.in_order([job for job in self._begun_by_id.values() if job.id not in busy]))
+        return {job.id: job for job in self._begun_by_id.values() if job.id not in busy}
 
     @cached_property
     def begun_assets(self) -> Mapping[tuple[str, str], str]:
@@ -124,6 +137,16 @@ class OfJobs(OfRuns):
         return {job.id: job for job in self.unsettled_jobs if gates_of(job, self.jobs) is Gates.OPEN}
 
     @property
+    def idle_jobs(self) -> Iterable[Job]:
+        """Ungated jobs without an open run, in no order."""
+        return self._idle_by_id.values()
+
+    @cached_property
+    def _idle_by_id(self) -> Mapping[str, Job]:
+        busy = self._open_by_job
+        return {job.id: job for job in self._ungated_by_id.values() if job.id not in busy}
+
+    @property
     def shut_jobs(self) -> Iterable[Job]:
         """Unsettled jobs behind one that has ended and is not done: their turn never comes. In no order."""
         return self._shut_by_id.values()
@@ -131,6 +154,26 @@ class OfJobs(OfRuns):
     @cached_property
     def _shut_by_id(self) -> Mapping[str, Job]:
         return {job.id: job for job in self.unsettled_jobs if gates_of(job, self.jobs) is Gates.SHUT}
+
+    def jobs_behind(self, jobs: Iterable[Job]) -> list[Job]:
+        """These and all unsettled ones that wait for one of them, or for one that does, as they were queued."""
+        found = {job.id: job for job in jobs}
+        unsettled, behind, left = self._unsettled_by_id, self._behind, [*found]
+        while left:
+            for id in behind.get(left.pop(), ()):
+                if id in unsettled and id not in found:
+                    found[id] = unsettled[id]
+                    left.append(id)
+        return self.in_order(found.values())
+
+    @cached_property
+    def _behind(self) -> Mapping[str, tuple[str, ...]]:
+        """By the name of a gate the jobs that wait for it."""
+        behind: dict[str, tuple[str, ...]] = {}
+        for job in self.jobs.values():
+            for gate in job.after:
+                behind[gate] = (*behind.get(gate, ()), job.id)
+        return behind
 
     def in_order(self, jobs: Iterable[Job]) -> list[Job]:
         """As they were queued."""

@@ -33,6 +33,10 @@ class OfLanes(OfRuns):
         return len(self._open_lanes_by_id)
 
     @property
+    def n_held_lanes(self) -> int:
+        return len(self._held_lanes_by_id)
+
+    @property
     def n_free_lanes(self) -> int:
         return len(self._free_lanes_by_id)
 

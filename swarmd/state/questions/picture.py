@@ -3,6 +3,7 @@
 from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from operator import is_
 from typing import Any, TypeVar, cast
 
 from swarmd.state.actions import ActionTaken, Refusal
@@ -79,6 +80,22 @@ class Picture:
         if question not in self._answers:
             self._answers[question] = answer()
         return cast(A, self._answers[question])
+
+    @cached_property
+    def _kept(self) -> dict[Hashable, tuple[tuple[object, ...], Any]]:
+        return {}
+
+    def while_same(self, question: Hashable, of: tuple[object, ...], answer: Callable[[], A]) -> A:
+        """What ``answer`` gives, worked out anew only when one of ``of`` is another object than it was last time.
+
+        For what is asked in every cycle and hangs on little of the picture: pictures of one projection share a table
+        into which nothing was put in between, and each record is one object as long as it stands. ``of`` names all of
+        the View that the answer depends on (tables, records), ``question`` what else; what is given back is shared.
+        """
+        known = self._kept.get(question)
+        if known is None or not all(map(is_, known[0], of)):
+            known = self._kept[question] = (of, answer())
+        return cast(A, known[1])
 
     @cached_property
     def campaign(self) -> Campaign | None:

@@ -25,6 +25,11 @@ class OfRuns(Picture):
         """Few among thousands that have ended, and asked for hundreds of times a cycle."""
         return tuple(self._open_by_id.values())
 
+    @property
+    def open_by_id(self) -> Mapping[str, RunOrdered | RunAlive]:
+        """The same by id."""
+        return self._open_by_id
+
     @cached_property
     def _open_by_id(self) -> Mapping[str, RunOrdered | RunAlive]:
         return {run.id: run for run in self.runs.values() if not isinstance(run, RunEnded)}
@@ -41,6 +46,11 @@ class OfRuns(Picture):
     def ended_runs(self) -> tuple[RunEnded, ...]:
         """In the order in which they ended."""
         return tuple(self._ended_by_id.values())
+
+    @property
+    def ended_by_id(self) -> Mapping[str, RunEnded]:
+        """The same by id."""
+        return self._ended_by_id
 
     @cached_property
     def _ended_by_id(self) -> dict[str, RunEnded]:
@@ -60,6 +70,16 @@ class OfRuns(Picture):
     def taken_slots(self) -> Mapping[int, str]:
         """Places in the page of progress counters that open runs hold, each with its run."""
         return {run.slot: run.id for run in self._open}
+
+    @property
+    def first_free_slot(self) -> int:
+        """The lowest place in the page of progress counters that no open run holds."""
+        return self._first_free_slot[""]
+
+    @cached_property
+    def _first_free_slot(self) -> Mapping[str, int]:
+        taken = self.taken_slots
+        return {"": next(slot for slot in range(len(taken) + 1) if slot not in taken)}
 
     @cached_property
     def n_runs_on(self) -> Mapping[str, int]:

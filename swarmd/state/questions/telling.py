@@ -4,11 +4,12 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from functools import cached_property
 
-from swarmd.state.actions import StopRun
-from swarmd.state.index import is_loose
+from swarmd.state.actions import ActionTaken, StopRun
+from swarmd.state.index import EFFORTS, LAST_OF_CHAIN, is_loose
 from swarmd.state.questions.picture import Picture
 from swarmd.state.records.hypothesis import Hypothesis, HypothesisStatus
 from swarmd.state.records.incident import Incident, IncidentStatus, Signature
+from swarmd.state.records.job import JobStatus
 from swarmd.state.records.request import Request, RequestStatus
 from swarmd.state.records.result import Result
 
@@ -44,12 +45,18 @@ class OfTelling(Picture):
     @cached_property
     def told_of(self) -> Mapping[str, Incident]:
         """The last incident told of each subject, but for results that came too late, which are another matter."""
+        return self.while_same("told_of", (self.incidents,), self._told_of)
+
+    def _told_of(self) -> Mapping[str, Incident]:
         return {i.subject: i for i in self.incidents.values() if i.signature is not Signature.LATE_RESULT}
 
     @cached_property
     def rests(self) -> tuple[Incident, ...]:
         """The times in which the whole swarm rested, because the same trouble hit everywhere."""
-        return tuple(each for each in self.incidents.values() if each.signature is Signature.FLEET_WIDE)
+        return self.while_same("rests", (self.incidents,), self._fleet_wide)
+
+    def _fleet_wide(self) -> tuple[Incident, ...]:
+        return tuple([each for each in self.incidents.values() if each.signature is Signature.FLEET_WIDE])
 
     def pending_requests(self) -> list[Request]:
         return [*self._pending_by_id.values()]
@@ -71,6 +78,37 @@ class OfTelling(Picture):
     @cached_property
     def _stated_by_id(self) -> Mapping[str, Hypothesis]:
         return {each.id: each for each in self.hypotheses.values() if each.status is HypothesisStatus.STATED}
+
+    @property
+    def ripe_hypotheses(self) -> list[Hypothesis]:
+        """Those not judged yet whose chain has come to its end, in the order in which they were stated."""
+        ripe = self._ripe_by_id
+        if len(ripe) < 2:
+            return [*ripe.values()]
+        return [each for each in self._stated_by_id.values() if each.id in ripe]
+
+    @cached_property
+    def _ripe_by_id(self) -> Mapping[str, Hypothesis]:
+        ends = ((each, self.jobs.get(each.id + LAST_OF_CHAIN)) for each in self._stated_by_id.values())
+        return {each.id: each for each, last in ends if last is not None and last.status is not JobStatus.QUEUED}
+
+    @property
+    def authored_hypotheses(self) -> Iterable[Hypothesis]:
+        """Those not judged yet that a person or a campaign's file claims, in the order in which they were stated."""
+        return self._authored_by_id.values()
+
+    @cached_property
+    def _authored_by_id(self) -> Mapping[str, Hypothesis]:
+        return {each.id: each for each in self._stated_by_id.values() if each.origin != "standard"}
+
+    @property
+    def efforts(self) -> Iterable[ActionTaken]:
+        """Actions on record that are taken again where they were in vain, the first one first."""
+        return self._efforts_by_id.values()
+
+    @cached_property
+    def _efforts_by_id(self) -> Mapping[str, ActionTaken]:
+        return {each.id: each for each in self.actions.values() if isinstance(each.action, EFFORTS)}
 
     @property
     def stopped_runs(self) -> Iterable[str]:

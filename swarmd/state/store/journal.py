@@ -255,7 +255,10 @@ class Journal:
         reach = Reach(self.seq, self._segment, self._committed_length)
         data = snapshot_bytes(self._tables, reach)
         atomic_write(self.directory / SNAPSHOT, data, sync=True)
-        self._snapshot_due = self.seq + self._snapshot_every
+        # A snapshot costs as much as there is to remember: of a hundred thousand jobs one every five thousand lines
+        # would be most of the work, and a tail of a quarter of them delays no start.
+        remembered = sum(len(table) for table in self._tables.by_kind.values())
+        self._snapshot_due = self.seq + max(self._snapshot_every, remembered // 4)
         self.snapshot_fault = ""
         del data
         _give_back()

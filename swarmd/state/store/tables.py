@@ -5,6 +5,7 @@ must agree on which move of a status counts and on what is forgotten, so that is
 files: ``swarmd query`` starts with this.
 """
 
+from collections import deque
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from heapq import heappop, heappush
@@ -108,6 +109,8 @@ class Tables(Generic[V]):
         self.gone = ""
         self._status: dict[str, dict[str, str]] = {}
         self._n_over: dict[str, int] = {}  # per kind, how many are in a status that may be forgotten
+        # Of kinds kept by their end, ids in that order: the first is found without a walk past ten thousand open ones.
+        self._by_end: dict[str, deque[str]] = {}
         # Beats of runs that are over, by the place of the beat in its table: which goes first is known without a walk
         # past those of ten thousand open ones.
         self._n_beats = 0
@@ -140,6 +143,7 @@ class Tables(Generic[V]):
             self._n_over[kind] = self._n_over.get(kind, 0) + is_over - was_over
             if keep.by_end and is_over and not was_over:
                 table.pop(id, None)
+                self._by_end.setdefault(kind, deque()).append(id)
         table[id] = value
         # One comes, so one goes at most: counting them anew for each of a full table's records took longer than the
         # record itself.
@@ -172,7 +176,10 @@ class Tables(Generic[V]):
 
     def _forget_oldest(self, kind: str, keep: Keep) -> None:
         table, standing = self.by_kind[kind], self._status.get(kind, {})
-        oldest = next(id for id in table if not keep.only or standing[id] in keep.only)
+        if keep.by_end:
+            oldest = self._by_end[kind].popleft()
+        else:
+            oldest = next(id for id in table if not keep.only or standing[id] in keep.only)
         del table[oldest]
         self.gone = oldest
         standing.pop(oldest, None)

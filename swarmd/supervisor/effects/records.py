@@ -144,8 +144,8 @@ def consequences(view: View, taken: ActionTaken, at: Millis) -> list[Record]:
 
 def _start(view: View, action: StartRun, at: Millis, cause: tuple[str, ...]) -> list[Record]:
     job = _known(view.jobs, action.job, action)
-    slot = next((slot for slot in range(SLOTS) if slot not in view.taken_slots), None)
-    if slot is None:
+    slot = view.first_free_slot
+    if slot >= SLOTS:
         raise InvariantError(f"no free slot in the page of progress counters for {action.job}: all {SLOTS} are taken")
     ordered = RunOrdered(
         id=run_id(action.job, action.attempt),
