@@ -257,6 +257,25 @@ def test_the_page_comes_back_by_itself_after_the_server_died_and_misses_nothing(
     one.sees("active", "#top .pill")
 
 
+def test_an_answer_that_is_cut_in_the_middle_is_no_answer_and_what_was_shown_stays(
+    tab: Callable[..., Tab], told: Server
+) -> None:
+    one = tab(told, path="/assets")
+    page = one.page
+    page.wait_for_selector("[aria-label=jobs] .line")
+    # What a server leaves that is killed after its first bytes.
+    page.route(
+        "**/api/table/jobs*", lambda route: route.fulfill(status=200, content_type="application/json", body='{"t')
+    )
+    with page.expect_response("**/api/table/jobs*"):
+        page.click("[aria-label=jobs] button:has-text('Status')")
+    page.unroute("**/api/table/jobs*")
+    with page.expect_response("**/api/table/jobs*") as asked:
+        page.click("[aria-label=jobs] button:has-text('Status')")
+    assert "NaN" not in asked.value.url
+    page.wait_for_selector("[aria-label=jobs] .line[aria-rowindex='1']:has-text('done')")
+
+
 def test_a_page_outlives_its_daemon_says_so_and_sees_the_next_one(
     tab: Callable[..., Tab], alive: Server, living: LivingHome
 ) -> None:

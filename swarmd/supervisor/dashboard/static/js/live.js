@@ -33,8 +33,9 @@ export async function act(body) {
 }
 
 async function answer(response) {
-  const document = await response.json().catch(() => ({}));
-  if (!response.ok) throw new Told(document.error ?? `the server answered ${response.status}`);
+  const document = await response.json().catch(() => null);
+  if (!response.ok) throw new Told(document?.error ?? `the server answered ${response.status}`);
+  if (document === null) unreachable(); // it went in the middle of its answer
   return document;
 }
 

@@ -11,12 +11,12 @@ export function show(page) {
     const word = row["Screen Status"];
     return pill(word, tone(word) || (word.endsWith("runs") ? "accent" : word.endsWith("held") ? "warn" : ""));
   };
-  // The line begins with the job's name: there is no need of it twice.
-  const said = (row) => row.reason.replace(new RegExp(`^${row.symbol}( ${row.mode})?: `), "");
+  // A reason begins with the asset's name: there is no need of it twice.
+  const bare = (text, symbol) => (text ?? "").replace(new RegExp(`^${symbol}( [\\w-]+){0,2}: `), "");
   const tracker = grid({
     topic: "tracker", label: "assets", rows: 14, empty: "No campaign yet: there is nothing to track.",
     columns: [
-      { name: "Asset", label: "Asset", width: "minmax(6.6rem,1.4fr)", keep: true },
+      { name: "Asset", label: "Asset", width: "minmax(7.4rem,1.4fr)", keep: true },
       { name: "Tier", label: "Tier", width: "4.6rem" },
       { name: "Mode", label: "Mode", width: "6.6rem" },
       { name: "Screen Status", label: "Status", width: "minmax(5.4rem,7.6rem)", keep: true, show: status },
@@ -24,8 +24,8 @@ export function show(page) {
       { name: "WFE", label: "WFE", width: "4rem", end: true, show: (row) => fixed(row.WFE) },
       { name: "Guards", label: "Guards", width: "4.4rem", end: true, show: (row) => row.Guards ?? "–" },
       { name: "Evidence p", label: "p", width: "5.2rem", end: true, show: (row) => figure(row["Evidence p"]) },
-      { name: "Prod Ready", label: "Ready", width: "3.8rem", keep: true, show: (row) => pill(row["Prod Ready"], tone(row["Prod Ready"])) },
-      { name: "Reason", label: "Why", width: "minmax(0,3fr)", show: (row) => row.Reason ?? "" },
+      { name: "Prod Ready", label: "Ready", width: "3.4rem", keep: true, show: (row) => pill(row["Prod Ready"], tone(row["Prod Ready"])) },
+      { name: "Reason", label: "Why", width: "minmax(0,3fr)", show: (row) => bare(row.Reason, row.Asset) },
     ],
     onOpen: (row) => details(`${row.Asset} ${row.Mode}`, row, [["prioritise", row.Asset]]),
   });
@@ -36,7 +36,7 @@ export function show(page) {
       { name: "status", label: "Status", width: "6.6rem", keep: true, show: (row) => pill(row.status, tone(row.status)) },
       { name: "attempt", label: "Attempt", width: "4rem", end: true, show: (row) => whole(row.attempt) },
       { name: "waits", label: "Waits for", width: "minmax(0,1.3fr)", show: (row) => row.waits },
-      { name: "reason", label: "Said", width: "minmax(0,3fr)", show: said },
+      { name: "reason", label: "Said", width: "minmax(0,3fr)", show: (row) => bare(row.reason, row.symbol) },
     ],
     onOpen: (row) => details(short(row.id), row, ["failed", "quarantined", "skipped"].includes(row.status) ? [["retry", row.id]] : [["prioritise", row.symbol]]),
   });
