@@ -17,11 +17,11 @@ from simulation.cluster import Assumptions
 from simulation.cluster_play import ClusterDay, ClusterReport, play_cluster
 from simulation.laws import LawBroken
 
+from swarmd.state.records.policy import Policy
 from swarmd.state.units import HOUR, Millis, millis_of_duration, spoken
+from swarmd.supervisor.sensors.runs import beats_every
 
 BEGIN, END = "<!-- figures: scripts/simulate -->", "<!-- end of figures -->"
-# What a beat of a lane weighs, and how often one is written at the most; see docs/SCALING.md.
-_REAL_PACE_S = 3
 
 
 def assumptions_of(texts: list[str]) -> Assumptions:
@@ -77,7 +77,8 @@ def figures(report: ClusterReport, folder: Path) -> dict[str, Any]:
             n_of[kind] += 1
     beat = bytes_of["beat"] / max(1, n_of["beat"])
     rest = sum(bytes_of.values()) - bytes_of["beat"]
-    at_pace = beat * report.busy_max * 3600 / _REAL_PACE_S
+    pace = beats_every(report.busy_max, Policy(at=0))  # a real daemon's; see docs/SCALING.md
+    at_pace = beat * report.busy_max * HOUR / pace
     parts = sorted(report.parts_ms.items(), key=lambda each: -each[1])
     agents = sorted(report.by_agent_ms.items(), key=lambda each: -each[1])[:4]
     names = [each.name for each in fields(day.assumed)]
@@ -91,7 +92,7 @@ def figures(report: ClusterReport, folder: Path) -> dict[str, Any]:
         "journal without beats": f"{rest / hours / 1e6:.1f} MB an hour",
         f"beats, one a lane each {spoken(day.beats_every)}": f"{bytes_of['beat'] / hours / 1e6:.1f} MB an hour, "
         f"{beat:.0f} bytes each",
-        f"beats, one a lane each {_REAL_PACE_S} s (reckoned)": f"{at_pace / 1e6:,.0f} MB an hour",
+        f"beats, one a lane each {spoken(pace)} (reckoned)": f"{at_pace / 1e6:,.0f} MB an hour",
         "lanes at work, most": f"{report.busy_max:,}",
         "nine tenths at work after": "never" if report.full_after < 0 else spoken(report.full_after),
         f"refilled after losing {day.assumed.mass_loss:.0%} of the nodes": (

@@ -11,6 +11,7 @@ from typing import assert_never
 from swarmd.agents.rules.pulse import hang_of
 from swarmd.state.beats import BeatsPage, Pulse
 from swarmd.state.records.beat import Beat
+from swarmd.state.records.policy import Policy
 from swarmd.state.records.record import Record
 from swarmd.state.records.run import RunAlive, RunEnded, RunOrdered, RunStatus
 from swarmd.state.units import SECOND, Millis
@@ -25,6 +26,8 @@ from swarmd.supervisor.sensors.outbox import last_word, result_line
 # well inside the limit for silence. Two busy lanes write some 25 MB a day at this pace; once a second it were 75.
 _PROGRESS_EVERY: Millis = 3 * SECOND
 _PULSE_EVERY: Millis = 4 * SECOND
+# So many lanes are written down at that pace; of more each is more rarely, so that ten thousand fill no disk.
+_AT_FULL_PACE = 200
 # Between its fork and its exec a process carries no mark of its run yet.
 _IDENTITY_WITHIN: Millis = 5 * SECOND
 # A run's first beats come as they are seen: it is then that somebody looks whether it has begun.
@@ -64,6 +67,7 @@ def observe_runs(
     seen: list[Record] = []
     gone, strangers = backend.ended(), backend.adopted()
     watched_since = view.session.at if view.session is not None else 0
+    every = beats_every(len(view.open_by_id), view.policy)
     for run in view.open_runs():
         match run:
             case RunOrdered():
@@ -80,7 +84,8 @@ def observe_runs(
                     )
                     sees_state = sees_states or run.id in strangers
                     if late > 0 or is_judged or last is None or _may_be_news(run, last, pulse, clock, now, sees_state):
-                        seen += _alive(run, last, pulse, clock, now, late, moved_at.get(run.id, now), is_judged)
+                        moved = moved_at.get(run.id, now)
+                        seen += _alive(run, last, pulse, clock, now, late, moved, is_judged, every)
             case _:
                 assert_never(run)
     return seen
@@ -158,12 +163,13 @@ def _alive(
     late: Millis,
     moved_at: Millis,
     is_judged: bool,
+    every: Millis,
 ) -> list[Record]:
     stat = read_stat(run.pid)
     if stat is None or (run.start_ticks and stat.start_ticks != run.start_ticks):
         return []  # It ended between the two looks; the next cycle sees that.
     beat = _beat(run, last, pulse, stat, clock, now, late, moved_at)
-    return [beat] if is_judged or _is_news(run, beat, last, late) else []
+    return [beat] if is_judged or _is_news(run, beat, last, late, every) else []
 
 
 def _judged(run: RunOrdered | RunAlive, exited: Exit, outbox: Path, now: Millis) -> RunEnded:
@@ -293,7 +299,14 @@ def _rate(last: Beat, done: int, now: Millis) -> float:
     return latest if last.rate == 0.0 else 0.8 * last.rate + 0.2 * latest
 
 
-def _is_news(run: RunAlive, beat: Beat, last: Beat | None, late: Millis) -> bool:
+def beats_every(n_runs: int, policy: Policy) -> Millis:
+    """The pace at which each of so many runs is written down: well inside the limits for silence and for no progress
+    anywhere, however many they are."""
+    slowest = min(policy.silent_after, policy.no_worker_after) // 2
+    return max(_PROGRESS_EVERY, min(slowest, _PROGRESS_EVERY * n_runs // _AT_FULL_PACE))
+
+
+def _is_news(run: RunAlive, beat: Beat, last: Beat | None, late: Millis, every: Millis) -> bool:
     # What we overslept must be on record, or the next beat would not know of it.
     if last is None or beat.is_ready != last.is_ready or late > 0:
         return True
@@ -301,8 +314,8 @@ def _is_news(run: RunAlive, beat: Beat, last: Beat | None, late: Millis) -> bool
         return True
     if beat.progress == last.progress:
         # One that neither works nor beats has nothing new to tell until somebody is about to judge it.
-        return beat.heartbeat_at != last.heartbeat_at and beat.at - last.at >= _PULSE_EVERY
-    return beat.at - last.at >= (SECOND if beat.at - run.launched_at < _FRESH_FOR else _PROGRESS_EVERY)
+        return beat.heartbeat_at != last.heartbeat_at and beat.at - last.at >= max(_PULSE_EVERY, every)
+    return beat.at - last.at >= (SECOND if beat.at - run.launched_at < _FRESH_FOR else every)
 
 
 def evidence_of(pid: int) -> str:

@@ -22,7 +22,7 @@ from swarmd.supervisor.backends.local import LocalBackend
 from swarmd.supervisor.clock import SteadyClock
 from swarmd.supervisor.effects.runs import work_order
 from swarmd.supervisor.processes import read_stat
-from swarmd.supervisor.sensors.runs import observe_runs
+from swarmd.supervisor.sensors.runs import beats_every, observe_runs
 
 HOURS_LATER = 10_000_000
 
@@ -263,3 +263,11 @@ def test_the_end_of_a_run_says_whether_it_was_told_to_stop(sight: Sight, status:
     [ended] = sight.look(a_view(jobs=[a_job(attempt=1)], runs=[run]), now=9)
     assert isinstance(ended, RunEnded)
     assert ended.was_stopped == (status == "stopping")
+
+
+@pytest.mark.parametrize(("n_runs", "every"), [(1, 3_000), (200, 3_000), (400, 6_000), (10_000, 10_000)])
+def test_the_more_lanes_work_the_more_rarely_each_is_written_down(n_runs: int, every: int) -> None:
+    """Half of the limit for silence, 20 s as it comes, is the most."""
+    assert beats_every(n_runs, a_policy()) == every
+    patient = a_policy(silent_after=300_000, stuck_after=600_000, no_worker_after=400_000)
+    assert beats_every(10_000, patient) == 150_000
