@@ -10,11 +10,14 @@ Called by scripts/bench_supervisor alone.
 
 import gc
 import json
+import os
 import sys
 from pathlib import Path
 from typing import Any
 
-gc.set_threshold(20_000)  # before anything is imported, as in swarmd.cli
+# Before anything is imported, as in swarmd.cli.
+gc.set_threshold(20_000)
+os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
 
 from swarmd.state.records.campaign import CampaignSettings  # noqa: E402
 from swarmd.state.records.policy import Policy  # noqa: E402

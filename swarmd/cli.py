@@ -172,6 +172,9 @@ def main() -> NoReturn:
     # As in a lane: the sums of a matrix product shared among threads hang on how many there are, in the last bit.
     for variable in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
         os.environ.setdefault(variable, "1")
+    # No package that happens to be installed beside us looks at what is read from a journal, and nobody waits while
+    # pydantic searches the metadata of every one of them for such plugins (50 million instructions of a start).
+    os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
     sys.exit(exit_code_of(sys.argv[1:]))
 
 
