@@ -490,6 +490,34 @@ RARE_FUNCTION double settled_peak(const Screen &screen, Pending &pending, double
   return peak;
 }
 
+/* The worst ratio when the closes of a trade have been marked in their order, the peak rising on the way: by blocks
+   where these settle it, one that brings no new peak, or no fall that matters even from its own. */
+RARE_FUNCTION double walked_through(
+    const Screen &screen, const Trade &trade, double equity, double peak, double worst) {
+  int u = trade.entry_bar;
+  while (u < trade.exit_bar) {
+    if ((u & (BLOCK_BARS - 1)) == 0 && u + BLOCK_BARS <= trade.exit_bar) {
+      const double low = screen.block_close_low[u >> BLOCK_SHIFT], high = screen.block_close_high[u >> BLOCK_SHIFT];
+      const double mark_low = mark_of(screen, trade.is_long, equity, trade.is_long ? low : high, trade.paid);
+      const double mark_high = mark_of(screen, trade.is_long, equity, trade.is_long ? high : low, trade.paid);
+      if (mark_high <= peak || !(mark_low < mark_high * worst * SLACK)) {
+        if (mark_high <= peak && mark_low < peak * worst * SLACK) worst = smaller(worst, mark_low / peak);
+        peak = larger(peak, mark_high);
+        u += BLOCK_BARS;
+        continue;
+      }
+    }
+    const int whole = (u | (BLOCK_BARS - 1)) + 1;
+    const int end = whole < trade.exit_bar ? whole : trade.exit_bar;
+    for (; u < end; u++) {
+      const double mark = mark_of(screen, trade.is_long, equity, screen.close[u], trade.paid);
+      peak = larger(peak, mark);
+      if (mark < peak * worst * SLACK) worst = smaller(worst, mark / peak);
+    }
+  }
+  return worst;
+}
+
 /* Looks at the closes of a trade that may hold the worst mark. `peak` is exact before it, and is after it. */
 RARE_FUNCTION double worst_in_trade(
     const Screen &screen, const Trade &trade, double equity, double after, double &peak, double worst) {
@@ -502,12 +530,7 @@ RARE_FUNCTION double worst_in_trade(
     if (mark_high > peak) {
       /* A new peak inside the trade: a trough counts against it only if it came later. */
       if (mark_low < mark_high * worst * SLACK) {
-        double walked = peak;
-        for (int t = trade.entry_bar; t < trade.exit_bar; t++) {
-          const double mark = mark_of(screen, trade.is_long, equity, screen.close[t], trade.paid);
-          walked = larger(walked, mark);
-          if (mark < walked * worst * SLACK) worst = smaller(worst, mark / walked);
-        }
+        worst = walked_through(screen, trade, equity, peak, worst);
       }
       peak_after = mark_high;
     } else if (mark_low < peak * worst * SLACK) {
