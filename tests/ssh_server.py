@@ -46,7 +46,8 @@ def sshd_program() -> str:
 
 
 @contextmanager
-def an_ssh_server(folder: Path) -> Iterator[SshServer]:
+def an_ssh_server(folder: Path, *, config: str = "") -> Iterator[SshServer]:
+    """``config`` are further lines of its configuration."""
     program = sshd_program()
     folder.mkdir(mode=0o700)
     for key in ("host", "user", "stranger"):
@@ -61,7 +62,7 @@ def an_ssh_server(folder: Path) -> Iterator[SshServer]:
         f"Port {port}\nListenAddress 127.0.0.1\nHostKey {folder / 'host'}\nPidFile none\n"
         f"AuthorizedKeysFile {folder / 'user.pub'}\n"
         # A test's folder lies below one that everybody may write to.
-        "StrictModes no\nUsePAM no\nPasswordAuthentication no\nKbdInteractiveAuthentication no\n"
+        "StrictModes no\nUsePAM no\nPasswordAuthentication no\nKbdInteractiveAuthentication no\n" + config
     )
     host_key = (folder / "host.pub").read_text()
     (folder / "known_hosts").write_text(f"[127.0.0.1]:{port} {host_key}")

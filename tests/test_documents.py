@@ -5,6 +5,7 @@ import importlib.util
 import json
 import re
 import shlex
+import tomllib
 from collections.abc import Iterator
 from importlib.machinery import SourceFileLoader
 from pathlib import Path
@@ -12,10 +13,11 @@ from types import ModuleType
 from typing import Any
 
 import click
+import documented_commands as documented
 import pytest
 from repository import ROOT, committed_texts
 
-from swarmd.cli import VERBS, cli
+from swarmd.cli import VERBS, cli, exit_code_of
 from swarmd.engine import guards, validation
 from swarmd.state.pipeline import phases_of
 from swarmd.state.records.campaign import CampaignSettings, ValidationSettings
@@ -133,6 +135,35 @@ def test_every_command_line_of_a_page_parses(page: Path) -> None:
     assert refused == {}
 
 
+def test_every_command_of_the_pages_is_typed_by_a_test_or_says_why_nobody_does() -> None:
+    """`sh` by `test_tutorial`, page by page; all else by the scene a rule gives it to, and each scene by a test."""
+    tests = "".join(path.read_text() for path in (ROOT / "tests").glob("test_*.py"))
+    scenes = {rule.scene for rule in documented.RULES}
+    played = {getattr(documented, name, "") for name in re.findall(r"\b(?:scene|all_typed)\((\w+)", tests)}
+    assert scenes - played == set()
+    assert set(documented.INSTEAD) == scenes
+    assert len(documented.commands()) > 200
+
+
+def test_no_rule_and_no_exception_is_left_from_a_command_that_is_gone() -> None:
+    shown = documented.commands()
+    assert [said for said in documented.UNTYPED if not any(re.search(said, each.text) for each in shown)] == []
+    used = {documented.rule_of(each) for each in shown}
+    assert [rule for rule in documented.RULES if rule not in used] == []
+
+
+def test_the_extras_that_the_pages_install_exist() -> None:
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
+    named = {
+        extra
+        for page in TAUGHT
+        for words in re.findall(r"(?:swarmd|\.)\[([\w,]+)\]", page.read_text())
+        for extra in words.split(",")
+    }
+    assert named - set(extras) == set()
+    assert {"gpu", "cluster", "notify", "postgres"} <= named
+
+
 def test_the_pages_do_show_command_lines() -> None:
     texts = [page.read_text() for page in TAUGHT]
     shown = [shlex.split(line)[1] for text in texts for line in command_lines(text)]
@@ -170,6 +201,18 @@ def test_the_examples_in_the_help_parse(verb: str) -> None:
         for example in examples:
             for line in commands_in(example):
                 parse(line)
+
+
+@pytest.mark.parametrize("size", ["20", "1", "0", "-5", "abc", ""])
+def test_help_is_told_whatever_size_the_environment_says_the_terminal_has(
+    size: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("COLUMNS", size)
+    monkeypatch.setenv("LINES", size)
+    for words in ([], *([verb] for verb in VERBS)):
+        assert exit_code_of([*words, "--help"]) == 0, words
+        said = capsys.readouterr()
+        assert (said.out.split()[:2], said.err) == (["Usage:", "swarmd"], ""), words
 
 
 def test_scripts_that_the_pages_name_exist() -> None:

@@ -1,8 +1,9 @@
 """Every page, typed as it stands: each block marked `sh`, one after the other.
 
 The tutorial and the how-tos begin in an empty place; pages about what a campaign leaves are typed where the tutorial
-has left its champion, each in a copy of its own, so that one campaign serves them all. What cannot be typed in seconds
-by anybody (an exchange, a GPU, another machine) is marked `console`, and `test_documents` parses it.
+has left its champion, each in a copy of its own, so that one campaign serves them all. What is marked `console` wants
+another place, or other words, than a reader has at that line: `documented_commands` says which, and those that want
+what a campaign has left are typed here.
 """
 
 import csv
@@ -15,8 +16,12 @@ import sys
 from functools import cache
 from pathlib import Path
 
+import pyarrow.parquet
 import pytest
+from documented_commands import INSTEAD, MADE, PARITY, scene
+from pine_builders import pinets_folder
 from repository import ROOT
+from typist import Typist
 
 from swarmd.state.records.policy import Policy
 from swarmd.supervisor.rule_pages import registry_page
@@ -168,6 +173,64 @@ def test_every_command_about_a_campaign_ends_well_where_one_was(
     if page == "pine.md":
         with (here / "swarm" / "results" / "first" / "pine_plan_fullguards.csv").open() as file:
             assert list(csv.DictReader(file)) != []
+
+
+@one_worker
+def test_every_other_command_about_what_a_campaign_has_left_ends_well(
+    tutorial: tuple[subprocess.CompletedProcess[str], Path], tmp_path: Path
+) -> None:
+    _, place = tutorial
+    here = tmp_path / "place"
+    shutil.copytree(place, here)
+    furnish(here)
+    (session,) = (here / "swarm" / "state").glob("session_state_bt-*.jsonl")
+    typist = Typist(here, INSTEAD[MADE], session=session.stem.removeprefix("session_state_"))
+    typist.type("swarmd strategies new mine --dir .")
+    typist.type('swarmd champion set --symbol EDGE --timeframe 15m --strategy mtf_ema --mode aggressive --reason "x"')
+    for text in scene(MADE):
+        if text.endswith("--watch"):
+            with typist.staying(text, "Ctrl-C"):
+                continue
+        typist.type(text)
+    assert typist.needless == []
+
+
+def furnish(here: Path) -> None:
+    """The files of their own that the examples name."""
+    (readme,) = re.findall(r"^```yaml\n(.*?)^```$", (ROOT / "README.md").read_text(), re.MULTILINE | re.DOTALL)
+    (here / "campaign.yaml").write_text(readme)
+    (here / "data").mkdir()
+    (here / "data" / "bars_5m").symlink_to("../bars")
+    edge = pyarrow.parquet.read_table(here / "bars" / "EDGE.parquet")
+    (here / "small").mkdir()
+    for name in ("bars/BTCUSDT", "bars/ETHUSDT", "small/EDGE"):
+        pyarrow.parquet.write_table(edge.slice(0, 365 * 96), here / f"{name}.parquet")
+    (grid,) = re.findall(
+        r"^name: ema-grid\n.*?(?=^YAML$)", (DOCS / "experiments.md").read_text(), re.MULTILINE | re.DOTALL
+    )
+    (here / "experiment.yaml").write_text(grid)
+    rows = [f"{start * 900_000},1,1,1,1,1" for start in range(1_800_000, 1_800_200)]
+    (here / "btc.csv").write_text("\n".join(["open_time,open,high,low,close,volume", *rows]) + "\n")
+    (here / "note.md").write_text("Keep a tenth of the disk free.\n")
+    (here / "scripts").symlink_to(ROOT / "scripts")
+    shutil.copytree(here / "swarm" / "state" / "journal", here / "copy")
+    shutil.copy(ROOT / "README.md", here)
+    (here / "docs" / "old").mkdir(parents=True)
+    (here / "docs" / "old" / "page.md").write_text("# Of old\n\nNothing that is still so.\n")
+    (here / "src").mkdir()
+    (here / "src" / "lane.py").write_text('"""A lane."""\n')
+
+
+@one_worker
+def test_the_trades_of_the_script_are_compared_as_the_pages_show(
+    tutorial: tuple[subprocess.CompletedProcess[str], Path], tmp_path: Path
+) -> None:
+    _, place = tutorial
+    shutil.copytree(place, tmp_path / "place")
+    typist = Typist(tmp_path / "place", INSTEAD[PARITY], pinets=pinets_folder())
+    for text in scene(PARITY):
+        typist.once(text)
+    assert typist.needless == []
 
 
 @pytest.mark.parametrize("page", ALONE)
