@@ -105,6 +105,9 @@ INSTEAD: dict[str, tuple[Instead, ...]] = {
     # A campaign of three assets whose searches are slow, and die where they are told to.
     WORKING: (
         Instead(r"(start campaign.yaml) --until-done$", r"\1 --detach"),
+        # Only the first of the swarms has monitors: four of them are a second of processor time each.
+        Instead(r"start (majors|alts|night)\.yaml", r"start \1.yaml --no-monitors"),
+        Instead(r"(CAMPAIGN\.yaml|ensure_swarm_watchdogs\.sh)$", r"\1 --no-monitors"),
         Instead(r"balanced", "aggressive"),
         Instead(r"--asset BTCUSDT --among", "--asset SOLUSDT --among"),  # its search begins after the first's
         Instead(r"(kill .*refine)-a1$", r"\1-a2"),

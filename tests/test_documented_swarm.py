@@ -25,7 +25,7 @@ from swarmd.engine.market.synth import noise_market, planted_market
 from swarmd.state.projection import Projection
 from swarmd.state.store.files import Home
 
-pytestmark = [pytest.mark.xdist_group("daemon"), pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.xdist_group("daemon"), pytest.mark.timeout(1800)]
 
 JOB = "majors.BTCUSDT.aggressive.refine"
 CAMPAIGN = f"""\
@@ -95,7 +95,7 @@ def typist(tmp_path: Path) -> Iterator[Typist]:
     }
     try:
         yield made
-        assert wait("all processes to end", lambda: not leftovers(tmp_path), 60)
+        assert wait("all processes to end", lambda: not leftovers(tmp_path), 280)
     finally:
         for pid in leftovers(tmp_path):
             with contextlib.suppress(ProcessLookupError):

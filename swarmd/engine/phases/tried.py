@@ -154,7 +154,7 @@ def require_told(question: Question, home: Home, heads: Iterable[str]) -> None:
     if missing:
         raise OperatorError(
             f"{place_of(home, name)}: {len(missing)} of its lines are gone, the first with digest {missing[0][:12]}, "
-            f"and {len(entries)} are there; it was deleted, cut off or replaced since this campaign told it its trials: "
+            f"and {len(entries)} are there; it was deleted, cut off or replaced since this campaign told its trials: "
             "put the ledger back from a copy, or begin a new campaign on data that nobody has searched"
         )
 
