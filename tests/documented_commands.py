@@ -120,7 +120,7 @@ INSTEAD: dict[str, tuple[Instead, ...]] = {
     TICKS: (),
     CHANNELS: (),
     MEANING: (),
-    DATABASE: (Instead(r"@db/swarmd", "{database}"),),
+    DATABASE: (Instead(r"\$\{DB_PASSWORD\}", "${{LEDGER_PASSWORD}}"), Instead(r"@db/swarmd", "{database}")),
     NODES: (
         Instead(r"10\.0\.0\.2:6379", "127.0.0.1:{port}"),
         Instead(r"cluster up(?! --host)", "cluster up --host 10.0.0.2 --name desk"),

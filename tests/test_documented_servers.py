@@ -24,7 +24,7 @@ from swarmd.state.store.journal import Journal
 
 def all_typed(name: str, typist: Typist) -> None:
     for text in scene(name):
-        typist.type(text)
+        typist.once(text)
     assert typist.needless == []
 
 
