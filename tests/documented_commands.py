@@ -77,18 +77,16 @@ RULES = (
 )
 
 # What is typed in the place of what stands there, scene by scene, each applied to what the one before it has made.
-_MADE_NAMES = (
-    Instead(r"majors-mtf|majors", "first"),
-    Instead(r"BTCUSDT", "EDGE"),
-    Instead(r"balanced", "aggressive"),
-    Instead(r"(?<!bars)(\b|_)5m\b", r"\g<1>15m"),
-)
+_ASSET, _INTERVAL = Instead(r"BTCUSDT", "EDGE"), Instead(r"(?<!bars)(\b|_)5m\b", r"\g<1>15m")
 INSTEAD: dict[str, tuple[Instead, ...]] = {
     # In the home that the tutorial leaves: its campaign, champion and bars for those of the examples, and less work.
     MADE: (
         Instead(r"(import btc\.csv) --out data/bars_5m", r"\1 --out imported"),
         Instead(r"--days 730 (.*)--out (bars|data/synth)", r"--days 60 \1--out made"),
-        *_MADE_NAMES,
+        Instead(r"majors-mtf|majors", "first"),
+        _ASSET,
+        Instead(r"balanced", "aggressive"),
+        _INTERVAL,
         Instead(r"data/bars_5m", "bars"),
         Instead(r"--data bars/EDGE", "--data small/EDGE"),
         Instead(r"--known-gap 2023-[\d-]+", ""),
@@ -100,8 +98,9 @@ INSTEAD: dict[str, tuple[Instead, ...]] = {
         Instead(r"^swarmd (validate|optimize) ", r"swarmd \1 --surrogates 19 "),
         Instead(r"\bID$", "EDGE_15m"),
         Instead(r"bt-20260131_093000Z", "{session}"),
+        Instead(r"\bc123\b", "c1"),
     ),
-    PARITY: (*_MADE_NAMES, Instead(r"~/pinets", "{pinets}")),
+    PARITY: (_ASSET, _INTERVAL, Instead(r"~/pinets", "{pinets}")),
     # A campaign of three assets whose searches are slow, and die where they are told to.
     WORKING: (
         Instead(r"(start campaign.yaml) --until-done$", r"\1 --detach"),

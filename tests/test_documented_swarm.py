@@ -148,7 +148,7 @@ def look(typist: Typist) -> None:
         pass
     typist.type("swarmd log --lane cpu0 -n 100")
     for words, window in (("swarmd attach", r"0:gpu\*"), ("swarmd attach progress", r"progress\*")):
-        with typist.staying(words, window, leave="\x02d"):
+        with typist.staying(words, window, leave="\x02d", insists=True):
             pass
     with typist.staying("swarmd monitor progress", "majors", leave="q"):
         pass

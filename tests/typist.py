@@ -63,8 +63,11 @@ class Typist:
             self.typed.append(text)
 
     @contextmanager
-    def staying(self, text: str, says: str, *, leave: str = CTRL_C) -> Iterator[str]:
-        """On a terminal until it has said this, and for as long as the block lasts; then these keys end it."""
+    def staying(self, text: str, says: str, *, leave: str = CTRL_C, insists: bool = False) -> Iterator[str]:
+        """On a terminal until it has said this, and for as long as the block lasts; then these keys end it.
+
+        Who ``insists`` presses them again until it is over: tmux takes keys that come at once for pasted text.
+        """
         self.typed.append(text)
         here, there = pty.openpty()
         process = subprocess.Popen(
@@ -76,8 +79,8 @@ class Typist:
             seen = _read_until(here, says, self.replaced(text))
             yield seen
             os.write(here, leave.encode())
-            after = _read_to_end(here)
-            assert process.wait(_WITHIN_S) in _LEFT, f"$ {self.replaced(text)}\n{seen}{after}"
+            after = _read_to_end(here, again=leave.encode() if insists else b"")
+            assert process.wait(60) in _LEFT, f"$ {self.replaced(text)}\n{seen}{after}"
         finally:
             if process.poll() is None:
                 process.kill()
@@ -105,10 +108,12 @@ def _read_until(terminal: int, says: str, text: str) -> str:
     return seen.decode(errors="replace")
 
 
-def _read_to_end(terminal: int) -> str:
+def _read_to_end(terminal: int, *, again: bytes) -> str:
     seen, until = b"", time.monotonic() + _WITHIN_S
     while (more := _read(terminal)) is not None and time.monotonic() < until:
         seen += more
+        if again and not more:
+            os.write(terminal, again)
     return seen.decode(errors="replace")
 
 

@@ -34,6 +34,8 @@ from swarmd.supervisor.sensors.memory import KernelLog, OomWatch
 
 # What a lane runs, the path of its order last. Any program will do that keeps the lock it is born with.
 ENGINE_LANE = (sys.executable, "-P", "-m", "swarmd.engine.lane")
+# For the kernel to end what has been killed; who does not end then stands in it.
+_REAPABLE_WITHIN_MS = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,6 +236,8 @@ class LocalBackend:
                 # Not reaped yet, so the group's number is still ours. An adopted run's group number may be a stranger's
                 # by now: what it left is found by its environment below.
                 process.kill_group()
+                # On a busy machine its lock is free a while before it can be waited for.
+                process.has_ended(_REAPABLE_WITHIN_MS)
             self.groups.settle(run.id)
             exited = process.collect()
             self._let_go(process)
