@@ -2,12 +2,14 @@
 
 Bounded for the whole fleet: when too many runs were lost in the window nothing is started until the count falls, and
 that is said once; so is a job that would not fit into memory beside the running ones, by what runs of its phase took.
-In a cluster each node has its own memory, and a job that was lost goes to another node where there is one. What a job
-waits for stands in its record; no timer lives here.
+In a cluster each node has its own memory, and a job that was lost goes to another node where there is one. A lane of a
+graphics processor takes prescreens and nothing else, and while one is open they wait for it. What a job waits for
+stands in its record; no timer lives here.
 """
 
 from collections.abc import Iterable, Iterator
 
+from swarmd.agents.rules.gpu_work import belongs_on_gpu, ready_for_cpu, ready_for_gpu, why_here
 from swarmd.agents.rules.losses import losses_since
 from swarmd.agents.rules.node_lanes import may_work
 from swarmd.agents.rules.places import Places
@@ -20,6 +22,7 @@ from swarmd.state.records.lane import Lane
 from swarmd.state.records.run import run_id
 from swarmd.state.units import Millis
 from swarmd.state.view import View
+from swarmd.state.work_order import AskedEngine
 
 NAME = "auto_scheduler"
 _STORM, _MEMORY = "storm", "memory"
@@ -45,7 +48,7 @@ def decide(view: View, now: Millis) -> list[Action]:
 
 def _starts(view: View, now: Millis) -> list[Action]:
     free = _free(view, now)
-    ready = ready_jobs(view, now) if free else []
+    ready = _with_a_lane(view, free, now) if free else []
     if not ready:
         return _said_of_memory(view, "")
     places = Places(view, free)
@@ -53,10 +56,20 @@ def _starts(view: View, now: Millis) -> list[Action]:
     for job in _within_batch(view, ranked(view, ready)):
         if len(pairs) == len(free):
             break
-        if (lane := places.take(job)) is not None:
+        if (lane := places.take(job, on_gpu=belongs_on_gpu(view, job, now))) is not None:
             pairs.append((lane, job))
     starts = [_start(view, job, lane, rank, len(ready), now) for rank, (lane, job) in enumerate(pairs, start=1)]
     return [*_said_of_memory(view, places.refused), *starts]
+
+
+def _with_a_lane(view: View, free: list[Lane], now: Millis) -> list[Job]:
+    """The ready jobs of a kind for which a lane is free."""
+    if not view.gpu_lanes:
+        return ready_jobs(view, now)
+    n_on_gpu = sum(1 for lane in free if lane.is_on_gpu)
+    if n_on_gpu == len(free):
+        return ready_for_gpu(view, now)
+    return ready_jobs(view, now) if n_on_gpu else ready_for_cpu(view, now)
 
 
 def _free(view: View, now: Millis) -> list[Lane]:
@@ -102,13 +115,18 @@ def _being_crowned(view: View) -> set[str]:
 def _start(view: View, job: Job, lane: Lane, rank: int, ready: int, now: Millis) -> StartRun:
     what = f"{job.phase.value} of {job.symbol}{f' {job.mode}' if job.mode else ''}"
     place = f"number {rank} of {ready} ready (priority {urgency(view, job)}, attempt {job.attempt + 1})"
-    reason = f"{lane.id} is free; {what} is {place}"
+    why = f"; prescreens take a lane of {lane.device} while one is open" if lane.is_on_gpu else why_here(view, job)
+    reason = f"{lane.id} is free; {what} is {place}{why}"
+    # Auto: where the device turns out to be of no use, the run says so and falls back on the processor.
+    engine: AskedEngine = "auto" if lane.is_on_gpu else "cpu"
     before = (run_id(job.id, job.attempt),) if job.attempt > 0 else ()
     gates = tuple(run_id(gate, view.jobs[gate].attempt) for gate in job.after if gate in view.jobs)
     causes = (job.id, *(cause for cause in (*before, *gates) if cause in view.runs), lane.id)
     after = prescribed(view, job, now)
     if after is None:
-        return StartRun(job=job.id, lane=lane.id, attempt=job.attempt + 1, reason=reason, caused_by=causes)
+        return StartRun(
+            job=job.id, lane=lane.id, attempt=job.attempt + 1, reason=reason, caused_by=causes, engine=engine
+        )
     return StartRun(
         job=job.id,
         lane=lane.id,
@@ -117,5 +135,5 @@ def _start(view: View, job: Job, lane: Lane, rank: int, ready: int, now: Millis)
         caused_by=causes,
         remedy=after.remedy,
         scale=after.scale,
-        engine=after.engine,
+        engine=engine,
     )

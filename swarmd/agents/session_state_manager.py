@@ -281,7 +281,7 @@ def _low_use(view: View, now: Millis) -> tuple[str, bool]:
     if load is None or not ready or load.value >= _ENOUGH * target:
         return "", False
     text = f"processor load {load.value:.2f} (target {target:.2f}) with {several(ready, 'job')} ready and no lane free"
-    is_low = load.value < _LOW * target and not view.n_free_lanes and bool(view.live_runs())
+    is_low = load.value < _LOW * target and not view.n_free_cpu_lanes and bool(view.live_runs())
     return (text if is_low else ""), True
 
 

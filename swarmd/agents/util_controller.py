@@ -4,9 +4,12 @@ A held lane finishes its run and takes nothing new. When the same trouble hits e
 after a growing wait, and the others open when it works. The usual lanes are never held for processor load: the target
 is a load to reach, not a ceiling, and lanes that share a busy processor are slower, not wrong; only a prescreen far
 below this machine's own record, kept from the processors or throttled, costs a lane for a while. Lanes beyond the usual
-fill processors that are idle, and go first. In a cluster each node is filled by itself, what stood on a node that is
+fill processors that are idle, and go first. A lane of a graphics processor rests while its device is in trouble, and a
+second one fills a device that is idle. In a cluster each node is filled by itself, what stood on a node that is
 gone goes to others, and a node that loses run after run rests.
 """
+
+from collections.abc import Collection
 
 from swarmd.agents.rules.breaker import Everywhere, everywhere, may_probe, open_breaker, worked_after
 from swarmd.agents.rules.capacity import (
@@ -19,11 +22,12 @@ from swarmd.agents.rules.capacity import (
 )
 from swarmd.agents.rules.devices import about_devices
 from swarmd.agents.rules.filling import about_fill_lanes
+from swarmd.agents.rules.gpu_lanes import about_gpu_lanes
+from swarmd.agents.rules.gpu_work import ready_for_cpu
 from swarmd.agents.rules.losses import fleet_subject
 from swarmd.agents.rules.node_lanes import fill_nodes, held_for_nodes, put_on_nodes, told_of_cluster
 from swarmd.agents.rules.pulse import is_unkillable
 from swarmd.agents.rules.quarantine import about_quarantine
-from swarmd.agents.rules.readiness import ready_jobs
 from swarmd.agents.rules.signatures import incident_id
 from swarmd.agents.rules.slow_prescreens import about_slow_prescreens
 from swarmd.agents.rules.throughput import resting
@@ -42,12 +46,14 @@ def decide(view: View, now: Millis) -> list[Action]:
     lanes = _lanes(view, found, now)
     is_opening = any(wish.status is LaneStatus.OPEN for wish in lanes)
     slow = about_slow_prescreens(view, now)
+    of_gpus = _gpu_lanes(view, {wish.lane for wish in lanes}, found, now)
     return [
         *_disk(view, now),
         *_fleet(view, found, now),
         *slow,
         *(fill_nodes(view, now) if view.policy.on_nodes and found is None else about_fill_lanes(view, now)),
         *lanes,
+        *of_gpus,
         *(_cluster(view, now) if view.policy.on_nodes else ()),
         *about_devices(view, now),
         *_no_gpu(view),
@@ -143,6 +149,15 @@ def _lanes(view: View, found: Everywhere | None, now: Millis) -> list[SetLane]:
     return _reopened(view, now)
 
 
+def _gpu_lanes(view: View, settled: Collection[str], found: Everywhere | None, now: Millis) -> list[SetLane]:
+    """Those of graphics processors that were not spoken of already; none opens while the swarm rests or lacks room."""
+    if not view.gpu_lanes:
+        return []
+    is_resting = found is not None or open_breaker(view) is not None
+    may_open = not is_resting and disk_shortage(view) is None and memory_shortage(view) is None
+    return [wish for wish in about_gpu_lanes(view, now, may_open=may_open) if wish.lane not in settled]
+
+
 def _cluster(view: View, now: Millis) -> list[Action]:
     """Nodes that rest, and which are missing."""
     text = told_of_cluster(view)
@@ -173,7 +188,7 @@ def _reopened(view: View, now: Millis) -> list[SetLane]:
     """One held lane a cycle, from the first, when there is room, and work that finds no lane."""
     if not view.n_held_lanes:
         return []
-    ready, free = len(ready_jobs(view, now)), view.n_free_lanes
+    ready, free = len(ready_for_cpu(view, now)), view.n_free_cpu_lanes
     if ready <= free or not memory_is_ample(view) or not disk_is_ample(view):
         return []
     held = [lane for lane in _own_held_lanes(view) if not _is_haunted(view, lane, now)]
@@ -197,7 +212,7 @@ def _own_held_lanes(view: View) -> list[Lane]:
 
 
 def _is_own(view: View, lane: Lane) -> bool:
-    return lane.slot < view.policy.max_lanes and not lane.is_fill
+    return lane.slot < view.policy.max_lanes and not lane.is_fill and not lane.is_on_gpu
 
 
 def _held(lane: Lane, why: Shortage) -> SetLane:
@@ -213,14 +228,22 @@ def _no_gpu(view: View) -> list[Action]:
     count = view.gauges.get("host.gpu_count")
     if count is None:
         return []
-    text = "" if count.value > 0 else "no GPU here (0 found): all work runs on the processor"
+    alone = [device for device in view.devices.values() if device.is_there and device.left_alone]
+    if count.value <= 0:
+        text = "no GPU here (0 found): all work runs on the processor"
+    elif alone:
+        names = ", ".join(f"{device.id} ({device.name})" for device in alone)
+        text = f"{names} left alone: {alone[0].left_alone}"
+    else:
+        text = ""
     return _said(view, "gpu", text, "host.gpu_count")
 
 
 def _all_held(view: View, now: Millis, *, is_opening: bool) -> list[Action]:
     """Work waits and every lane is held: never a silent stop."""
-    held = [] if view.n_open_lanes else _own_held_lanes(view)
-    waiting = bool(held) and bool(ready_jobs(view, now)) and not is_opening
+    n_open = view.n_open_lanes - sum(1 for lane in view.gpu_lanes if lane.status is LaneStatus.OPEN)
+    held = [] if n_open else _own_held_lanes(view)
+    waiting = bool(held) and bool(ready_for_cpu(view, now)) and not is_opening
     if not waiting:
         return _said(view, "capacity", "", f"{NAME}/capacity")
     if _spoken_text(view, "capacity"):

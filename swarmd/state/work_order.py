@@ -58,8 +58,10 @@ class WorkOrder(Shape):
     home: str
     session: str
     threads: int
-    # What prescreens: a lane of a GPU says gpu, and every other makes no CUDA context.
+    # What prescreens: a lane of a GPU says auto, and every other makes no CUDA context.
     engine: AskedEngine = "cpu"
+    # The UUID of the graphics processor of the lane, the only one that the run sees; empty: it sees none.
+    device: str = ""
     # How much it takes on at a time, as a share of the usual: less after it ran out of memory.
     scale: Ratio = 1.0
     # A rung of a refinement ends after so many trials of the search; None is all that the campaign asks for.

@@ -20,6 +20,7 @@ from swarmd.state.view import View
 from swarmd.supervisor.effects.enact import enact
 from swarmd.supervisor.effects.tidy import cut_living_logs, tidy
 from swarmd.supervisor.failure_memory import write_failure_memory
+from swarmd.supervisor.gpu_lanes import lanes_of_gpus, why_left_alone
 from swarmd.supervisor.logs import log
 from swarmd.supervisor.ownership import observe_ownership
 from swarmd.supervisor.processes import reap, zombies
@@ -151,7 +152,10 @@ def observe(swarm: Swarm, now: Millis, late: Millis, *, is_hasty: bool = False) 
     swarm.record(observe_errands(swarm.projection.view(), swarm.errands, now=now))
     swarm.record(observe_monitors(view, swarm.monitors.latest(), now=now))
     gpus = swarm.gpus.fresh()
-    swarm.record([*count_gpus(view, gpus, now=now), *observe_gpus(view, gpus, swarm.home.run_dir, now=now)])
+    swarm.record(count_gpus(view, gpus, now=now))
+    swarm.record(observe_gpus(view, gpus, swarm.home.run_dir, now=now, left_alone=why_left_alone))
+    if gpus is not None and gpus.devices:
+        swarm.record(lanes_of_gpus(swarm.projection.view(), now=now))
     if swarm.nodes is not None:
         swarm.record(observe_nodes(swarm.projection.view(), swarm.nodes.fresh(), now=now))
         swarm.record(widened(swarm.projection.view(), now=now))

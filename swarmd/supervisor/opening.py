@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from swarmd import __version__
 from swarmd.agents.rules.budget import refusal_to_start, settled
 from swarmd.state.errors import OperatorError
-from swarmd.state.records.campaign import Campaign, CampaignSettings, CampaignStatus
+from swarmd.state.records.campaign import Campaign, CampaignSettings, CampaignStatus, LimitSettings
 from swarmd.state.records.lane import Lane, LaneStatus
 from swarmd.state.records.policy import Policy
 from swarmd.state.records.record import Record
@@ -52,7 +52,8 @@ def check_campaign_unchanged(before: View, campaign: CampaignSettings | None) ->
 def policy_of(settings: CampaignSettings | None, lanes: int, *, monitors: bool, now: Millis) -> Policy:
     """The limits in force: the campaign's, with ``auto`` made into the lanes this machine carries."""
     if settings is None:
-        return Policy(at=now, max_lanes=lanes, fill_lanes=max(1, lanes // 2), monitors=monitors)
+        gpu_lanes = LimitSettings().gpu_lanes
+        return Policy(at=now, max_lanes=lanes, fill_lanes=max(1, lanes // 2), gpu_lanes=gpu_lanes, monitors=monitors)
     limits = settings.limits
     max_lanes = lanes if limits.max_lanes == "auto" else limits.max_lanes
     return Policy(
@@ -64,6 +65,9 @@ def policy_of(settings: CampaignSettings | None, lanes: int, *, monitors: bool, 
         disk_free_min=limits.disk_free_min,
         handoff_every=limits.handoff_every,
         cpu_util_target=settings.targets.cpu_util,
+        # In a cluster this machine's own lanes are none.
+        gpu_lanes=limits.gpu_lanes if settings.backend.kind == "local" else 0,
+        gpu_util_target=settings.targets.gpu_util,
         max_lanes=max_lanes,
         fill_lanes=max(1, max_lanes // 8) if settings.backend.kind != "local" else max(1, max_lanes // 2),
         on_nodes=settings.backend.kind != "local",
@@ -101,7 +105,7 @@ def opening_records(
     surplus = [
         lane.model_copy(update={"status": LaneStatus.HELD, "at": now, "reason": f"beyond max_lanes {policy.max_lanes}"})
         for lane in before.lanes.values()
-        if lane.slot >= policy.max_lanes and lane.status is LaneStatus.OPEN
+        if lane.slot >= policy.max_lanes and lane.status is LaneStatus.OPEN and not lane.is_on_gpu
     ]
     # Of a cluster that is left: its lanes are this machine's again, as soon as nothing is under way in them.
     home_again = [

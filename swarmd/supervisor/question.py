@@ -19,7 +19,8 @@ def resolved(settings: CampaignSettings) -> dict[str, Any]:
 def digest(settings: CampaignSettings) -> str:
     """sha256 of the resolved settings: two files that ask the same question have the same digest.
 
-    Without the budget and the spares: how much the answer may cost, and how soon a lost lane is back, change no result.
+    Without the budget, the spares and what graphics processors are to do: how much the answer may cost, how soon a lost
+    lane is back, and what computes the same bits, change no result.
     Rungs count as the figures they come to; without any it is the question of before there were rungs. So it is with
     what else came later: where it stands at its default it asks nothing new.
     """
@@ -48,8 +49,9 @@ def digest(settings: CampaignSettings) -> str:
         del question["validation"]["surrogates"]
     if not settings.hypotheses:
         del question["hypotheses"]
-    for name in ("budget", "spares"):
+    for name in ("budget", "spares", "gpu_lanes"):
         del question["limits"][name]
+    del question["targets"]["gpu_util"]
     # Neither who is told of the answer, nor where the lanes live and what they keep lies, is part of the question.
     del question["notify"], question["backend"], question["storage"], question["ledger"]
     return hashlib.sha256(orjson.dumps(question, option=orjson.OPT_SORT_KEYS)).hexdigest()

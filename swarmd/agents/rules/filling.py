@@ -9,7 +9,7 @@ short.
 from collections.abc import Sequence
 
 from swarmd.agents.rules.capacity import memory_is_ample, memory_shortage
-from swarmd.agents.rules.readiness import ready_jobs
+from swarmd.agents.rules.gpu_work import ready_for_cpu
 from swarmd.state.actions import Action, SetLane, StopRun
 from swarmd.state.records.lane import Lane, LaneStatus
 from swarmd.state.records.run import RunAlive, RunStatus
@@ -24,7 +24,7 @@ _CPU_STALL_MAX = 0.50
 
 def about_fill_lanes(view: View, now: Millis) -> list[Action]:
     """Open one, hold one, or drain them; nothing while the last change has not settled."""
-    fills = view.fill_lanes
+    fills = [lane for lane in view.fill_lanes if not lane.is_on_gpu]
     if not fills:
         return []
     opened = [lane for lane in fills if lane.status is LaneStatus.OPEN]
@@ -46,9 +46,9 @@ def about_fill_lanes(view: View, now: Millis) -> list[Action]:
 def _one_more(view: View, fills: Sequence[Lane], n_open: int, load: float, target: float, now: Millis) -> list[Action]:
     held = [lane for lane in fills if lane.status is LaneStatus.HELD and view.run_in(lane.id) is None]
     room = load < target - BELOW and view.gauge("host.psi_cpu") < _CPU_STALL_MAX and memory_is_ample(view)
-    if not held or n_open >= view.policy.fill_lanes or not room or view.n_free_lanes or not _all_main_busy(view):
+    if not held or n_open >= view.policy.fill_lanes or not room or view.n_free_cpu_lanes or not _all_main_busy(view):
         return []
-    n_ready = len(ready_jobs(view, now))
+    n_ready = len(ready_for_cpu(view, now))
     if not n_ready:
         return []
     why = f"every lane is busy, {n_ready} jobs are ready, and the processor load is {load:.2f} (target {target:.2f})"
@@ -58,7 +58,8 @@ def _one_more(view: View, fills: Sequence[Lane], n_open: int, load: float, targe
 def _all_main_busy(view: View) -> bool:
     """A main lane that is held is held for a reason, which is no invitation to fill."""
     busy = {run.lane for run in view.open_runs()}
-    main = [lane for lane in view.lanes.values() if not lane.is_fill and lane.slot < view.policy.max_lanes]
+    n_main = view.policy.max_lanes
+    main = [lane for lane in view.lanes.values() if not (lane.is_fill or lane.is_on_gpu) and lane.slot < n_main]
     return all(lane.id in busy for lane in main)
 
 

@@ -148,7 +148,7 @@ def _movable(view: View) -> Iterator[Lane]:
     return (
         lane
         for lane in view.held_lanes
-        if not lane.is_fill and lane.slot < policy.max_lanes and view.run_in(lane.id) is None
+        if not (lane.is_fill or lane.is_on_gpu) and lane.slot < policy.max_lanes and view.run_in(lane.id) is None
     )
 
 
@@ -173,7 +173,7 @@ def fill_nodes(view: View, now: Millis) -> list[Action]:
             changed[lane.node] = max(changed.get(lane.node, 0), lane.at)
         if lane.status is LaneStatus.OPEN:
             fills.setdefault(lane.node, []).append(lane)
-        elif view.run_in(lane.id) is None:
+        elif view.run_in(lane.id) is None and not lane.is_on_gpu:
             spare.append(lane)
     n_ready = len(ready_jobs(view, now)) if not view.n_free_lanes else 0
     target, wishes = view.policy.cpu_util_target, list[Action]()

@@ -1,7 +1,7 @@
 """Which free lane takes a job: the first, or in a cluster the first on a node with memory for it.
 
 Used by `auto_scheduler`. A job that was lost on a node goes to another one, where another has room: what was wrong with
-it there is not everywhere.
+it there is not everywhere. What belongs on a graphics processor takes a lane of one and no other.
 """
 
 from collections import deque
@@ -21,12 +21,18 @@ class Places:
         self._view = view
         # In the order in which lanes are free, so that what stands first is filled first.
         self._lanes: dict[str, deque[Lane]] = {}
+        self._of_gpus = deque(lane for lane in free if lane.is_on_gpu)
         for lane in free:
+            if lane.is_on_gpu:
+                continue
             self._lanes.setdefault(lane.node, deque()).append(lane)
-        self._rooms: dict[str, Room] = {"": room(view)} if "" in self._lanes else {}
+        has_own = bool(self._of_gpus) or "" in self._lanes
+        self._rooms: dict[str, Room] = {"": room(view)} if has_own else {}
 
-    def take(self, job: Job) -> Lane | None:
-        """The lane, which is no longer free then; None where no node has room for the job."""
+    def take(self, job: Job, *, on_gpu: bool = False) -> Lane | None:
+        """The lane, which is no longer free then; None where no node has room for the job, or no device."""
+        if on_gpu:
+            return self._taken_on_gpu(job)
         names = [*self._lanes]
         before = self._view.runs.get(run_id(job.id, job.attempt)) if job.attempt else None
         if before is not None and before.node in self._lanes and len(names) > 1:
@@ -43,6 +49,14 @@ class Places:
                 self._lanes[name] = lanes  # behind the others, so that the work spreads over the nodes
             return lane
         return None
+
+    def _taken_on_gpu(self, job: Job) -> Lane | None:
+        if not self._of_gpus:
+            return None
+        if not self._room("").take(job):
+            self.refused = self._room("").refused
+            return None
+        return self._of_gpus.popleft()
 
     def _room(self, node: str) -> Room:
         if node not in self._rooms:

@@ -41,7 +41,7 @@ def about_slow_prescreens(view: View, now: Millis) -> list[Action]:
 
 
 def _opened(view: View, incident: str, slow: Slowdown, now: Millis) -> list[Action]:
-    lanes = view.open_lanes
+    lanes = [lane for lane in view.open_lanes if not lane.is_on_gpu]
     # The last lane is never taken: slow work is better than none.
     rested = lanes[-1] if slow.cause in RESTFUL and len(lanes) > 1 else None
     causes = (slow.of.id, slow.of.against)

@@ -82,7 +82,7 @@ def _pricing(view: View, judgement: Job, planned: int) -> Pricing:
 def missing_shares(view: View, n_ready: int) -> Iterator[tuple[PlannedJob, str, tuple[str, ...]]]:
     """Shares to queue now, each with its reason and causes: one for every judgement that has none, then as many as keep
     one more than there are free lanes in the queue."""
-    room = view.n_free_lanes + 1 - n_ready
+    room = view.n_free_cpu_lanes + 1 - n_ready
     open_ones = [each for each in pricings(view).values() if each.holds and each.spoilt is None and each.to_come]
     for nth in range(max((len(each.to_come) for each in open_ones), default=0)):
         for each in open_ones:

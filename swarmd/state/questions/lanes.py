@@ -61,6 +61,16 @@ class OfLanes(OfRuns):
         return {lane.id: lane for lane in self.lanes.values() if lane.is_fill}
 
     @cached_property
+    def gpu_lanes(self) -> tuple[Lane, ...]:
+        """Lanes of graphics processors, in their order. Where no device was ever seen there are none to look for."""
+        return tuple(lane for lane in self.lanes.values() if lane.is_on_gpu) if self.devices else ()
+
+    @property
+    def n_free_cpu_lanes(self) -> int:
+        free = self._free_lanes_by_id
+        return len(free) - sum(1 for lane in self.gpu_lanes if lane.id in free)
+
+    @cached_property
     def open_lanes_on(self) -> Mapping[str, int]:
         """How many open lanes stand on each node; those on none under the empty name."""
         return Counter(lane.node for lane in self._open_lanes_by_id.values())

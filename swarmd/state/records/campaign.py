@@ -286,9 +286,12 @@ class NotifySettings(Shape):
 
 
 class TargetSettings(Shape):
-    """``cpu_util`` is the share of the processors that lanes are filled up to."""
+    """``cpu_util`` is the share of the processors that lanes are filled up to, ``gpu_util`` that of the time in which a
+    graphics processor computes.
+    """
 
     cpu_util: Ratio = 0.90
+    gpu_util: Ratio = 0.80
 
 
 class BudgetSettings(Shape):
@@ -309,14 +312,16 @@ class BudgetSettings(Shape):
 
 
 class LimitSettings(Shape):
-    """``max_lanes`` is how many runs may work at once; ``auto`` asks the machine. ``run_timeout`` is after how long a
-    run is ended and replaced. ``max_attempts`` is how often a job is lost before it is quarantined; ``backoff`` is the
-    first and the longest wait between two attempts. ``spares`` are processes kept warm for the next runs.
-    ``disk_free_min`` is the room below which nothing is started. ``handoff_every`` is how often a working campaign's
-    handoff page is written besides that of each end.
+    """``max_lanes`` is how many runs may work at once; ``auto`` asks the machine. ``gpu_lanes`` is how many more may
+    work on each graphics processor; 0 leaves them alone. ``run_timeout`` is after how long a run is ended and replaced.
+    ``max_attempts`` is how often a job is lost before it is quarantined; ``backoff`` is the first and the longest wait
+    between two attempts. ``spares`` are processes kept warm for the next runs. ``disk_free_min`` is the room below
+    which nothing is started. ``handoff_every`` is how often a working campaign's handoff page is written besides that
+    of each end.
     """
 
     max_lanes: Annotated[int, Field(ge=1, le=4096)] | Literal["auto"] = "auto"
+    gpu_lanes: Annotated[int, Field(ge=0, le=8)] = 2
     run_timeout: Duration = 2 * 3_600_000
     max_attempts: Annotated[int, Field(ge=1)] = 5
     backoff: tuple[Duration, Duration] = (1_000, 60_000)

@@ -30,7 +30,7 @@ class Device(Record):
     ``is_there`` says whether it answered; ``trouble`` is NVML's word where it did not. ``since`` is when it came to
     that, or became another device under the same number; ``uuid`` tells two apart. ``util`` is a fraction, ``temp_c``
     degrees Celsius. ``errors`` are the last few error codes that its driver reported, the newest last; ``n_errors``
-    counts all there were.
+    counts all there were. ``left_alone`` says why no lane computes on it; empty where lanes may.
     """
 
     KIND: ClassVar[str] = "device"
@@ -48,3 +48,4 @@ class Device(Record):
     processes: tuple[DeviceProcess, ...] = ()
     errors: tuple[DeviceError, ...] = ()
     n_errors: int = 0
+    left_alone: str = ""

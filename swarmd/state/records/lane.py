@@ -21,10 +21,11 @@ LANE_MOVES = Lifecycle(
 
 
 class Lane(Record):
-    """``cpu0``: slot 0 of device ``cpu``. A held lane finishes its run and takes nothing new; ``reason`` says why.
+    """``cpu0``: slot 0 of device ``cpu``; ``gpu0a``: slot 0 of the graphics processor ``gpu0``. A held lane finishes
+    its run and takes nothing new; ``reason`` says why.
 
-    ``is_fill``: beyond the usual lanes, open only while processors are idle. ``node`` is the machine of the
-    cluster that its runs are put on; empty on one machine, and in a cluster while none has room for it.
+    ``is_fill``: beyond the usual lanes, open only while processors are idle, or the device is. ``node`` is the machine
+    of the cluster that its runs are put on; empty on one machine, and in a cluster while none has room for it.
     """
 
     KIND: ClassVar[str] = "lane"
@@ -35,3 +36,7 @@ class Lane(Record):
     reason: str = ""
     is_fill: bool = False
     node: str = ""
+
+    @property
+    def is_on_gpu(self) -> bool:
+        return self.device != "cpu"

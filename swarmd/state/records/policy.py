@@ -48,6 +48,9 @@ class Policy(Record):
     fill_lanes: int = 0
     fill_settle: Millis = 15 * SECOND
     cpu_util_target: Ratio = 0.90
+    # Lanes of each graphics processor at most, the first and those that fill it.
+    gpu_lanes: int = 0
+    gpu_util_target: Ratio = 0.80
     mem_available_min: int = 1 << 30
     disk_free_min: int = 1 << 30
     memory_stall_max: Ratio = 0.20

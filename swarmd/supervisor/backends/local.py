@@ -123,7 +123,7 @@ class LocalBackend:
         return os.posix_spawn(
             program[0],
             [*program, str(self.home.order_path(run.id))],
-            {**self._environment(order.threads), **self._variables(run)},
+            {**self._environment(order.threads, order.device), **self._variables(run)},
             setsid=True,
             file_actions=[
                 (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
@@ -162,15 +162,15 @@ class LocalBackend:
         self._keep(run.id, process)
         return identity
 
-    def _environment(self, threads: int) -> dict[str, str]:
-        """Of any lane with so many threads."""
+    def _environment(self, threads: int, device: str = "") -> dict[str, str]:
+        """Of any lane with so many threads, and the graphics processor with this UUID."""
         environment = {
             **os.environ,
             "NUMBA_NUM_THREADS": str(threads),
             "OMP_NUM_THREADS": "1",
             "OPENBLAS_NUM_THREADS": "1",
-            # A CPU lane holds no CUDA context, whatever it imports.
-            "CUDA_VISIBLE_DEVICES": "",
+            # A CPU lane holds no CUDA context, whatever it imports; a lane of a GPU sees no other.
+            "CUDA_VISIBLE_DEVICES": device,
             "PYTHONUNBUFFERED": "1",
         }
         if self.notify_socket:

@@ -33,6 +33,8 @@ def work_order(view: View, run: RunOrdered, *, home: Path, session: str, threads
     """Everything the run needs to know, and all it will ever be told."""
     job = view.jobs[run.job]
     campaign = view.campaigns[job.campaign]
+    lane = view.lanes.get(run.lane)
+    device = view.devices.get(lane.device) if lane is not None and lane.is_on_gpu else None
     return WorkOrder(
         run=run.id,
         job=job.id,
@@ -45,6 +47,7 @@ def work_order(view: View, run: RunOrdered, *, home: Path, session: str, threads
         session=session,
         threads=max(1, round(threads * run.scale)),
         engine=run.engine,
+        device="" if device is None else device.uuid,
         node=run.node,
         scale=run.scale,
         trials=job.trials,

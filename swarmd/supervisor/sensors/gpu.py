@@ -1,6 +1,6 @@
 """Graphics processors, from NVML's answers to records: what moved, what vanished, and whose processes compute there."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,8 @@ _UTIL_STEP, _SIZE_STEP, _TEMP_STEP = 0.10, 0.05, 5
 _RENEW_EVERY: Millis = MINUTE
 _ERRORS_KEPT = 8
 
+LeftAlone = Callable[[int, str], str]
+
 
 def count_gpus(view: View, look: Look | None, *, now: Millis) -> list[Record]:
     """How many devices the driver shows, where that is news."""
@@ -26,8 +28,13 @@ def count_gpus(view: View, look: Look | None, *, now: Millis) -> list[Record]:
     return [count] if known is None or known.value != count.value else []
 
 
-def observe_gpus(view: View, look: Look | None, run_dir: Path, *, now: Millis) -> list[Record]:
-    """What moved on any device; one on record that is not seen any more has vanished."""
+def observe_gpus(
+    view: View, look: Look | None, run_dir: Path, *, now: Millis, left_alone: LeftAlone | None = None
+) -> list[Record]:
+    """What moved on any device; one on record that is not seen any more has vanished.
+
+    ``left_alone`` says of a device, by its number and UUID, why no lane is to compute on it.
+    """
     if look is None:
         return []
     records: list[Record] = []
@@ -36,7 +43,8 @@ def observe_gpus(view: View, look: Look | None, run_dir: Path, *, now: Millis) -
         if seen.trouble:
             records += _vanished(last, seen.trouble, seen.xids, now)
             continue
-        device = _device(seen, last, _owners(view, seen, run_dir), now)
+        why = left_alone(seen.index, seen.uuid) if left_alone is not None else ""
+        device = _device(seen, last, _owners(view, seen, run_dir), why, now)
         records += [device] if _is_news(device, last) else []
     answered = {f"gpu{seen.index}" for seen in look.devices}
     trouble = look.trouble or "the NVIDIA driver shows it no more"
@@ -55,7 +63,7 @@ def _vanished(last: Device | None, trouble: str, xids: tuple[int, ...], now: Mil
     return [last.model_copy(update={"at": now, "is_there": False, "trouble": trouble, **unknown, **changes})]
 
 
-def _device(seen: Seen, last: Device | None, owners: Mapping[int, str], now: Millis) -> Device:
+def _device(seen: Seen, last: Device | None, owners: Mapping[int, str], left_alone: str, now: Millis) -> Device:
     is_same = last is not None and last.is_there and last.uuid == seen.uuid
     known = last if last is not None and last.uuid == seen.uuid else None
     return Device(
@@ -70,6 +78,7 @@ def _device(seen: Seen, last: Device | None, owners: Mapping[int, str], now: Mil
         mem_used=seen.mem_used,
         mem_total=seen.mem_total,
         temp_c=seen.temp_c,
+        left_alone=left_alone,
         processes=tuple(
             DeviceProcess(pid=pid, mem_bytes=size, run=owners.get(pid, "")) for pid, size in seen.processes
         ),
@@ -89,8 +98,8 @@ def _with_errors(known: Device | None, xids: tuple[int, ...], now: Millis) -> di
 def _is_news(device: Device, last: Device | None) -> bool:
     if last is None or device.at - last.at >= _RENEW_EVERY:
         return True
-    if (device.is_there, device.since, device.uuid, device.n_errors) != (
-        last.is_there, last.since, last.uuid, last.n_errors
+    if (device.is_there, device.since, device.uuid, device.n_errors, device.left_alone) != (
+        last.is_there, last.since, last.uuid, last.n_errors, last.left_alone
     ):  # fmt: skip
         return True
     if [(each.pid, each.run) for each in device.processes] != [(each.pid, each.run) for each in last.processes]:

@@ -67,8 +67,8 @@ class RayBackend(LocalBackend):
         is_there = like is not None and (node := view.nodes.get(like.node)) is not None and node.is_heard
         self.couriers.keep(wanted, like, environment, may_start=is_there and may_start_spare(view))
 
-    def _environment(self, threads: int) -> dict[str, str]:
-        return super()._environment(threads) | ray_environment(token_path(self.home))
+    def _environment(self, threads: int, device: str = "") -> dict[str, str]:
+        return super()._environment(threads, device) | ray_environment(token_path(self.home))
 
     def _variables(self, run: RunOrdered) -> dict[str, str]:
         return super()._variables(run) | {ADDRESS_VARIABLE: self.address}
