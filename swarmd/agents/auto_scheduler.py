@@ -9,12 +9,12 @@ stands in its record; no timer lives here.
 
 from collections.abc import Iterable, Iterator
 
-from swarmd.agents.rules.gpu_work import belongs_on_gpu, ready_for_cpu, ready_for_gpu, why_here
+from swarmd.agents.rules.gpu_work import belongs_on_gpu, ready_with_a_lane, why_here
 from swarmd.agents.rules.losses import losses_since
 from swarmd.agents.rules.node_lanes import may_work
 from swarmd.agents.rules.places import Places
 from swarmd.agents.rules.ranking import ranked, urgency
-from swarmd.agents.rules.readiness import assets_in_flight, ready_jobs
+from swarmd.agents.rules.readiness import assets_in_flight
 from swarmd.agents.rules.remedies import prescribed
 from swarmd.state.actions import Action, Say, StartRun
 from swarmd.state.records.job import Job, Phase
@@ -48,7 +48,8 @@ def decide(view: View, now: Millis) -> list[Action]:
 
 def _starts(view: View, now: Millis) -> list[Action]:
     free = _free(view, now)
-    ready = _with_a_lane(view, free, now) if free else []
+    n_on_gpu = sum(1 for lane in free if lane.is_on_gpu)
+    ready = ready_with_a_lane(view, now, n_cpu=len(free) - n_on_gpu, n_gpu=n_on_gpu)
     if not ready:
         return _said_of_memory(view, "")
     places = Places(view, free)
@@ -60,16 +61,6 @@ def _starts(view: View, now: Millis) -> list[Action]:
             pairs.append((lane, job))
     starts = [_start(view, job, lane, rank, len(ready), now) for rank, (lane, job) in enumerate(pairs, start=1)]
     return [*_said_of_memory(view, places.refused), *starts]
-
-
-def _with_a_lane(view: View, free: list[Lane], now: Millis) -> list[Job]:
-    """The ready jobs of a kind for which a lane is free."""
-    if not view.gpu_lanes:
-        return ready_jobs(view, now)
-    n_on_gpu = sum(1 for lane in free if lane.is_on_gpu)
-    if n_on_gpu == len(free):
-        return ready_for_gpu(view, now)
-    return ready_jobs(view, now) if n_on_gpu else ready_for_cpu(view, now)
 
 
 def _free(view: View, now: Millis) -> list[Lane]:

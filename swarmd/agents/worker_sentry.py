@@ -6,6 +6,7 @@ and stretches in which work waits and nobody works.
 """
 
 from swarmd.agents.rules.backoff import backoff
+from swarmd.agents.rules.gpu_work import ready_with_a_lane
 from swarmd.agents.rules.losses import (
     asked_to_stop,
     awaits_result,
@@ -17,7 +18,6 @@ from swarmd.agents.rules.losses import (
     tries_in_vain,
     vanished_with_daemon,
 )
-from swarmd.agents.rules.readiness import ready_jobs
 from swarmd.agents.rules.remedies import prescription
 from swarmd.agents.rules.signatures import NO_RETRY, Diagnosis, diagnosis, incident_id, open_incident_about
 from swarmd.agents.rules.verification import Outcome, outcome_about_run
@@ -175,7 +175,11 @@ def _why_refused(job: Job, result: Result) -> str:
 
 def _dead_zone(view: View, now: Millis) -> list[Action]:
     campaign, free = view.campaign, view.n_free_lanes
-    if campaign is None or not free or view.open_runs() or not (ready := ready_jobs(view, now)):
+    if campaign is None or not free or view.open_runs():
+        return []
+    n_cpu = view.n_free_cpu_lanes
+    ready = ready_with_a_lane(view, now, n_cpu=n_cpu, n_gpu=free - n_cpu)
+    if not ready:
         return []
     since = _idle_since(view, ready)
     limit = view.policy.no_worker_after

@@ -137,6 +137,8 @@ class _Swarm(Collector):
         ]
         yield _gauges("pressure_ratio", "Share of time in which somebody waited for it.", ("resource",), pressure)
         gpus = [row for row in self._picture.rows("device") if row["is_there"]]
+        if gpus and "gpu_util_target" in policy:
+            yield _gauge("gpu_utilisation_target_ratio", "What is aimed at.", policy["gpu_util_target"])
         for name, help, field in (
             ("gpu_utilisation_ratio", "Share of time in which the device computed.", "util"),
             ("gpu_memory_used_bytes", "Device memory in use.", "mem_used"),

@@ -61,6 +61,7 @@ def test_every_figure_is_there_under_a_name_of_ours(tmp_path: Path) -> None:
     assert told["swarmd_dashboard_streams"] == {labels(): 3}
     assert told["swarmd_trials_on_disk"] == {labels(): 60}
     assert set(told["swarmd_gpu_utilisation_ratio"]) == {labels(gpu="gpu0", name=a_device().name)}
+    assert told["swarmd_gpu_utilisation_target_ratio"] == {labels(): 0.8}
     ((info, one),) = told["swarmd_info"].items()
     assert (dict(info)["campaign"], one) == ("majors", 1)
 
@@ -81,7 +82,7 @@ def test_the_series_of_a_run_end_with_it(tmp_path: Path) -> None:
 
 def test_the_series_of_a_device_end_when_it_does_not_answer(tmp_path: Path) -> None:
     told = scraped(home_with(tmp_path, a_device("gpu0", is_there=False, trouble="GPU is lost")))
-    assert "swarmd_gpu_utilisation_ratio" not in told
+    assert not {"swarmd_gpu_utilisation_ratio", "swarmd_gpu_utilisation_target_ratio"} & told.keys()
 
 
 def test_incidents_are_counted_on_where_the_tables_forget(tmp_path: Path) -> None:

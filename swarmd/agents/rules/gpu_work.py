@@ -34,6 +34,13 @@ def ready_for_gpu(view: View, now: Millis) -> list[Job]:
     return [] if not view.gpu_lanes else [job for job in ready_jobs(view, now) if belongs_on_gpu(view, job, now)]
 
 
+def ready_with_a_lane(view: View, now: Millis, *, n_cpu: int, n_gpu: int) -> list[Job]:
+    """The ready jobs of a kind for which a lane is free, given how many are of each kind."""
+    if not n_cpu:
+        return ready_for_gpu(view, now) if n_gpu else []
+    return ready_jobs(view, now) if n_gpu else ready_for_cpu(view, now)
+
+
 def why_here(view: View, job: Job) -> str:
     """Why a prescreen runs on a processor though there are lanes of a GPU; empty where there are none."""
     lanes = view.gpu_lanes

@@ -7,6 +7,7 @@ performance  share of the last 50 ended runs that did not end failed or lost
 efficiency   share of open lanes that are busy while jobs are ready
 """
 
+from swarmd.agents.rules.gpu_work import ready_for_gpu
 from swarmd.agents.rules.readiness import ready_jobs
 from swarmd.state.records.gauge import Scores
 from swarmd.state.records.run import RunStatus
@@ -49,7 +50,10 @@ def _performance(view: View) -> float:
 
 
 def _efficiency(view: View, now: Millis) -> float:
-    lanes = view.n_open_lanes
+    lanes, free = view.n_open_lanes, view.n_free_lanes
     if not lanes or not ready_jobs(view, now):
         return 1.0
-    return _share(lanes - view.n_free_lanes, lanes)
+    if free > view.n_free_cpu_lanes and not ready_for_gpu(view, now):
+        # A lane of a GPU without a prescreen to do is none that stands idle.
+        lanes, free = lanes - free + view.n_free_cpu_lanes, view.n_free_cpu_lanes
+    return _share(lanes - free, lanes)

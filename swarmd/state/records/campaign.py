@@ -286,8 +286,8 @@ class NotifySettings(Shape):
 
 
 class TargetSettings(Shape):
-    """``cpu_util`` is the share of the processors that lanes are filled up to, ``gpu_util`` that of the time in which a
-    graphics processor computes.
+    """``cpu_util`` is the share of the processors that lanes are filled up to. ``gpu_util`` is the share of the time in
+    which a graphics processor computes that its lanes are filled up to.
     """
 
     cpu_util: Ratio = 0.90

@@ -149,9 +149,9 @@ def host(picture: Picture) -> Row:
 
 def devices(picture: Picture) -> list[Row]:
     """The graphics processors of today, beside what is aimed at; one that was gone before this session is left out."""
-    session, campaign = picture.session, picture.campaign
+    session, policy = picture.session, picture.get("policy", "policy") or {}
     began = millis_of_iso(session["at"]) if session else 0
-    target = campaign["settings"].get("targets", {}).get("gpu_util") if campaign else None
+    target = policy.get("gpu_util_target")
     shown = ("id", "name", "is_there", "trouble", "util", "mem_used", "mem_total", "temp_c")
     return [
         {name: row.get(name) for name in shown} | {"target": target}
