@@ -48,7 +48,7 @@ def why_left_alone(index: int, uuid: str) -> str:
     visible = os.environ.get(VISIBLE)
     if visible is not None and not _names(visible, index, uuid):
         return f"{VISIBLE} of the daemon is {visible!r}, which does not name gpu{index}"
-    return "" if _has_cupy() else "CuPy is not installed (the extra `gpu` for CUDA 12, `gpu13` for CUDA 13)"
+    return "" if has_cupy() else "CuPy is not installed (the extra `gpu` for CUDA 12, `gpu13` for CUDA 13)"
 
 
 def _names(visible: str, index: int, uuid: str) -> bool:
@@ -57,5 +57,6 @@ def _names(visible: str, index: int, uuid: str) -> bool:
 
 
 @cache
-def _has_cupy() -> bool:
+def has_cupy() -> bool:
+    """Whether it is installed, once for the life of the process."""
     return find_spec("cupy") is not None

@@ -11,6 +11,7 @@ import pytest
 from builders import (
     a_beat,
     a_campaign,
+    a_device,
     a_finding,
     a_gauge,
     a_job,
@@ -62,6 +63,7 @@ def views(draw: st.DrawFn) -> View:
             runs.append(draw(_runs(job.id, attempt, may_live=is_newest, lane=f"cpu{len(runs)}")))
     told = [run for run in runs if draw(st.booleans())]
     subjects = [*(run.id for run in runs), *(job.id for job in jobs), "majors", "host", a_speed().work]
+    has_gpu = draw(st.booleans())
     campaign = a_campaign(
         status=draw(st.sampled_from(("active", "active", "paused", "stopped", "done"))),
         reason="3 of 5 done",
@@ -71,10 +73,19 @@ def views(draw: st.DrawFn) -> View:
     if draw(st.booleans()):
         sessions = [a_session(id="bt-20250101_000000Z", status="lost", at=sessions[0].at), *sessions]
     return a_view(
-        policy=a_policy(max_lanes=2, max_attempts=draw(st.integers(1, 3)), fleet_losses_max=draw(st.integers(1, 5))),
+        policy=a_policy(
+            max_lanes=2,
+            gpu_lanes=draw(st.integers(0, 2)),
+            max_attempts=draw(st.integers(1, 3)),
+            fleet_losses_max=draw(st.integers(1, 5)),
+        ),
         campaigns=draw(st.sampled_from(([], [campaign]))),
         sessions=draw(st.sampled_from(([], sessions))),
-        lanes=[a_lane(f"cpu{slot}", status=draw(st.sampled_from(tuple(LaneStatus)))) for slot in range(len(runs) + 2)],
+        lanes=[
+            *(a_lane(f"cpu{slot}", status=draw(st.sampled_from(tuple(LaneStatus)))) for slot in range(len(runs) + 2)),
+            *(draw(_gpu_lanes) if has_gpu else ()),
+        ],
+        devices=[draw(_devices)] if has_gpu else [],
         jobs=jobs,
         runs=runs,
         beats=[draw(_beats(run.id)) for run in runs if draw(st.booleans())],
@@ -105,6 +116,19 @@ def views(draw: st.DrawFn) -> View:
     )
 
 
+_gpu_lanes = st.tuples(
+    *(
+        st.builds(a_lane, st.just(f"gpu0{letter}"), device=st.just("gpu0"), slot=st.just(n), is_fill=st.just(n > 0),
+                  status=st.sampled_from(tuple(LaneStatus)))
+        for n, letter in enumerate("ab")
+    )
+)  # fmt: skip
+_devices = st.builds(
+    a_device,
+    is_there=st.booleans(),
+    util=st.sampled_from((None, 0.0, 0.9)),
+    left_alone=st.sampled_from(("", "", "CuPy is not installed")),
+)
 _verbs = st.sampled_from(("stop", "stop_now", "pause", "resume"))
 _verdicts = st.sampled_from(("pass", "fail"))
 _agents = st.sampled_from(tuple(agent.NAME for agent in ROSTER))

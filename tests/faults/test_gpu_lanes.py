@@ -3,6 +3,7 @@
 The driver's library is a stand-in, and CuPy a file that writes down who imports it and fails as it does without CUDA.
 """
 
+import json
 import os
 import subprocess
 from collections.abc import Callable
@@ -55,6 +56,8 @@ def test_a_prescreen_takes_the_lane_of_the_gpu_and_sees_no_other_device(
     assert (refine["lane"], refine["engine"]) == ("cpu0", "cpu")
     assert swarm.run("stop", "--now").returncode == 0
     swarm.finish()
+    # What was decided hangs on records alone, those of the device among them.
+    assert json.loads(swarm.run("replay", "--json").stdout)["differences"] == []
 
 
 def _beside_a_gpu(swarm: Swarm, folder: Path) -> Path:

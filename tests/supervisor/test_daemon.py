@@ -48,6 +48,10 @@ def test_lanes_are_made_once_and_those_beyond_the_limit_are_held() -> None:
     assert [lane.id for lane in lanes] == ["cpu3"]
     held = [record for record in opened(before, None, max_lanes=2) if isinstance(record, Lane) and not record.is_fill]
     assert [(lane.id, lane.status) for lane in held] == [("cpu2", LaneStatus.HELD)]
+    of_a_gpu = a_view(lanes=[a_lane("cpu0"), a_lane("gpu0c", device="gpu0", slot=2)])
+    assert not [
+        record for record in opened(of_a_gpu, None, max_lanes=1) if isinstance(record, Lane) and record.slot == 2
+    ]
 
 
 @pytest.mark.parametrize(("status", "asks"), [("stopped", [Verb.RESUME]), ("paused", []), ("active", []), ("done", [])])
