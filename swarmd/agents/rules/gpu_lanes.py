@@ -45,7 +45,7 @@ def hindrance(view: View, device: str, now: Millis) -> str:
     if known is None or not known.is_there:
         return f"{device} does not answer" + (f": {known.trouble}" if known is not None and known.trouble else "")
     if known.left_alone:
-        return known.left_alone
+        return f"{device} is left alone: {known.left_alone}"
     if incident := open_incident_about(view, device, Signature.DEVICE_FAILED):
         return incident.cause
     return _rest(view, device, now)
@@ -73,16 +73,17 @@ def _of_device(view: View, device: str, lanes: Sequence[Lane], now: Millis, may_
 
 def _filled(view: View, device: Device, lanes: Sequence[Lane], now: Millis) -> list[SetLane]:
     fills = [lane for lane in lanes if lane.is_fill and lane.status is LaneStatus.OPEN]
+    first = f"fill lanes of {device.id} go first"
     if fills and (short := memory_shortage(view)):
-        return [_held(lane, f"fill lanes go first: {short.reason}") for lane in fills]
+        return [_held(lane, f"{first}: {short.reason}") for lane in fills]
     if not view.is_working:
-        return [_held(lane, "fill lanes go first: the campaign is not active") for lane in fills]
+        return [_held(lane, f"{first}: the campaign is not active") for lane in fills]
     if device.util is None or now - max(lane.at for lane in lanes) < view.policy.fill_settle:
         return []
     target = view.policy.gpu_util_target
-    use = f"{device.id} computes {device.util:.2f} of the time (target {target:.2f})"
+    use = f"it computes {device.util:.2f} of the time (target {target:.2f})"
     if fills and device.util > target + ABOVE:
-        return [_held(fills[-1], f"fill lanes go first: {use}")]
+        return [_held(fills[-1], f"{first}: {use}")]
     spare = next((each for each in lanes if each.status is LaneStatus.HELD and view.run_in(each.id) is None), None)
     all_busy = all(view.run_in(lane.id) is not None for lane in lanes if lane.status is LaneStatus.OPEN)
     if spare is None or not all_busy or device.util >= target - BELOW or not memory_is_ample(view):
@@ -91,7 +92,7 @@ def _filled(view: View, device: Device, lanes: Sequence[Lane], now: Millis) -> l
     if not n_ready or free is None or free < need:
         return []
     room = f"{free / _GIB:.1f} GiB of its memory are free (one lane takes {need / _GIB:.1f})"
-    return [_opened(spare, f"its lanes are busy, {n_ready} prescreens are ready, {use}, {room}")]
+    return [_opened(spare, f"{device.id} has {n_ready} prescreens ready for busy lanes, {use}, {room}")]
 
 
 def _need(view: View) -> int:

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from swarmd.state.query import Facts, Picture, lane_rows
+from swarmd.state.records.job import Phase
 from swarmd.state.units import SECOND, millis_of_iso, spoken
 
 Row = dict[str, Any]
@@ -18,8 +19,10 @@ _SAID_LAST = 3
 def lane_table(picture: Picture, facts: Facts, jobs: Sequence[Row]) -> list[Row]:
     """Every lane with its run in figures, or why it has none."""
     by_id = {job["id"]: job for job in jobs}
-    idle = idle_because(picture, facts, jobs)
-    return [_lane(picture, lane, by_id, idle) for lane in lane_rows(picture, facts)]
+    rows = lane_rows(picture, facts)
+    has_gpu = any(lane["status"] == "open" and lane["device"] != "cpu" for lane in rows)
+    idle = [idle_because(picture, facts, jobs, on_gpu=kind if has_gpu else None) for kind in (False, True)]
+    return [_lane(picture, lane, by_id, idle[lane["device"] != "cpu"]) for lane in rows]
 
 
 def _lane(picture: Picture, lane: Row, jobs: Mapping[str, Row], idle: str) -> Row:
@@ -69,8 +72,10 @@ def waits_for(job: Row, status: Mapping[str, str], facts: Facts) -> str:
     return "a free lane"
 
 
-def idle_because(picture: Picture, facts: Facts, jobs: Sequence[Row]) -> str:
-    """Why a free lane has nothing to do."""
+def idle_because(picture: Picture, facts: Facts, jobs: Sequence[Row], *, on_gpu: bool | None = None) -> str:
+    """Why a free lane has nothing to do. ``on_gpu``: one that takes prescreens and nothing else, or all but these; None
+    where no lane of a GPU is open.
+    """
     campaign = picture.campaign
     if not facts.is_alive:
         return "no daemon runs"
@@ -83,6 +88,10 @@ def idle_because(picture: Picture, facts: Facts, jobs: Sequence[Row]) -> str:
     queued = [job for job in jobs if job["status"] == "queued" and job["campaign"] == campaign["id"]]
     if not queued:
         return "nothing queued"
+    if on_gpu is not None:
+        queued = [job for job in queued if (job["phase"] == Phase.PRESCREEN) is on_gpu]
+        if not queued:
+            return "no prescreen is queued" if on_gpu else "only prescreens are queued, for a lane of a GPU"
     status = {job["id"]: job["status"] for job in jobs}
     reasons = [waits_for(job, status, facts) for job in queued]
     if "a free lane" in reasons:

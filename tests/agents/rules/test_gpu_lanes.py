@@ -107,7 +107,7 @@ def test_processors_are_filled_by_work_for_processors_alone() -> None:
     ("tables", "said"),
     [
         ({"devices": [a_device(is_there=False, trouble="GPU is lost")]}, "gpu0 does not answer: GPU is lost"),
-        ({"devices": [a_device(left_alone="CuPy is not installed")]}, "CuPy is not installed"),
+        ({"devices": [a_device(left_alone="CuPy is not installed")]}, "gpu0 is left alone: CuPy is not installed"),
         ({"incidents": [an_incident("gpu0", "device_failed", cause="gpu0 reported Xid 48")]}, "gpu0 reported Xid 48"),
     ],
 )
