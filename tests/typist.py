@@ -96,6 +96,8 @@ def _take_terminal() -> None:
     import termios
 
     fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+    # Tests that are begun in a shell's background are deaf to Ctrl-C, and so would be whatever they start.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def _read_until(terminal: int, says: str, text: str) -> str:

@@ -75,13 +75,19 @@ class Answers:
         facts = facts_now(self.home, self.picture, self.reader.last_at)
         is_other = came or facts.is_alive != self.facts.is_alive or not self.version
         self.facts = facts
-        self.n_changes += is_other
-        if is_other or now - self._made_at >= _TABLES_FOR_S:
+        is_old = now - self._made_at >= _TABLES_FOR_S
+        # Of work that goes on some things are told by the clock alone, as that a job's wait is over: no line says so.
+        self.n_changes += is_other or (is_old and facts.is_alive and self._is_at_work())
+        if is_other or is_old:
             self._made.clear()
             self._orders.clear()
             self._made_at = now
             self.version += 1
         return is_other
+
+    def _is_at_work(self) -> bool:
+        campaign = self.picture.campaign
+        return campaign is not None and campaign["status"] == "active"
 
     def read_trials(self) -> None:
         """A step further in the book of trials, for who asks about them now."""
