@@ -67,7 +67,7 @@ export function show(page) {
   async function counts() {
     const told = await get("/api/ledger").catch(() => ({ rows: [] }));
     fill(ledger, told.rows.length ? h("table.plain", {}, h("thead", {}, h("tr", {}, ["Asset", "Family"].map((name) => h("th", {}, name)), ["Tried", "Batches", "Vault looks", "Last"].map((name) => h("th.end", {}, name)))),
-      h("tbody", {}, told.rows.map((row) => h("tr", {}, h("td", {}, row.symbol), h("td", {}, row.family), row.trouble ? h("td.bad", { colSpan: 4 }, row.trouble) : [whole(row.tried), whole(row.batches), whole(row.looks), row.last ? clock(row.last, { day: true }).slice(0, 16) : dash].map((value) => h("td.end", {}, value)))))) : h("p.muted", {}, "Nothing was ever tried here."));
+      h("tbody", {}, told.rows.map((row) => h("tr", {}, h("td", {}, row.symbol), h("td", {}, row.family), row.trouble ? h("td.bad", { colSpan: 4 }, row.trouble) : [whole(row.tried), whole(row.batches), whole(row.looks), row.last ? clock(row.last, { day: true }).slice(0, 10) : dash].map((value) => h("td.end", {}, value)))))) : h("p.muted", {}, "Nothing was ever tried here."));
   }
 
   async function renew(state) {
