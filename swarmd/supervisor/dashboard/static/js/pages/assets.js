@@ -42,12 +42,15 @@ export function show(page) {
   });
   fill(page, h("div.page-head", {}, h("h1", {}, "Assets"), h("span.muted", {}, "Where each asset stands on its way from the data to production")),
     h("div.stack", {}, tracker.element, card("Jobs", { note: "every phase of every asset" }, jobs.tools, jobs.table)));
-  let seen = 0;
+  let seen = 0, at = 0;
   const end = on("state", (state) => {
     const { job = 0, result = 0, run = 0, champion = 0 } = state.changed, newest = Math.max(job, result, run, champion);
-    if (newest === seen) return;
+    // That a wait is over no line says: of work that goes on the jobs are asked for anew now and then.
+    const isDue = state.daemon.alive && state.campaign?.status === "active" && performance.now() - at > 3000;
+    if (newest === seen && !isDue) return;
+    if (newest !== seen) tracker.refresh();
     seen = newest;
-    tracker.refresh();
+    at = performance.now();
     jobs.refresh();
   });
   return () => { end(); tracker.end(); jobs.end(); };
