@@ -115,7 +115,10 @@ INSTEAD: dict[str, tuple[Instead, ...]] = {
         Instead(r"127\.0\.0\.1:8787", "127.0.0.1:{port}"),
         Instead(r"^scripts/", "{root}/scripts/"),
     ),
-    EXCHANGE: (Instead(r"data download", "data download --api-url {exchange}"),),
+    EXCHANGE: (
+        Instead(r"data download", "data download --api-url {exchange}"),
+        Instead(r"--since 2023-01-01", "--since {since}"),
+    ),
     TICKS: (),
     CHANNELS: (),
     MEANING: (),

@@ -2,6 +2,7 @@
 
 import json
 import threading
+from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -29,9 +30,13 @@ def all_typed(name: str, typist: Typist) -> None:
 
 
 def test_bars_are_downloaded_as_the_pages_show(tmp_path: Path) -> None:
-    markets = {"BTCUSDT": market_rows(300), "ETHUSDT": market_rows(300, seed=2)}
+    # Of the last day: each page of the years before it would be asked for, and be empty.
+    yesterday = datetime.now(UTC) - timedelta(days=1)
+    first_ms = int(yesterday.timestamp()) // 300 * 300_000
+    markets = {f"{coin}USDT": market_rows(280, first_ms=first_ms, seed=seed) for coin, seed in (("BTC", 1), ("ETH", 2))}
     with BinanceServer(markets) as exchange:
-        all_typed(EXCHANGE, Typist(tmp_path, INSTEAD[EXCHANGE], exchange=exchange.url))
+        since = yesterday.date().isoformat()
+        all_typed(EXCHANGE, Typist(tmp_path, INSTEAD[EXCHANGE], exchange=exchange.url, since=since))
     assert sorted(path.name for path in (tmp_path / "data" / "bars_5m").glob("*.parquet")) == [
         "BTCUSDT.parquet", "ETHUSDT.parquet",
     ]  # fmt: skip
