@@ -300,24 +300,27 @@ class Deployment:
             raise Failed(Trouble(f"{self.asked.host}: no tunnel: {why}", 1))
         if not is_free(port):
             raise Failed(Trouble(f"port {port} is taken here; choose another for --tunnel", 2))
-        url = f"http://127.0.0.1:{port}/"
-        reads = f"cat {shlex.quote(there['token_file'])}"
         with a_tunnel(self.target, port, int(there["url"].rstrip("/").rpartition(":")[2])) as process:
-            self._did("tunnel", "open", f"{url} until Ctrl-C")
-            self.dashboard = {"url": url, "token_file": there["token_file"]}
-            if sys.stdout.isatty() and not self.asked.json:
-                token = over_there(self.target, reads, what="reading the token", within_s=_SHORT_S).strip()
-                print(f"dashboard: {url}?token={token}", flush=True)
-            else:
-                # What is not a terminal may be a log.
-                self._note(f"its token: ssh {self.asked.host} {shlex.quote(reads)}")
-            self.tell()
+            # From here on Ctrl-C is the usual end, also of who has not read yet what stands here.
             try:
+                self._tell_of_tunnel(f"http://127.0.0.1:{port}/", there["token_file"])
                 process.wait()
             except KeyboardInterrupt:
                 self._note("the tunnel is closed; the box goes on")
                 return
             raise Failed(Trouble(f"{self.asked.host}: the tunnel broke; run the same command again", 1))
+
+    def _tell_of_tunnel(self, url: str, token_file: str) -> None:
+        self._did("tunnel", "open", f"{url} until Ctrl-C")
+        self.dashboard = {"url": url, "token_file": token_file}
+        reads = f"cat {shlex.quote(token_file)}"
+        if sys.stdout.isatty() and not self.asked.json:
+            token = over_there(self.target, reads, what="reading the token", within_s=_SHORT_S).strip()
+            print(f"dashboard: {url}?token={token}", flush=True)
+        else:
+            # What is not a terminal may be a log.
+            self._note(f"its token: ssh {self.asked.host} {shlex.quote(reads)}")
+        self.tell()
 
     # -- telling ------------------------------------------------------------------------------------------------------
 
