@@ -7,29 +7,19 @@ import signal
 import socket
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
+from dashboard_browser import WITHIN_S, waited_for
 from dashboard_home import told_home
 
 from swarmd.cli import exit_code_of
 from swarmd.state.store.files import Home
 from swarmd.supervisor.dashboard.address import served_at, token_path
-
-WITHIN_S = 60.0
-
-
-def waited_for(condition: Callable[[], Any]) -> Any:
-    until = time.monotonic() + WITHIN_S
-    while not (found := condition()):
-        assert time.monotonic() < until, "it did not come about in time"
-        time.sleep(0.05)
-    return found
 
 
 @contextmanager
