@@ -172,12 +172,17 @@ class Swarm:
 
 
 def state_of(pid: int) -> str:
-    """Its state letter; empty when it is gone or only a zombie."""
+    """Its state letter; empty when it is gone or only a zombie.
+
+    A first thread that has ended is a zombie while others of its threads still hold the files and the locks: such a
+    process is not gone yet.
+    """
     try:
         state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+        ended = state in "ZX" and len(list(Path(f"/proc/{pid}/task").iterdir())) == 1
     except OSError:
         return ""
-    return "" if state in "ZX" else state
+    return "" if ended else state
 
 
 def zombies_of(parent: int) -> list[int]:

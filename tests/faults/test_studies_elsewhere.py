@@ -41,8 +41,7 @@ def test_a_proxy_that_is_killed_in_the_middle_is_started_again_and_makes_no_diff
     assert first, "the daemon keeps a proxy for its campaign"
     os.kill(first, signal.SIGKILL)
     wait("the proxy to die", lambda: not state_of(first))
-    second = wait("another proxy", lambda: proxy_of(swarm.home))
-    assert second != first
+    wait("another proxy", lambda: proxy_of(swarm.home) not in (0, first))
     order.unlink()
     assert swarm.finish() == 0
     assert outcome(swarm) == undisturbed
