@@ -10,7 +10,8 @@ import pyarrow.parquet
 from market_builders import real_bars
 
 from swarmd.engine.kernel.costs import Costs
-from swarmd.engine.market.tick_stream import TickBatch, TickStream
+from swarmd.engine.market.tick_batch import TickBatch
+from swarmd.engine.market.tick_stream import TickStream
 from swarmd.engine.market.ticks import Crossed, open_ticks
 from swarmd.engine.replay.wrapper import MultiStrategyWrapper, TickRun, replay
 from swarmd.engine.strategies.tick_registry import tick_strategy_named

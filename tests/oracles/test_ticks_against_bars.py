@@ -7,7 +7,7 @@ from tick_builders import FIRST_NS
 
 from swarmd.engine.backtest import run_backtest
 from swarmd.engine.kernel.costs import Costs
-from swarmd.engine.market.tick_stream import TickBatch
+from swarmd.engine.market.tick_batch import TickBatch
 from swarmd.engine.replay.books import Account
 from swarmd.engine.strategies.registry import strategy_named
 

@@ -12,8 +12,8 @@ import numpy as np
 from swarmd.engine.arrays import FloatArray, IntArray
 from swarmd.engine.kernel.costs import Costs
 from swarmd.engine.laws.tick_markets import Tape, made_up_tape, none_of
-from swarmd.engine.market.tick_stream import TickBatch, batches_of
-from swarmd.engine.market.ticks import TickSchema
+from swarmd.engine.market.tick_batch import TickBatch, TickSchema
+from swarmd.engine.market.tick_stream import batches_of
 from swarmd.engine.market.timeframes import utc_text
 from swarmd.engine.replay.wrapper import MultiStrategyWrapper, TickRun, replay
 from swarmd.engine.search.combos import draw_combinations, row_params

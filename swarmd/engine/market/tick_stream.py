@@ -7,92 +7,16 @@ a later row needs from an earlier one is carried over here.
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from functools import cached_property
-from typing import Any
 
 import numpy as np
-import pyarrow as pa
-from numpy.typing import NDArray
 
-from swarmd.engine.arrays import BoolArray, FloatArray, IntArray
+from swarmd.engine.arrays import FloatArray
 from swarmd.engine.market.faults import DataError
+from swarmd.engine.market.tick_batch import DAY_NS, REQUIRED, SIDE, TABLE, TickBatch, TickColumns, TickSchema, read_only
 from swarmd.engine.market.tick_weave import nothing_seen, weave
-from swarmd.engine.market.ticks import (
-    DEFAULT_BATCH_ROWS,
-    REQUIRED,
-    SIDE,
-    Tally,
-    TickColumns,
-    TickFile,
-    TickSchema,
-)
+from swarmd.engine.market.ticks import DEFAULT_BATCH_ROWS, Tally, TickFile
 
-DAY_NS = 86_400 * 10**9
 _NEVER = np.iinfo(np.int64).max
-_TABLE = ("bid_px", "ask_px", "bid_sz", "ask_sz", "price", "qty", "side", "buy_px", "sell_px")
-
-
-@dataclass(frozen=True)
-class TickBatch:
-    """Consecutive rows of the stream, decoded once; shape (n_rows,) each, read-only.
-
-    `bid_px` to `ask_sz` are the quote in force after the row (NaN before the first one); `price`, `qty`, `side` are the
-    trade's, NaN, 0 and 0 on a quote. `buy_px` and `sell_px` are what one would pay and get on this row: ask and bid in
-    force, or the trade's price where no quote has been seen.
-    """
-
-    first_row: int
-    ts: IntArray
-    is_trade: BoolArray
-    bid_px: FloatArray
-    ask_px: FloatArray
-    bid_sz: FloatArray
-    ask_sz: FloatArray
-    price: FloatArray
-    qty: FloatArray
-    side: FloatArray
-    buy_px: FloatArray
-    sell_px: FloatArray
-
-    def __post_init__(self) -> None:
-        # For the instances' sake, who share it; and because to the compiler memory that may be written to is a type of
-        # its own, and it would compile everything a second time.
-        for name in ("ts", "is_trade", *_TABLE):
-            object.__setattr__(self, name, _read_only(getattr(self, name)))
-
-    def __len__(self) -> int:
-        return int(self.ts.size)
-
-    @cached_property
-    def trade_rows(self) -> IntArray:
-        """Which rows are trades."""
-        return np.flatnonzero(self.is_trade)
-
-    @cached_property
-    def quote_rows(self) -> IntArray:
-        """Which rows are quotes."""
-        return np.flatnonzero(~self.is_trade)
-
-    @cached_property
-    def days(self) -> tuple[tuple[int, int, int], ...]:
-        """Stretches of one UTC day: its number since 1970, the first row, and the row after the last."""
-        day = self.ts // DAY_NS
-        starts = [0, *(np.flatnonzero(np.diff(day)) + 1).tolist()]
-        return tuple(
-            (int(day[start]), start, stop) for start, stop in zip(starts, [*starts[1:], len(self)], strict=True)
-        )
-
-    @cached_property
-    def arrow(self) -> Any:
-        """The rows as an Arrow record batch over the same memory."""
-        values = {"ts": self.ts, **{name: getattr(self, name) for name in _TABLE}}
-        columns = [
-            pa.Array.from_buffers(pa.from_numpy_dtype(column.dtype), column.size, [None, pa.py_buffer(column)])
-            for column in values.values()
-        ]
-        bits = pa.py_buffer(np.packbits(self.is_trade, bitorder="little"))
-        columns.append(pa.Array.from_buffers(pa.bool_(), len(self), [None, bits]))
-        return pa.RecordBatch.from_arrays(columns, names=[*values, "is_trade"])
 
 
 @dataclass(slots=True)
@@ -230,9 +154,9 @@ def _woven(
     quotes: TickColumns, trades: TickColumns, carried: FloatArray, *, first_row: int, batch_rows: int
 ) -> Iterator[TickBatch]:
     n = quotes["ts"].size + trades["ts"].size
-    ts, is_trade, table = np.empty(n, np.int64), np.empty(n, np.bool_), np.empty((len(_TABLE), n))
+    ts, is_trade, table = np.empty(n, np.int64), np.empty(n, np.bool_), np.empty((len(TABLE), n))
     # Arrow's memory may not be written to and ours may; every mixture would be compiled for itself.
-    q, t = ({name: _read_only(column) for name, column in columns.items()} for columns in (quotes, trades))
+    q, t = ({name: read_only(column) for name, column in columns.items()} for columns in (quotes, trades))
     weave(
         (q["ts"], q["bid_px"], q["ask_px"], q["bid_sz"], q["ask_sz"]), (t["ts"], t["price"], t["qty"], t[SIDE]),
         carried, ts, is_trade, table,
@@ -240,9 +164,3 @@ def _woven(
     for start in range(0, n, batch_rows):
         stop = min(start + batch_rows, n)
         yield TickBatch(first_row + start, ts[start:stop], is_trade[start:stop], *(row[start:stop] for row in table))
-
-
-def _read_only(array: NDArray[Any]) -> NDArray[Any]:
-    view = array.view()
-    view.flags.writeable = False
-    return view

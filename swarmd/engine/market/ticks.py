@@ -24,19 +24,10 @@ from numpy.typing import NDArray
 
 from swarmd.engine.arrays import BoolArray
 from swarmd.engine.market.faults import DataError
+from swarmd.engine.market.tick_batch import REQUIRED, SIDE, TickColumns, TickSchema
 from swarmd.engine.market.tick_checks import check_ticks, missing_value
 
 DEFAULT_BATCH_ROWS = 100_000
-
-TickColumns = dict[str, NDArray[Any]]
-
-
-class TickSchema(StrEnum):
-    """What a file of market data holds; told by its columns."""
-
-    OHLCV = "ohlcv"
-    L1_QUOTE = "l1_quote"
-    TRADES = "trades"
 
 
 class Crossed(StrEnum):
@@ -44,15 +35,6 @@ class Crossed(StrEnum):
 
     REFUSE = "refuse"
     DROP = "drop"
-
-
-REQUIRED = {
-    TickSchema.OHLCV: ("timestamp", "open", "high", "low", "close", "volume"),
-    TickSchema.L1_QUOTE: ("ts", "bid_px", "ask_px", "bid_sz", "ask_sz"),
-    TickSchema.TRADES: ("ts", "price", "qty"),
-}
-# Trades may say who was the aggressor: +1 bought, -1 sold, 0 not known.
-SIDE = "side"
 
 
 @dataclass(slots=True)

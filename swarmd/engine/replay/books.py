@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from swarmd.engine.arrays import FloatArray, IntArray
 from swarmd.engine.kernel.costs import Costs
 from swarmd.engine.kernel.trades import END_OF_DATA, EXIT_REASONS, RUIN, SIGNAL
-from swarmd.engine.market.tick_stream import TickBatch
+from swarmd.engine.market.tick_batch import TickBatch
 
 # Where each number stands in the two state vectors. The peak before the last one, and the row of that one, are kept
 # for the end of the data, which puts another mark in the last row's place.

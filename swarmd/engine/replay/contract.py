@@ -15,8 +15,7 @@ import numpy as np
 
 from swarmd.engine.arrays import FloatArray, IntArray
 from swarmd.engine.kernel.plan import Direction
-from swarmd.engine.market.tick_stream import TickBatch
-from swarmd.engine.market.ticks import TickSchema
+from swarmd.engine.market.tick_batch import TickBatch, TickSchema
 
 Params = Mapping[str, float | int]
 

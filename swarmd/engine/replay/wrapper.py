@@ -10,8 +10,7 @@ from dataclasses import dataclass
 from swarmd.engine.arrays import FloatArray
 from swarmd.engine.kernel.costs import Costs
 from swarmd.engine.kernel.plan import Direction
-from swarmd.engine.market.tick_stream import TickBatch
-from swarmd.engine.market.ticks import TickSchema
+from swarmd.engine.market.tick_batch import TickBatch, TickSchema
 from swarmd.engine.replay.books import Account, TickTrades
 from swarmd.engine.replay.contract import Lines, TickContext, TickStrategy
 from swarmd.engine.replay.summary import TickMetrics, summarize_ticks

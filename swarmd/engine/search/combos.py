@@ -55,9 +55,12 @@ def draw_combinations(
         n_drawn = (n - n_kept) + (n - n_kept) // 8 + (16 << min(fruitless, 14))
         columns = {spec.name: _draw(spec, n_drawn, generator) for spec in space}
         is_fit = admissible(columns)
-        kept = {name: np.concatenate((kept[name], columns[name][is_fit])) for name in kept}
+        # One column after the other, the former one let go: all of them twice would be 20 MB for 250,000 rows.
+        for name in kept:
+            kept[name] = np.concatenate((kept[name], columns.pop(name)[is_fit]))
         first = _first_of_each(tuple(kept.values()))[:n]
-        kept = {name: column[first] for name, column in kept.items()}
+        for name in kept:
+            kept[name] = kept[name][first]
         fruitless = fruitless + 1 if first.size == n_kept else 0
         n_kept = int(first.size)
     if not n_kept and n:

@@ -13,8 +13,7 @@ from numba import njit
 
 from swarmd.engine.arrays import FloatArray, IntArray
 from swarmd.engine.kernel.plan import Direction
-from swarmd.engine.market.tick_stream import TickBatch
-from swarmd.engine.market.ticks import TickSchema
+from swarmd.engine.market.tick_batch import TickBatch, TickSchema
 from swarmd.engine.replay.contract import Lines, Params, TickContext
 from swarmd.engine.replay.trailing import Trailing
 from swarmd.engine.strategies.contract import ModeSpec, ParamSpec, StrategyCard

@@ -13,8 +13,7 @@ import numpy as np
 from numba import njit
 
 from swarmd.engine.arrays import FloatArray, IntArray
-from swarmd.engine.market.tick_stream import TickBatch
-from swarmd.engine.market.ticks import TickSchema
+from swarmd.engine.market.tick_batch import TickBatch, TickSchema
 from swarmd.engine.replay.contract import Lines
 from swarmd.engine.replay.decay import decayed_sum
 from swarmd.engine.replay.trailing import Trailing

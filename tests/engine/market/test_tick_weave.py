@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from market_builders import real_bars
 from tick_builders import FIRST_NS, quotes, saved, stream_of, trades, trades_within
 
-from swarmd.engine.market.tick_stream import TickBatch, TickStream
+from swarmd.engine.market.tick_batch import TickBatch
+from swarmd.engine.market.tick_stream import TickStream
 from swarmd.engine.market.tick_weave import lee_ready
 from swarmd.engine.market.ticks import open_ticks
 

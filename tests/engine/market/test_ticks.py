@@ -10,8 +10,9 @@ import pytest
 from tick_builders import FIRST_NS, changed, quotes, saved, stream_of, trades
 
 from swarmd.engine.market.faults import DataError
+from swarmd.engine.market.tick_batch import TickSchema
 from swarmd.engine.market.tick_stream import TickStream
-from swarmd.engine.market.ticks import Crossed, Tally, TickSchema, open_ticks, schema_of
+from swarmd.engine.market.ticks import Crossed, Tally, open_ticks, schema_of
 
 
 def refusal(path: Path, **how: Any) -> str:

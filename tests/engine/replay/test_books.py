@@ -10,7 +10,7 @@ from oracles.tick_oracle import Books, Row, booked_at
 from tick_builders import FIRST_NS
 
 from swarmd.engine.kernel.costs import Costs
-from swarmd.engine.market.tick_stream import TickBatch
+from swarmd.engine.market.tick_batch import TickBatch
 from swarmd.engine.replay.books import Account
 
 S = 10**9

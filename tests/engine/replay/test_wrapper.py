@@ -10,7 +10,7 @@ from tick_builders import FIRST_NS, quotes, saved, stream_of, trades, trades_wit
 
 from swarmd.engine.kernel.costs import Costs
 from swarmd.engine.kernel.plan import Direction
-from swarmd.engine.market.tick_stream import DAY_NS, TickBatch
+from swarmd.engine.market.tick_batch import DAY_NS, TickBatch
 from swarmd.engine.replay.books import Account
 from swarmd.engine.replay.contract import Lines, Params, TickContext
 from swarmd.engine.replay.summary import summarize_ticks

@@ -1,6 +1,7 @@
 """Strategies are found by name, by the nearest name in an error, and in a user's own file."""
 
 import re
+import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -333,3 +334,16 @@ def test_a_users_class_stays_what_it_is(tmp_path: Path):
     mine = strategy_named(f"{file}:Mine")
     assert isinstance(mine, BatchStrategy)
     assert (type(mine).__name__, type(mine).__doc__, mine.n) == ("Mine", "My own.", 3)  # type: ignore[attr-defined]
+
+
+def test_a_strategy_on_bars_is_found_without_arrow():
+    """It is 46 MB of a lane's memory, and strategies on ticks, which need it, stand beside in the registry."""
+    call = (
+        "import sys; import swarmd.engine.search.prescreen;"
+        "from swarmd.engine.strategies.registry import strategy_names, strategy_named;"
+        "print(len([strategy_named(name) for name in strategy_names()]), 'pyarrow' in sys.modules)"
+    )
+    told = subprocess.run([sys.executable, "-c", call], capture_output=True, text=True, check=True)
+    found, is_arrow_there = told.stdout.split()
+    assert int(found) >= 4
+    assert is_arrow_there == "False"
