@@ -25,6 +25,8 @@ ONCE_FAILED = {
     "slept_before_the_first_look": Day(162, lanes=41, hours=10, climbs=False, judges=False, prices=False, asks=False),
     # the daemon of a suspended machine sleeps as long as the machine, whatever else befalls it
     "suspended_and_asleep": Day(27, lanes=6, hours=12, rate=3.0, asks=False),
+    # who is left behind by a cohort is settled as queued, not as the rungs before ended
+    "left_behind_in_the_order_of_ends": Day(2, lanes=10, hours=4),
     # a loss that no daemon saw is not counted
     "loss_unseen": Day(37, lanes=6, hours=4, climbs=False, judges=False, prices=False, asks=False),
 }

@@ -133,7 +133,9 @@ def _rungs(view: View) -> Rungs:
         for job in jobs:
             if job.symbol in ends:
                 hopeless[job.symbol, mode] = _hopeless(view, campaign, job, trials, ends[job.symbol])
-    return Rungs(waiting, hopeless)
+    # As they were queued: those that were looked at come in no order, and the same tables decide the same.
+    ordered = view.in_order(each.job for each in hopeless.values())
+    return Rungs(waiting, {(job.symbol, job.mode): hopeless[job.symbol, job.mode] for job in ordered})
 
 
 def _before_a_rung(view: View, campaign: Campaign) -> Iterable[tuple[tuple[str, ...], str, int, list[Job]]]:
