@@ -16,7 +16,8 @@ from typing import Any
 
 from swarmd.state.actions import ACTION_SHAPES, ActionTaken, Refusal
 from swarmd.state.records.beat import Beat
-from swarmd.state.records.campaign import Campaign, CampaignSettings
+from swarmd.state.records.campaign import Campaign
+from swarmd.state.records.campaign_settings import CampaignSettings
 from swarmd.state.records.gauge import Cycle, Finding, Gauge, Scores
 from swarmd.state.records.incident import Incident
 from swarmd.state.records.job import Job, JobStatus, Phase, job_id

@@ -19,7 +19,7 @@ from typing import Any
 gc.set_threshold(20_000)
 os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
 
-from swarmd.state.records.campaign import CampaignSettings  # noqa: E402
+from swarmd.state.records.campaign_settings import CampaignSettings  # noqa: E402
 from swarmd.state.records.policy import Policy  # noqa: E402
 from swarmd.state.store.files import Home  # noqa: E402
 from swarmd.supervisor import daemon  # noqa: E402

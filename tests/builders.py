@@ -10,7 +10,8 @@ from typing import Any
 
 from swarmd.state.actions import ACTION_SHAPES, Action, ActionTaken, Refusal
 from swarmd.state.records.beat import Beat
-from swarmd.state.records.campaign import Campaign, CampaignSettings
+from swarmd.state.records.campaign import Campaign
+from swarmd.state.records.campaign_settings import CampaignSettings
 from swarmd.state.records.champion import Champion
 from swarmd.state.records.claim import StatedClaim
 from swarmd.state.records.device import Device

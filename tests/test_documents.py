@@ -20,7 +20,7 @@ from repository import ROOT, committed_texts
 from swarmd.cli import VERBS, cli, exit_code_of
 from swarmd.engine import guards, validation
 from swarmd.state.pipeline import phases_of
-from swarmd.state.records.campaign import CampaignSettings, ValidationSettings
+from swarmd.state.records.campaign_settings import CampaignSettings, ValidationSettings
 from swarmd.state.records.incident import INCIDENT_MOVES
 from swarmd.state.records.job import Phase
 from swarmd.state.store.codec import KINDS

@@ -20,7 +20,8 @@ from swarmd.agents.rules.judged import judge_of, result_of_job
 from swarmd.agents.rules.plan import chain_of
 from swarmd.agents.rules.words import gate_word, is_stopped, said_no
 from swarmd.state.actions import Action, AnswerRequest, JudgeHypothesis, StateHypothesis
-from swarmd.state.records.campaign import Campaign, CampaignSettings
+from swarmd.state.records.campaign import Campaign
+from swarmd.state.records.campaign_settings import CampaignSettings
 from swarmd.state.records.claim import StatedClaim, claim_id
 from swarmd.state.records.hypothesis import Hypothesis, HypothesisStatus, Verdict
 from swarmd.state.records.job import Job, JobStatus, Phase

@@ -1,6 +1,6 @@
 """Which phases a question goes through, by what it crowns on: asked by the plan of a campaign and by `optimize`."""
 
-from swarmd.state.records.campaign import CampaignSettings
+from swarmd.state.records.campaign_settings import CampaignSettings
 from swarmd.state.records.job import Phase
 
 # What stands between the refinement and the crown. The surrogate markets behind a refinement are none of these: how

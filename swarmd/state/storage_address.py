@@ -14,7 +14,7 @@ from pydantic import ValidationError
 
 from swarmd.state.environment_words import VARIABLE, filled
 from swarmd.state.errors import OperatorError
-from swarmd.state.records.campaign import CampaignSettings
+from swarmd.state.records.campaign_settings import CampaignSettings
 from swarmd.state.records.storage import StorageSettings
 from swarmd.state.store.files import Home, atomic_write
 

@@ -7,7 +7,7 @@ Everything the run has to say goes to its own outbox, which it alone writes.
 from enum import IntEnum
 from typing import Literal
 
-from swarmd.state.records.campaign import CampaignSettings
+from swarmd.state.records.campaign_settings import CampaignSettings
 from swarmd.state.records.job import Phase
 from swarmd.state.records.record import Ratio, Shape
 from swarmd.state.records.result import ResultSummary

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from swarmd.state.errors import OperatorError, OutsideError
-from swarmd.state.records.campaign import SpaceRange
+from swarmd.state.records.search_settings import SpaceRange
 from swarmd.state.settings_file import nearest
 from swarmd.state.storage_address import missing_extra
 from swarmd.state.yaml_places import Problem

@@ -1,7 +1,7 @@
 """The campaign file: YAML in, resolved settings out, or every mistake in it at once with line, column and field.
 
 ``swarmd start`` and ``swarmd config`` read it here. What needs the data or the strategies to be looked at is in
-``campaign_checks``; the settings themselves, with their defaults and limits, in ``state/records/campaign``.
+``campaign_checks``; the settings themselves, with their defaults and limits, in ``state/records/campaign_settings``.
 """
 
 from dataclasses import dataclass
@@ -12,8 +12,9 @@ from pydantic import ValidationError
 
 from swarmd.state.pipeline import judging_phase
 from swarmd.state.records.backend import BackendSettings
-from swarmd.state.records.campaign import CampaignSettings, SearchSettings, ValidationSettings
+from swarmd.state.records.campaign_settings import CampaignSettings, ValidationSettings
 from swarmd.state.records.claim import MEASURED, StatedClaim
+from swarmd.state.records.search_settings import SearchSettings
 from swarmd.state.settings_file import SettingsFileError, nearest, problems_of, sound_part, text_of
 from swarmd.state.units import millis_of_iso
 from swarmd.state.yaml_places import Document, Place, Problem, Trail, dotted, read_yaml

@@ -17,7 +17,7 @@ from swarmd.agents.rules.words import said_no
 from swarmd.state.beats import BeatsPage
 from swarmd.state.errors import OperatorError, OutsideError
 from swarmd.state.projection import Projection
-from swarmd.state.records.campaign import CampaignSettings
+from swarmd.state.records.campaign_settings import CampaignSettings
 from swarmd.state.records.job import Job, JobStatus, Phase
 from swarmd.state.records.request import Request, RequestStatus, Verb
 from swarmd.state.records.session import Session, SessionStatus

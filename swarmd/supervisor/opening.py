@@ -11,7 +11,8 @@ from datetime import UTC, datetime
 from swarmd import __version__
 from swarmd.agents.rules.budget import refusal_to_start, settled
 from swarmd.state.errors import OperatorError
-from swarmd.state.records.campaign import Campaign, CampaignSettings, CampaignStatus, LimitSettings
+from swarmd.state.records.campaign import Campaign, CampaignStatus
+from swarmd.state.records.campaign_settings import CampaignSettings, LimitSettings
 from swarmd.state.records.lane import Lane, LaneStatus
 from swarmd.state.records.policy import Policy
 from swarmd.state.records.record import Record

@@ -14,7 +14,7 @@ from enum import StrEnum
 
 from swarmd.state.environment_words import filled
 from swarmd.state.errors import OperatorError, OutsideError
-from swarmd.state.records.campaign import CampaignSettings
+from swarmd.state.records.campaign_settings import CampaignSettings
 from swarmd.state.records.record import Record
 from swarmd.state.records.request import Request, RequestStatus, Verb
 from swarmd.state.records.source import Source, SourceStatus

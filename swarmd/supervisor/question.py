@@ -8,7 +8,7 @@ from typing import Any
 
 import orjson
 
-from swarmd.state.records.campaign import CampaignSettings
+from swarmd.state.records.campaign_settings import CampaignSettings
 
 
 def resolved(settings: CampaignSettings) -> dict[str, Any]:

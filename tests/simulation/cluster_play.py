@@ -20,7 +20,8 @@ from swarmd.agents.rules.nodes import carries
 from swarmd.state.actions import ActionTaken
 from swarmd.state.projection import Projection
 from swarmd.state.records.beat import Beat
-from swarmd.state.records.campaign import CampaignSettings, CampaignStatus
+from swarmd.state.records.campaign import CampaignStatus
+from swarmd.state.records.campaign_settings import CampaignSettings
 from swarmd.state.records.job import JobStatus
 from swarmd.state.records.policy import Policy
 from swarmd.state.records.run import RunAlive, RunOrdered

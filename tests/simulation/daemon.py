@@ -31,7 +31,7 @@ from swarmd.state.actions import (
 from swarmd.state.beats import Pulse
 from swarmd.state.errors import OutsideError
 from swarmd.state.records.beat import Beat
-from swarmd.state.records.campaign import CampaignSettings
+from swarmd.state.records.campaign_settings import CampaignSettings
 from swarmd.state.records.errand import HANDOFF, KNOWLEDGE
 from swarmd.state.records.gauge import Document, Gauge
 from swarmd.state.records.policy import Policy

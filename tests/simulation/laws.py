@@ -3,12 +3,13 @@
 Each law raises ``LawBroken`` with the instant and the figures. ``play`` calls them; a seed that breaks one is a bug.
 """
 
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from simulation.asked_laws import AskedLaws
+from simulation.deed_laws import overstepped
 from simulation.ledger import Ledger
 from simulation.world import NEVER, World
 from swarmd.agents.rules.plan import planned_jobs
@@ -49,7 +50,6 @@ class Laws:
     n_closed: int = 0
     n_actions: int = 0
     trace: list[tuple[Millis, int, tuple[str, ...]]] = field(default_factory=list)
-    starts_at: deque[Millis] = field(default_factory=deque)
     rests: dict[str, tuple[Millis, Millis]] = field(default_factory=dict)
     asked: AskedLaws = field(default_factory=lambda: AskedLaws(broken))
     _looked_over_at: Millis = 0
@@ -121,7 +121,7 @@ class Laws:
 
     def _prices(self, view: View, job: Job, now: Millis) -> None:
         """A judgement begins when its surrogates have said enough; no share is begun behind one that has."""
-        if job.phase not in (Phase.SURROGATES, Phase.VALIDATE) or job.campaign != (view.campaign and view.campaign.id):
+        if job.phase not in (Phase.SURROGATES, Phase.VALIDATE):
             return
         chain = f"{job.campaign}.{job.symbol}.{job.mode}"
         # What was counted in this very cycle nobody who starts a share in it could know.
@@ -134,12 +134,8 @@ class Laws:
             raise broken(now, f"{job.id} starts though {searched} surrogates were heard, {as_good} as good")
 
     def _storm(self, view: View, now: Millis, world: World) -> None:
-        """Between the first loss of a window and its end, no more is started than the limit and the lanes allow."""
-        self.starts_at.append(now)
-        since = now - view.policy.fleet_window
-        while self.starts_at and self.starts_at[0] <= since:
-            self.starts_at.popleft()
-        lost = 0
+        """Nothing is started once more was lost within a window than the limit and the lanes allow."""
+        since, lost = now - view.policy.fleet_window, 0
         for instant in reversed(world.lost_at):
             if instant <= since:
                 break
@@ -174,6 +170,8 @@ class Laws:
                 self.opened[each.action.signature.value] += 1
             elif each.action.kind == "close_incident":
                 self.n_closed += 1
+            if wrong := overstepped(view, each, now):
+                raise broken(now, wrong)
         if taken:
             self._one_each(view, now)
             self.asked.looked(view, taken, now)
@@ -187,8 +185,9 @@ class Laws:
         self.settled[action.job] += 1
         if self.settled[action.job] > 1:
             raise broken(now, f"{action.job} is settled a second time, as {action.status.value}")
-        if action.status is JobStatus.DONE and (result is None or result.attempt != job.attempt):
-            raise broken(now, f"{action.job} is done by {action.run}, the newest attempt is {job.attempt}")
+        is_stale = action.status is JobStatus.DONE if result is None else result.attempt != job.attempt
+        if is_stale:
+            raise broken(now, f"{action.job} is {job.status} by {action.run}, the newest attempt is {job.attempt}")
 
     def _one_each(self, view: View, now: Millis) -> None:
         if view.open_by_id is self._held_one_each:
@@ -236,6 +235,7 @@ class Laws:
             run = view.runs.get(incident.subject)
             job = view.jobs.get(run.job) if run is not None else view.jobs.get(incident.subject)
             if job is None or job.status is JobStatus.QUEUED:
+                self._healed_since.pop(incident.id, None)  # tried again, it may come to another end
                 continue
             since = self._healed_since.setdefault(incident.id, now)
             if now - since > _LOOKED_OVER_EVERY:

@@ -18,7 +18,8 @@ from simulation.laws import Laws, broken
 from simulation.ledger import Ledger
 from simulation.people import draw_deeds
 from simulation.world import CHAIN, NEVER, PRICED, SECOND_PHASE, World
-from swarmd.state.records.campaign import CampaignSettings, CampaignStatus
+from swarmd.state.records.campaign import CampaignStatus
+from swarmd.state.records.campaign_settings import CampaignSettings
 from swarmd.state.records.job import Phase, job_id
 from swarmd.state.records.policy import Policy
 from swarmd.state.store.raw import line_of

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from swarmd.state.records.campaign import BudgetSettings, CampaignSettings
+from swarmd.state.records.campaign_settings import BudgetSettings, CampaignSettings
 from swarmd.state.units import HOUR
 from swarmd.supervisor.campaign_file import CampaignFileError, read_campaign, schema
 from swarmd.supervisor.question import digest

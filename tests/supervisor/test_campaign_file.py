@@ -9,7 +9,7 @@ import yaml
 from swarmd.engine.kernel.fold import SCREEN_METRICS
 from swarmd.engine.market.timeframes import INTERVALS as ENGINE_INTERVALS
 from swarmd.state.errors import OperatorError
-from swarmd.state.records.campaign import CampaignSettings
+from swarmd.state.records.campaign_settings import CampaignSettings
 from swarmd.supervisor.campaign_file import (
     INTERVALS,
     SCORE_METRICS,

@@ -4,7 +4,7 @@ import pytest
 from builders import a_campaign, a_cycle, a_job, a_lane, a_result, a_session, a_view, an_action, the_settings
 
 from swarmd.state.errors import OperatorError
-from swarmd.state.records.campaign import CampaignSettings
+from swarmd.state.records.campaign_settings import CampaignSettings
 from swarmd.state.records.job import Job, Phase
 from swarmd.state.records.lane import Lane, LaneStatus
 from swarmd.state.records.record import Record

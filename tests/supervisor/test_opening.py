@@ -6,7 +6,8 @@ import pytest
 from builders import a_campaign, a_gauge, a_job, a_run, a_session, a_view, the_settings
 
 from swarmd.state.errors import OperatorError
-from swarmd.state.records.campaign import Campaign, CampaignSettings
+from swarmd.state.records.campaign import Campaign
+from swarmd.state.records.campaign_settings import CampaignSettings
 from swarmd.state.records.record import Record
 from swarmd.state.records.request import Request, Verb
 from swarmd.state.units import HOUR, MINUTE

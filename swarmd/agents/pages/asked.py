@@ -1,7 +1,8 @@
 """What was asked, as the campaign's file resolved it: a section of the handoff."""
 
 from swarmd.agents.pages.markdown import code, plain, table
-from swarmd.state.records.campaign import Campaign, CampaignSettings
+from swarmd.state.records.campaign import Campaign
+from swarmd.state.records.campaign_settings import CampaignSettings
 
 
 def asked(campaign: Campaign | None) -> str:

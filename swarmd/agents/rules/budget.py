@@ -12,7 +12,8 @@ from typing import Literal
 
 from swarmd.agents.rules.node_costs import nodes_cost
 from swarmd.agents.rules.words import several
-from swarmd.state.records.campaign import BudgetSettings, Campaign, CampaignStatus, Spent
+from swarmd.state.records.campaign import Campaign, CampaignStatus, Spent
+from swarmd.state.records.campaign_settings import BudgetSettings
 from swarmd.state.records.job import JobStatus
 from swarmd.state.records.run import AnyRun, RunEnded
 from swarmd.state.records.session import SessionStatus

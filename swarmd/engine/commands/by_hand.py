@@ -16,7 +16,7 @@ from swarmd.engine.phases.folder import alone_in
 from swarmd.engine.phases.question import work_folder
 from swarmd.engine.phases.table import PHASES
 from swarmd.state.errors import OperatorError
-from swarmd.state.records.campaign import CampaignSettings
+from swarmd.state.records.campaign_settings import CampaignSettings
 from swarmd.state.records.job import Phase
 from swarmd.state.records.result import ResultSummary
 from swarmd.state.store.files import Home

@@ -151,7 +151,7 @@ def _remade(
 def _order_of(champion: ChampionFile, home: Home, file: Path) -> "WorkOrder":
     """The campaign's order for the champion's search, by the settings that were kept beside its results."""
     from swarmd.engine.commands.search_flags import order_by_hand
-    from swarmd.state.records.campaign import CampaignSettings
+    from swarmd.state.records.campaign_settings import CampaignSettings
     from swarmd.state.records.job import Phase
 
     meta = home.results_of(champion.campaign) / "run_meta.json"

@@ -118,7 +118,7 @@ def _screen(
     from swarmd.engine.search.split import vault_start
     from swarmd.engine.strategies.contract import without_tp_progression
     from swarmd.engine.strategies.registry import strategy_named
-    from swarmd.state.records.campaign import ScoreSettings
+    from swarmd.state.records.campaign_settings import ScoreSettings
 
     with told_to_the_operator():
         strategy = strategy_named(flags.strategy)

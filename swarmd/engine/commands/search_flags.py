@@ -14,7 +14,7 @@ from pydantic import ValidationError
 
 from swarmd.engine.commands.instants import instant_of
 from swarmd.state.errors import OperatorError
-from swarmd.state.records.campaign import CampaignSettings
+from swarmd.state.records.campaign_settings import CampaignSettings
 from swarmd.state.records.job import Phase, job_id
 from swarmd.state.records.storage import StorageSettings
 from swarmd.state.storage_address import storage_at

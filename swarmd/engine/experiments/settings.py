@@ -8,7 +8,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from swarmd.state.records.campaign import CostSettings, Day, Duration, Name, ScoreSettings, Symbol
+from swarmd.state.records.campaign_settings import CostSettings, ScoreSettings
+from swarmd.state.records.quantities import Day, Duration, Name, Symbol
 from swarmd.state.records.record import Shape
 from swarmd.state.units import millis_of_duration
 

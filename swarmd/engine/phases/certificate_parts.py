@@ -14,7 +14,8 @@ from swarmd.engine.kernel.prices import day_end_bars
 from swarmd.engine.market.bars import Bars
 from swarmd.engine.phases.question import Question, bars_path
 from swarmd.engine.phases.strict_figures import in_market
-from swarmd.state.records.campaign import ScoreSettings, SearchSettings
+from swarmd.state.records.campaign_settings import ScoreSettings
+from swarmd.state.records.search_settings import SearchSettings
 from swarmd.state.units import iso
 from swarmd.state.work_order import WorkOrder
 

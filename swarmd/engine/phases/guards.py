@@ -32,7 +32,7 @@ from swarmd.engine.search.prescreen import TOP_FILE
 from swarmd.engine.strategies.contract import StrategyCard
 from swarmd.state.branches import CONSERVATIVE, DISPLACEMENT, DISPLACEMENTS, GRID, displacement_of
 from swarmd.state.errors import OperatorError
-from swarmd.state.records.campaign import CampaignSettings
+from swarmd.state.records.campaign_settings import CampaignSettings
 from swarmd.state.records.result import Figure, ResultSummary
 from swarmd.state.work_order import WorkOrder
 

@@ -26,7 +26,7 @@ from swarmd.engine.search.split import SCREEN_SHARE, vault_start
 from swarmd.engine.strategies.contract import BarStrategy, without_tp_progression
 from swarmd.engine.strategies.registry import strategy_named
 from swarmd.state.branches import CONSERVATIVE, DISPLACEMENT, displacement_of
-from swarmd.state.records.campaign import CampaignSettings, DataSettings
+from swarmd.state.records.campaign_settings import CampaignSettings, DataSettings
 from swarmd.state.records.job import Phase
 from swarmd.state.units import millis_of_iso
 from swarmd.state.work_order import WorkOrder

@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 
 from swarmd.engine.phases.desk import PREFLIGHT_FILE
-from swarmd.state.records.campaign import CampaignSettings
+from swarmd.state.records.campaign_settings import CampaignSettings
 
 # A row takes some 10 to 25 ms to read and draw: at most a twentieth of the time goes into the page.
 _PATIENCE_A_ROW_S = 0.5

@@ -34,7 +34,8 @@ from swarmd.engine.search.methods import Procedure, procedure_of
 from swarmd.engine.search.score import Constraints
 from swarmd.engine.search.windows import Window
 from swarmd.engine.validation.walk_forward import LEAST_WINDOWS
-from swarmd.state.records.campaign import CampaignSettings, SearchSettings
+from swarmd.state.records.campaign_settings import CampaignSettings
+from swarmd.state.records.search_settings import SearchSettings
 from swarmd.state.work_order import WorkOrder
 
 # The windows of the walk forward, below the phase's own folder.

@@ -19,7 +19,7 @@ from swarmd.engine.phases.surrogates import drift_kept, identity_of, market_sear
 from swarmd.engine.search.searched_market import searched_market
 from swarmd.engine.validation.whole_search import WholeSearch
 from swarmd.state.errors import OperatorError
-from swarmd.state.records.campaign import CampaignSettings
+from swarmd.state.records.campaign_settings import CampaignSettings
 from swarmd.state.records.job import Phase
 from swarmd.state.records.result import ResultSummary
 from swarmd.state.surrogates import EXCEEDANCES, shares

@@ -19,7 +19,7 @@ from swarmd.engine.phases.question import Question, digest_of
 from swarmd.engine.search.searched_market import Found, MarketSearch, searched_market
 from swarmd.engine.validation.whole_search import WholeSearch
 from swarmd.state.errors import OperatorError
-from swarmd.state.records.campaign import SearchSettings
+from swarmd.state.records.search_settings import SearchSettings
 
 SCHEMA = "swarmd.surrogates/1"
 

@@ -20,7 +20,7 @@ from swarmd.engine.search.pick import picked
 from swarmd.engine.search.trial import Trial
 from swarmd.engine.search.walk_forward import Choice, Walked, walk_forward_document
 from swarmd.engine.search.windows import Window, even_windows
-from swarmd.state.records.campaign import SearchSettings
+from swarmd.state.records.search_settings import SearchSettings
 from swarmd.state.work_order import WorkOrder
 
 WALK_FORWARD_FILE = "walk_forward.json"

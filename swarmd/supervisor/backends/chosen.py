@@ -6,7 +6,7 @@ from typing import Literal
 
 from swarmd.state.beats import BeatsPage
 from swarmd.state.cluster import address_of
-from swarmd.state.records.campaign import CampaignSettings
+from swarmd.state.records.campaign_settings import CampaignSettings
 from swarmd.state.store.files import Home
 from swarmd.state.view import View
 from swarmd.supervisor.backends.groups import find_groups

@@ -17,7 +17,7 @@ from swarmd.supervisor.glance import newest_handoff, require_campaign
 from swarmd.supervisor.presence import daemon_of
 
 if TYPE_CHECKING:
-    from swarmd.state.records.campaign import CampaignSettings
+    from swarmd.state.records.campaign_settings import CampaignSettings
     from swarmd.supervisor.backends.chosen import Kind
     from swarmd.supervisor.daemon import OnCycle
 

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from swarmd.state.errors import OutsideError
-from swarmd.state.records.campaign import NotifySettings
+from swarmd.state.records.campaign_settings import NotifySettings
 from swarmd.state.store.files import Home, is_locked
 from swarmd.state.units import SECOND, Millis
 from swarmd.state.view import View

@@ -13,7 +13,8 @@ from pathlib import Path
 from swarmd.agents.pages.verdicts import verdicts
 from swarmd.agents.rules.plan import plan_size
 from swarmd.state.errors import OperatorError
-from swarmd.state.records.campaign import Campaign, CampaignSettings, CampaignStatus
+from swarmd.state.records.campaign import Campaign, CampaignStatus
+from swarmd.state.records.campaign_settings import CampaignSettings
 from swarmd.state.records.job import JobStatus
 from swarmd.state.store.files import Home, atomic_write
 from swarmd.state.units import HOUR, iso

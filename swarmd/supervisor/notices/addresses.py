@@ -13,7 +13,7 @@ import orjson
 
 from swarmd.state.environment_words import filled
 from swarmd.state.errors import OperatorError
-from swarmd.state.records.campaign import CampaignSettings
+from swarmd.state.records.campaign_settings import CampaignSettings
 from swarmd.state.store.files import Home, atomic_write
 
 _LABEL = re.compile(r"[a-z][a-z0-9+.-]*#[0-9a-f]{8}")

@@ -14,7 +14,7 @@ from typing import Any
 import orjson
 
 from swarmd.state.errors import OperatorError
-from swarmd.state.records.campaign import NotifySettings
+from swarmd.state.records.campaign_settings import NotifySettings
 from swarmd.state.store.files import Home, lock_file
 from swarmd.state.units import Millis
 from swarmd.state.view import View

@@ -7,7 +7,7 @@ one message, and so does what had to wait: for a digest, for the hour's allowanc
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from swarmd.state.records.campaign import NotifySettings
+from swarmd.state.records.campaign_settings import NotifySettings
 from swarmd.state.units import HOUR, MINUTE, SECOND, Millis
 from swarmd.supervisor.notices.events import Notice
 

@@ -9,7 +9,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from swarmd.state.champion_words import standing_in_words
-from swarmd.state.records.campaign import Campaign, CampaignStatus, NoticeEvent, NoticeLevel
+from swarmd.state.records.campaign import Campaign, CampaignStatus
+from swarmd.state.records.campaign_settings import NoticeEvent, NoticeLevel
 from swarmd.state.records.champion import Champion
 from swarmd.state.records.incident import Incident, Signature
 from swarmd.state.records.job import JobStatus, Phase

@@ -4,7 +4,8 @@ import pytest
 from builders import a_campaign, a_gauge, a_job, a_lane, a_run, a_session, a_view, the_settings
 
 from swarmd.agents.rules.budget import refusal_to_start, settled, wall_time
-from swarmd.state.records.campaign import Campaign, CampaignSettings, Spent
+from swarmd.state.records.campaign import Campaign, Spent
+from swarmd.state.records.campaign_settings import CampaignSettings
 from swarmd.state.units import HOUR, MINUTE
 
 SETTINGS = the_settings(limits={"budget": {"wall": "2h", "device_time": {"cpu": "4h"}}})

@@ -10,7 +10,7 @@ from swarmd.engine.market.faults import DataError
 from swarmd.engine.phases.desk import quiet_desk
 from swarmd.engine.phases.preflight import preflight
 from swarmd.engine.phases.question import bars_of, kept_bars_of, question_of
-from swarmd.state.records.campaign import CampaignSettings
+from swarmd.state.records.campaign_settings import CampaignSettings
 from swarmd.state.records.job import Phase, job_id
 from swarmd.state.store.files import Home
 from swarmd.state.work_order import WorkOrder

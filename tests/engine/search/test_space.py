@@ -4,7 +4,7 @@ import pytest
 
 from swarmd.engine.search.space import in_space, search_space
 from swarmd.engine.strategies.registry import strategy_named
-from swarmd.state.records.campaign import SpaceRange
+from swarmd.state.records.search_settings import SpaceRange
 
 CARD = strategy_named("mtf_ema").card
 

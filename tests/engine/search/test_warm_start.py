@@ -8,7 +8,7 @@ import pytest
 from swarmd.engine.search.space import search_space
 from swarmd.engine.search.warm_start import find_seed_file, warm_start_seeds
 from swarmd.engine.strategies.registry import strategy_named
-from swarmd.state.records.campaign import SpaceRange
+from swarmd.state.records.search_settings import SpaceRange
 
 MTF = strategy_named("mtf_ema")
 SPACE = search_space(MTF.card, "aggressive", {})

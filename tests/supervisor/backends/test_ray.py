@@ -9,7 +9,7 @@ from builders import a_campaign, a_view
 from swarmd.state.cluster import AWAY, ClusterFile, address_of, cluster_path, token_path
 from swarmd.state.errors import OperatorError, OutsideError
 from swarmd.state.records.backend import BackendSettings
-from swarmd.state.records.campaign import CampaignSettings
+from swarmd.state.records.campaign_settings import CampaignSettings
 from swarmd.state.records.job import Phase
 from swarmd.state.store.files import Home, atomic_write
 from swarmd.supervisor.backends.chosen import Ground, grounded

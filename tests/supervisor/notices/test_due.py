@@ -5,7 +5,7 @@ from typing import Any
 
 from builders import a_campaign, a_champion, a_job, a_view, an_incident, the_settings
 
-from swarmd.state.records.campaign import NotifySettings
+from swarmd.state.records.campaign_settings import NotifySettings
 from swarmd.state.units import HOUR, MINUTE, SECOND
 from swarmd.supervisor.notices import ledger
 from swarmd.supervisor.notices.due import Message, Record, Tried, messages_due

@@ -7,7 +7,7 @@ so each node that is not this machine is asked to try it: a lane that cannot wou
 import psutil
 
 from swarmd.state.errors import OperatorError
-from swarmd.state.records.campaign import CampaignSettings
+from swarmd.state.records.campaign_settings import CampaignSettings
 from swarmd.state.storage_address import host_and_port, is_ours
 from swarmd.state.store.files import Home
 from swarmd.supervisor.backends.ray.watch import Look, look_once
