@@ -23,7 +23,8 @@ from swarmd.state.records.quantities import Day, Duration, Name, Size, Symbol
 CAMPAIGN_HEAD = """\
 # The campaign file
 
-Made by `scripts/make_reference` from `swarmd/state/records/campaign_settings.py` and its neighbours; change the docstrings there, not this page.
+Made by `scripts/make_reference` from `swarmd/state/records/campaign_settings.py`; change the docstrings there, not
+this page.
 
 One YAML file is one question: `swarmd start FILE`. Only `name`, `data.root`, `assets.tiers`, `strategy.name` and
 `strategy.modes` must be given. `swarmd config check FILE` tells every mistake at once, with line, column, field and

@@ -177,6 +177,7 @@ def test_every_command_about_a_campaign_ends_well_where_one_was(
 
 
 @one_worker
+@pytest.mark.timeout(900)
 def test_every_other_command_about_what_a_campaign_has_left_ends_well(
     tutorial: tuple[subprocess.CompletedProcess[str], Path], tmp_path: Path
 ) -> None:

@@ -19,7 +19,7 @@ from swarmd.agents.rules.readiness import ready_jobs
 from swarmd.agents.rules.rungs import rungs
 from swarmd.agents.rules.steering import VERBS, answer_to
 from swarmd.agents.rules.surrogates import missing_shares, surplus
-from swarmd.agents.rules.words import gate_word, is_stopped, several
+from swarmd.agents.rules.words import ENDINGS, ending, gate_word, is_stopped, several
 from swarmd.state.actions import (
     Action,
     AnswerRequest,
@@ -335,14 +335,14 @@ def _finished(view: View, campaign: Campaign, now: Millis) -> list[Action]:
     subjects = own | {run.id for run in view.runs.values() if run.job in own}
     if any(incident.subject in subjects and now < incident.due for incident in view.open_incidents()):
         return []
-    text = f"{several(len(jobs), 'job')} settled, 0 to do: {_counts(jobs)}"
+    text = f"{several(len(jobs), 'job')} settled, 0 to do: {_counts(view, jobs)}"
     return [SetCampaign(campaign=campaign.id, status=CampaignStatus.DONE, reason=text, caused_by=(campaign.id,))]
 
 
-def _counts(jobs: list[Job]) -> str:
-    count = Counter(job.status for job in jobs)
+def _counts(view: View, jobs: list[Job]) -> str:
+    count = Counter(ending(view, job) for job in jobs)
     crowned = sum(1 for job in jobs if job.phase is Phase.CROWN and job.status is JobStatus.DONE)
-    parts = [f"{count[status]} {status.value}" for status in JobStatus if count[status]]
+    parts = [f"{count[word]} {word}" for word in ENDINGS if count[word]]
     return f"{', '.join(parts)}; {crowned} crowned"
 
 

@@ -6,7 +6,7 @@ Pure, and plain text: nothing here draws, so that the daemon of a service starts
 from collections import Counter
 
 from swarmd.agents.rules.rungs import rungs
-from swarmd.agents.rules.words import is_stopped, said_no, several
+from swarmd.agents.rules.words import ending, several
 from swarmd.state.records.incident import Incident
 from swarmd.state.records.job import Job, JobStatus
 from swarmd.state.units import Millis, spoken
@@ -26,9 +26,7 @@ def standing(view: View, job: Job) -> str:
 def outcome(view: View, job: Job) -> str:
     """Its standing in a person's words: a phase that did its work and said no has not failed, and a search that fell
     behind at a rung was not merely skipped."""
-    if is_stopped(view, job):
-        return "stopped early"
-    return "said no" if said_no(view, job) else standing(view, job)
+    return standing(view, job) if job.status is JobStatus.QUEUED else ending(view, job)
 
 
 def eta_of(done: int, total: int, rate: float) -> Millis | None:

@@ -128,6 +128,18 @@ def test_the_campaign_is_done_when_every_job_is_final_and_says_the_counts() -> N
     ]
 
 
+def test_a_judge_that_said_no_is_not_told_as_a_failure() -> None:
+    done, judge = all_jobs()[:3], all_jobs("failed")[3]
+    jobs = [*done, judge, all_jobs("skipped")[4]]
+    no = a_result(f"{judge.id}-a{judge.attempt}", job=judge.id, phase=judge.phase.value, verdict="fail")
+    (said,) = wishes(jobs=jobs, results=[no])
+    (fell,) = wishes(jobs=jobs)
+    assert isinstance(said, SetCampaign)
+    assert isinstance(fell, SetCampaign)
+    assert said.reason == "5 jobs settled, 0 to do: 3 done, 1 said no, 1 skipped; 0 crowned"
+    assert fell.reason == "5 jobs settled, 0 to do: 3 done, 1 failed, 1 skipped; 0 crowned"
+
+
 def test_goal_lock_not_done_while_anything_actionable_is_left() -> None:
     assert wishes(jobs=[*all_jobs()[:-1], a_job(phase="crown")]) == []
     assert wishes(runs=[a_run()]) == []

@@ -4,6 +4,9 @@ from swarmd.state.records.job import Job, JobStatus, Phase
 from swarmd.state.records.run import run_id
 from swarmd.state.view import View
 
+# How a settled job may have ended (``ending``), in the order in which they are told.
+ENDINGS = ("done", "said no", "stopped early", "failed", "quarantined", "skipped")
+
 
 def several(number: int, noun: str, plural: str = "") -> str:
     """``0 runs``, ``1 run``, ``2,000 runs``."""
@@ -27,8 +30,13 @@ def is_stopped(view: View, job: Job) -> bool:
     return is_next and job.status is JobStatus.SKIPPED
 
 
+def ending(view: View, job: Job) -> str:
+    """How a settled job ended, in a person's words: ``done``, ``said no``, ``stopped early``, ``quarantined``."""
+    if is_stopped(view, job):
+        return "stopped early"
+    return "said no" if said_no(view, job) else job.status.value
+
+
 def gate_word(view: View, job: Job) -> str:
     """Why the jobs behind this one are skipped: ``preflight failed``, ``screen said no``, ``refine quarantined``."""
-    if is_stopped(view, job):
-        return f"{job.phase.value} stopped early"
-    return f"{job.phase.value} said no" if said_no(view, job) else f"{job.phase.value} {job.status.value}"
+    return f"{job.phase.value} {ending(view, job)}"

@@ -15,7 +15,7 @@ from swarmd.state.units import millis_of_iso
 
 Row = dict[str, Any]
 
-_STANDINGS = ("done", "running", "queued", "failed", "quarantined", "skipped")
+_STANDINGS = ("done", "running", "queued", "said_no", "failed", "quarantined", "skipped")
 _OPEN_SHOWN = 20
 _OVER = ("done", "cancelled")
 _STEPS_SHOWN = 8
@@ -98,10 +98,13 @@ def _campaign(picture: Picture, facts: Facts, jobs: Sequence[Row]) -> Row | None
 def stages(jobs: Sequence[Row], picture: Picture) -> list[Row]:
     """Each phase of the chain with how many of its jobs stand where; phases that this campaign lacks are left out."""
     campaign = picture.campaign
+    noes = {(row["job"], row["attempt"]) for row in picture.rows("result") if row["summary"]["verdict"] == "fail"}
     by_phase: dict[str, Counter[str]] = {}
     for job in jobs:
         if campaign is not None and job["campaign"] == campaign["id"]:
-            by_phase.setdefault(job["phase"], Counter())[job["status"]] += 1
+            # A judge that did its work and said no has not failed; a preflight that did found something to mend.
+            is_no = job["status"] == "failed" and job["phase"] != "preflight" and (job["id"], job["attempt"]) in noes
+            by_phase.setdefault(job["phase"], Counter())["said_no" if is_no else job["status"]] += 1
     return [
         {"phase": phase, "total": by_phase[phase].total(), **{name: by_phase[phase][name] for name in _STANDINGS}}
         for phase in PHASES

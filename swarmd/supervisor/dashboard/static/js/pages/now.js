@@ -8,7 +8,7 @@ import { get, live, on } from "../live.js";
 import { onScheme, spark } from "../plots.js";
 import { openStory } from "../story.js";
 
-const ORDER = ["done", "running", "failed", "quarantined", "skipped", "queued"];
+const ORDER = ["done", "running", "said_no", "failed", "quarantined", "skipped", "queued"];
 
 export function show(page) {
   const banner = h("div"), goal = h("section.card.goal", { "aria-label": "Goal" }), tiles = h("section.tiles", { "aria-label": "Machine" }), troubles = h("div"), steps = h("div");
@@ -85,13 +85,13 @@ function drawGoal(place, state) {
 }
 
 function shares(total, counts) {
-  const said = ORDER.filter((name) => counts[name]).map((name) => `${counts[name]} ${name}`).join(", ");
+  const said = ORDER.filter((name) => counts[name]).map((name) => `${counts[name]} ${name.replace("_", " ")}`).join(", ");
   return h("div.bar", { role: "img", "aria-label": said, title: said }, ORDER.filter((name) => name !== "queued" && counts[name]).map((name) => h(`i.${name}`, { "width%": (counts[name] / Math.max(1, total)) * 100 })));
 }
 
 function stage(row) {
   const settled = row.total - row.queued - row.running;
-  const said = ORDER.filter((name) => row[name] && name !== "done").map((name) => `${row[name]} ${name}`).join(", ");
+  const said = ORDER.filter((name) => row[name] && name !== "done").map((name) => `${row[name]} ${name.replace("_", " ")}`).join(", ");
   return h("div.stage", { role: "listitem", class: row.running ? "on" : settled === row.total ? "over" : "" },
     h("div.name", {}, words(row.phase), h("span.num.muted", {}, `${settled}/${row.total}`)), shares(row.total, row),
     h("div.said", { title: said }, said || "done"));

@@ -85,7 +85,7 @@ function picture(told) {
     h("div.stack", {},
       card("Goal", { right: goal ? pill(goal.status, tone(goal.status)) : null },
       goal ? [h("p", {}, h("b", {}, goal.name), ` · ${goal.settled} of ${goal.total} jobs settled${goal.reason ? ` · ${outcome(goal.reason)}` : ""}`),
-        plain(["Phase", "Done", "Running", "Queued", "Not passed"], told.stages.map((row) => [words(row.phase), row.done, row.running, row.queued, row.failed + row.quarantined + row.skipped]), [1, 2, 3, 4])] : h("p.muted", {}, "No campaign was known then.")),
+        plain(["Phase", "Done", "Running", "Queued", "Not passed"], told.stages.map((row) => [words(row.phase), row.done, row.running, row.queued, row.said_no + row.failed + row.quarantined + row.skipped]), [1, 2, 3, 4])] : h("p.muted", {}, "No campaign was known then.")),
       card("Last decisions", {}, h("ul.log", {}, told.actions.map((row) => h("li", {}, h("time", {}, clock(row.at)), h("div", {}, h("span.agent", {}, row.agent), `${row.what}: ${row.reason}`)))))),
     h("div.stack", {},
       card("Lanes", { note: `${told.lanes.busy} of ${told.lanes.total} busy · processors ${percent(host.cpu_util)}` },
