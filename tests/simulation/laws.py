@@ -22,6 +22,7 @@ from swarmd.state.records.incident import IncidentStatus, Signature
 from swarmd.state.records.job import Job, JobStatus, Phase, job_id
 from swarmd.state.records.lane import LaneStatus
 from swarmd.state.records.run import AnyRun, RunEnded, RunOrdered, RunStatus, run_id
+from swarmd.state.store.tables import RETENTION
 from swarmd.state.tracker import SOUND_SHARPE
 from swarmd.state.units import MINUTE, Millis, iso
 from swarmd.state.view import View
@@ -187,7 +188,7 @@ class Laws:
             raise broken(now, f"{action.job} is settled a second time, as {action.status.value}")
         is_stale = action.status is JobStatus.DONE if result is None else result.attempt != job.attempt
         if is_stale:
-            raise broken(now, f"{action.job} is {job.status} by {action.run}, the newest attempt is {job.attempt}")
+            raise broken(now, f"{action.job} is {action.status} by {action.run}, the newest attempt is {job.attempt}")
 
     def _one_each(self, view: View, now: Millis) -> None:
         if view.open_by_id is self._held_one_each:
@@ -263,7 +264,7 @@ class Laws:
                 raise broken(now, f"the picture was given another {name} than its tables hold: {one} / {other}")
 
     def at_the_end(self, view: View, now: Millis) -> None:
-        """Every planned job has an end, every done one a result of its own, and no incident is left without one."""
+        """Every planned job has an end that follows from the answers, and no incident is left without one."""
         campaign = view.campaign
         self.asked.at_the_end(view, now)
         if campaign is not None and campaign.id in self.asked.cancelled:
@@ -278,6 +279,19 @@ class Laws:
             job = view.jobs.get(planned.id)
             if job is None or job.status is JobStatus.QUEUED:
                 raise broken(now, f"{planned.id} was lost: {job and job.status}")
+        jobs = view.jobs_of_campaign()
+        if sum(job.attempt for job in jobs) <= RETENTION["result"].last:  # of more the first answers are forgotten
+            self._as_answered(view, jobs, now)
+        for incident in view.open_incidents():
+            if incident.status is IncidentStatus.OPEN and now > incident.due and _is_of_work(incident.signature):
+                raise broken(now, f"{incident.id} is still open at the end: {incident.cause}")
+
+    def _as_answered(self, view: View, jobs: Sequence[Job], now: Millis) -> None:
+        """Each done job has its answer, and what came of each follows from the answers before."""
+        for job in jobs:
+            if job.status is JobStatus.DONE and run_id(job.id, job.attempt) not in view.results:
+                raise broken(now, f"{job.id} is done, and attempt {job.attempt} has no result")
+        for job in jobs:
             rung = _rung_before(view, job)
             # Of a cohort of which one was tried again later, another standing was true when it was asked.
             is_as_then = rung is not None and not any(other.id in self.asked.again for other in _cohort(view, rung))
@@ -287,20 +301,17 @@ class Laws:
                     raise broken(
                         now, f"{job.id} is {job.status.value} against the standing of its cohort: {job.reason}"
                     )
-        expected = {id for job in view.jobs_of_campaign() if _is_first_judge(job) for id in _called_for(view, job)}
-        branched = {job.id for job in view.jobs_of_campaign() if job.branch is not None}
+        expected = {id for job in jobs if _is_first_judge(job) for id in _called_for(view, job)}
+        branched = {job.id for job in jobs if job.branch is not None}
         if expected != branched:
             wrong = sorted(expected ^ branched)[:5]
             raise broken(now, f"branches were lost, or made without need: {wrong}")
-        for job in view.jobs_of_campaign():
+        for job in jobs:
             if job.phase is Phase.VALIDATE and run_id(job.id, job.attempt) in view.results:
                 chain = job.id.removesuffix(".validate")
                 searched, as_good = _heard(view, chain)
                 if as_good < 5 and searched < 199:
                     raise broken(now, f"{job.id} was judged on {searched} surrogates, {as_good} as good")
-        for incident in view.open_incidents():
-            if incident.status is IncidentStatus.OPEN and now > incident.due and _is_of_work(incident.signature):
-                raise broken(now, f"{incident.id} is still open at the end: {incident.cause}")
 
 
 def _rung_before(view: View, job: Job) -> Job | None:
