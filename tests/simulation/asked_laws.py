@@ -80,7 +80,7 @@ class AskedLaws:
         """At the end of the cycle that answered."""
         campaign = view.campaign
         assert campaign is not None or request.verb in (Verb.STOP, Verb.STOP_NOW)
-        if campaign is None or request.verb in (Verb.STOP, Verb.STOP_NOW) or request.answer.startswith("overtaken"):
+        if campaign is None or request.answer.startswith("overtaken"):
             return
         wanted = {
             Verb.CANCEL: CampaignStatus.CANCELLED,
@@ -144,8 +144,6 @@ class AskedLaws:
             return
         started = [view.jobs[each.action.job] for each in taken if isinstance(each.action, StartRun)]
         for job in started:
-            if job.phase is Phase.PREFLIGHT or job.campaign != campaign.id:
-                continue
             mine = campaign.places.get(job.symbol, job.priority)
             for other in view.queued_jobs():
                 if (
@@ -180,10 +178,9 @@ class AskedLaws:
 
 
 def _waits_for_a_lane(view: View, job: Job, now: Millis) -> bool:
-    """Never begun in vain, its asset begun, its gates done, no rung or judgement between: only a lane is missing."""
+    """Of a queued job. Never begun in vain, its asset begun, its gates done, no judgement between: only a lane."""
     return (
         job.attempt == 0
-        and job.status is JobStatus.QUEUED
         and job.not_before <= now
         and not view.waits_for(job)
         and all(view.jobs[gate].at < now for gate in job.after)  # one that opened in this cycle opens the next

@@ -70,8 +70,10 @@ class Laws:
         plain = View(**{name: getattr(view, name) for name in View.__dataclass_fields__})
         again = [(agent.NAME, wish) for agent in ROSTER for wish in agent.decide(plain, now)]
         if again != [*wishes]:
-            others = [each for each in (*again, *wishes) if each not in again or each not in wishes]
-            raise broken(now, f"from the tables alone something else is decided: {told(others[:2])}")
+            first = next((n for n, (one, other) in enumerate(zip(again, wishes, strict=False)) if one != other), None)
+            place = min(len(again), len(wishes)) if first is None else first
+            one, other = told(again[place : place + 1]), told(wishes[place : place + 1])
+            raise broken(now, f"from the tables alone something else is decided: {one} / {other}")
 
     def starts(self, view: View, run: RunOrdered, now: Millis, world: World) -> None:
         """Asked as the effect begins, of the records as they then are."""
@@ -257,7 +259,7 @@ class Laws:
         """What the running picture was given as known is what its tables say."""
         plain = View(**{name: getattr(view, name) for name in View.__dataclass_fields__})
         for name, known in vars(view).items():
-            if name in View.__dataclass_fields__ or name not in LENT:
+            if name not in LENT:
                 continue
             one, other = (_as_a_fact(name, each) for each in (known, getattr(plain, name)))
             if one != other:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import pytest
-from builders import a_run
+from builders import a_run, a_view, an_action, an_action_wished
 from chain_builders import Chains, a_climb, a_priced_one, a_strict_one, ended
 
 from simulation.laws import LawBroken, Laws
@@ -28,9 +28,12 @@ def starts(chains: Chains, name: str, attempt: int = 1) -> None:
     Laws().starts(chains.view(), run, NOW, World(1, fault_rate=0.0))
 
 
-def ends(chains: Chains, **remembered: Any) -> None:
+def ends(chains: Chains, *, again: str = "") -> None:
+    """After a job of that name was tried again, where one is named."""
     laws = Laws()
-    laws.asked.again |= remembered.get("again", set())
+    if again:
+        retry = an_action(action=an_action_wished("retry_job", job=f"majors.{again}"))
+        laws.looked(a_view(actions=[retry]), [], 0, World(1))
     laws.at_the_end(chains.view(), NOW)
 
 
@@ -53,6 +56,7 @@ def left_behind(chains: Chains, *symbols: str) -> Chains:
     return chains
 
 
+BEHIND_BOTH = ("majors.CUSDT.balanced.refine-50", "majors.CUSDT.balanced.prescreen")
 DESCENDING = {"AUSDT": 0.9, "BUSDT": 0.8, "CUSDT": 0.7}
 
 
@@ -68,12 +72,16 @@ def test_who_starts_before_its_cohort_is_through_the_rung_is_found_out() -> None
     ("chains", "name"),
     [
         (lambda: scored(DESCENDING), "CUSDT.refine"),
+        (lambda: scored(DESCENDING).job("CUSDT.refine", after=BEHIND_BOTH), "CUSDT.refine"),
         (lambda: scored({"AUSDT": 0.5, "BUSDT": 0.5, "CUSDT": 0.5}), "CUSDT.refine"),  # of equals the first stay
         (lambda: scored(DESCENDING, CUSDT={"best_annual_sharpe": 0.799}), "CUSDT.refine"),
         (lambda: scored(DESCENDING, CUSDT={"best_annual_sharpe": 2.0, "paced_annual_sharpe": 0.799}), "CUSDT.refine"),
         (lambda: scored(DESCENDING, CUSDT={"best_annual_sharpe": 2.0, "paced_annual_sharpe": None}), "CUSDT.refine"),
         (lambda: scored(DESCENDING).job("CUSDT.refine-50", status="failed"), "BUSDT.refine"),  # one of two
         (lambda: scored({"AUSDT": 0.5, "BUSDT": 0.5}).job("CUSDT.refine-50", status="failed"), "BUSDT.refine"),
+        # no score is a score of nothing
+        (lambda: scored({"AUSDT": None, "BUSDT": 0.5, "CUSDT": 0.7}), "AUSDT.refine"),
+        (lambda: scored({"AUSDT": None, "BUSDT": -0.5, "CUSDT": 0.9}), "BUSDT.refine"),
     ],
 )
 def test_who_was_left_behind_and_starts_is_found_out(chains: Any, name: str) -> None:
@@ -91,7 +99,8 @@ def test_who_was_left_behind_and_starts_is_found_out(chains: Any, name: str) -> 
         (lambda: scored(DESCENDING, CUSDT={"best_annual_sharpe": 0.1, "paced_annual_sharpe": 0.8}), "CUSDT.refine"),
         (lambda: scored(DESCENDING).job("CUSDT.refine-50", status="failed"), "AUSDT.refine"),
         (lambda: scored({"AUSDT": 0.5, "BUSDT": 0.5}).job("CUSDT.refine-50", status="failed"), "AUSDT.refine"),
-        (lambda: scored({"AUSDT": None}), "BUSDT.refine"),  # no score is a score of nothing
+        (lambda: scored({"AUSDT": None, "BUSDT": 0.5, "CUSDT": -0.5}), "AUSDT.refine"),
+        (lambda: scored({"AUSDT": None, "BUSDT": 0.5, "CUSDT": 0.9}), "BUSDT.refine"),
     ],
 )
 def test_the_better_half_and_who_is_sound_go_on(chains: Any, name: str) -> None:
@@ -103,9 +112,9 @@ def test_a_standing_that_is_not_kept_is_found_out_at_the_end() -> None:
         with pytest.raises(LawBroken, match="against the standing of its cohort"):
             ends(against)
         # Another standing may have been true when it was asked, where one of the cohort was tried again later.
-        ends(against, again={"majors.AUSDT.balanced.refine-50"})
+        ends(against, again="AUSDT.balanced.refine-50")
         with pytest.raises(LawBroken, match="against the standing"):
-            ends(against, again={"majors.DUSDT.balanced.refine-50"})
+            ends(against, again="DUSDT.balanced.refine-50")
     ends(left_behind(scored(DESCENDING), "CUSDT"))
     # Of one that never passed its rung nothing follows.
     ends(left_behind(scored(DESCENDING).job("CUSDT.refine-50", status="failed"), "BUSDT", "CUSDT"))
@@ -197,7 +206,7 @@ def test_an_asset_of_a_later_tier_tries_no_lengths() -> None:
 FIRSTS = (0, 8, 16, 24, 49, 74, 99, 124, 149, 174)
 
 
-def heard(*shares: tuple[int, int, int], at: int = NOW - 1, of: Chains | None = None) -> Chains:
+def heard(*shares: tuple[int, int | None, int | None], at: int = NOW - 1, of: Chains | None = None) -> Chains:
     """So many of each share were searched and were as good: (the number of its first, searched, as good)."""
     chains = of or ended(a_priced_one())
     for first, searched, as_good in shares:
@@ -215,13 +224,16 @@ def every_share(last: int = 25) -> list[tuple[int, int, int]]:
 TOO_FEW = [
     (heard, 0, 0),
     (lambda: heard((0, 8, 4)), 8, 4),
+    (lambda: heard((0, None, None)), 0, 0),
     (lambda: heard(*every_share(24)), 198, 0),
+    (lambda: heard(*every_share(24), (199, 1, 0)), 198, 0),  # beyond the last share there is none
     (lambda: heard((0, 8, 1), (16, 8, 4)), 8, 1),  # of what lies behind a gap nothing is heard
     (lambda: heard((0, 8, 1), (8, 8, 4)).job("AUSDT.surrogates-8", status="failed"), 8, 1),
 ]
 ENOUGH = [
     (lambda: heard((0, 8, 5)), 8, 5),
     (lambda: heard((0, 8, 1), (8, 3, 4)), 11, 5),
+    (lambda: heard((0, 8, 4), (8, 3, 1)), 11, 5),
     (lambda: heard((0, 8, 5), (8, 8, 0)), 8, 5),  # with five as good the rest is not asked
     (lambda: heard(*every_share()), 199, 0),
 ]

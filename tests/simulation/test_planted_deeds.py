@@ -38,10 +38,10 @@ def looked(*taken: ActionTaken, laws: Laws | None = None, now: int = NOW, **tabl
 
 
 def stops(world: World, how: str = "kill", *, run: Any = None, causes: tuple[str, ...] = (), **tables: Any) -> None:
-    """At 100 s, of a run that was launched at 0."""
+    """At 100 s, of a run that was launched at 10 s."""
     action = an_action_wished("stop_run", run=RUN, how=how, caused_by=(RUN, *causes))
     assert isinstance(action, StopRun)
-    known = {"runs": [run or a_run()], "policy": a_policy(run_timeout=NOW), **tables}
+    known = {"runs": [run or a_run()], "policy": a_policy(run_timeout=NOW - 10_000), **tables}
     Laws().stops(a_view(**known), action, NOW, world)
 
 
@@ -59,8 +59,9 @@ def launched(world: World) -> Process:
     if RUN not in world.processes:
         run = a_run(status="starting")
         assert isinstance(run, RunOrdered)
+        world.advance(10_000)
         world.launch(run, a_job())
-        world.advance(60_000)
+        world.advance(70_000)
     return world.processes[RUN]
 
 
@@ -89,7 +90,7 @@ def test_a_healthy_run_that_is_killed_unasked_is_found_out(tables: Any) -> None:
         {"requests": [a_request("stop_now")]},
         {"requests": [a_request("kill", status="answered")], "causes": ("0001-stop",)},
         {"campaigns": [a_campaign(status="cancelled")]},
-        {"policy": a_policy(run_timeout=NOW - 1)},
+        {"policy": a_policy(run_timeout=NOW - 10_001)},
     ],
 )
 def test_a_kill_that_was_asked_for_or_is_due_is_lawful(told: Any) -> None:
@@ -141,6 +142,14 @@ def test_a_job_that_is_queued_twice_is_found_out() -> None:
     looked(deed("queue_job", job=JOB, **QUEUED), deed("queue_job", job="another", **QUEUED), laws=laws)
     with pytest.raises(LawBroken, match=f"{JOB} is queued a second time"):
         looked(deed("queue_job", job=JOB, **QUEUED), laws=laws)
+
+
+def test_what_was_done_is_counted() -> None:
+    laws, told = Laws(), {"signature": "crash", "subject": RUN, "remedy": "", "expected": "", "due": 0}
+    opened = deed("open_incident", incident=f"{RUN}/crash", **told)
+    looked(opened, deed("close_incident", incident=f"{RUN}/crash"), deed("say", topic="a word"), laws=laws)
+    looked(opened, laws=laws)
+    assert (laws.n_actions, laws.n_closed, laws.opened) == (4, 1, {"crash": 2})
 
 
 def settled(status: str, run: str = RUN) -> ActionTaken:

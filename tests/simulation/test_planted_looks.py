@@ -1,4 +1,4 @@
-"""What is looked over after a cycle and at the end: who holds what, how often it was lost, what is open, what is read.
+"""What is looked over after a cycle: who holds what, how often it was lost, what is open, what is decided and read.
 
 Each law is seen to fail on a planted state, and to hold on the nearest lawful one.
 """
@@ -19,9 +19,9 @@ from builders import (
     an_action,
     an_incident,
 )
-from chain_builders import Chains, a_climb, ended
 
 from simulation.laws import LawBroken, Laws
+from simulation.laws import told as text
 from simulation.ledger import Ledger
 from simulation.world import World
 from swarmd.state.projection import Projection
@@ -44,7 +44,7 @@ OTHER: Any = {"job": "another", "lane": "cpu1", "slot": 1}
 @pytest.mark.parametrize(("shared", "told"), [("job", JOB), ("lane", "cpu0"), ("slot", 0)])
 def test_two_open_runs_that_share_what_only_one_may_have_are_found_out(shared: str, told: object) -> None:
     apart = {name: value for name, value in OTHER.items() if name != shared}
-    runs = [a_run(), a_run(id="other", **apart)]
+    runs = [a_run(), a_run(id="other", **apart), a_run(id="third", job="third", lane="cpu2", slot=2)]
     with pytest.raises(LawBroken, match=rf"two open runs share a {shared}: \[{told!r}\]"):
         looked(Laws(), 0, runs=runs, taken=[an_action()])
     looked(Laws(), 0, runs=[a_run(), a_run(id="other", **OTHER)], taken=[an_action()])
@@ -72,7 +72,10 @@ def bounded(*runs: Any, now: int = LOOKED_OVER, forgotten: int = 0, **tables: An
     looked(Laws(), now, world=world, **known | tables)
 
 
-@pytest.mark.parametrize("third", [lost(3), lost(3, exit_code=-1, signal=9, status="lost"), lost(3, exit_code=0)])
+@pytest.mark.parametrize(
+    "third",
+    [lost(3), lost(3, exit_code=-1, signal=9, status="lost"), lost(3, exit_code=0), lost(3, exit_code=-1, signal=0)],
+)
 def test_a_job_that_is_lost_more_often_than_allowed_is_found_out_within_five_minutes(third: Any) -> None:
     told = rf"{JOB} was lost 3 times \(limit 2\): \[60000, 60000, 60000\]"
     with pytest.raises(LawBroken, match=told):
@@ -115,6 +118,11 @@ def test_an_agent_that_fails_is_found_out() -> None:
     with pytest.raises(LawBroken, match="curator failed: division by zero"):
         looked(Laws(), LOOKED_OVER, incidents=[failed])
     looked(Laws(), LOOKED_OVER, incidents=[an_incident("curator", "agent_silent")])
+    laws = Laws()
+    looked(laws, LOOKED_OVER)
+    looked(laws, 2 * LOOKED_OVER - 1, incidents=[failed])  # each five minutes all is looked over
+    with pytest.raises(LawBroken, match="curator failed"):
+        looked(laws, 2 * LOOKED_OVER, incidents=[failed])
 
 
 # -- open without need ------------------------------------------------------------------------------------------------
@@ -154,12 +162,24 @@ def test_only_every_so_many_decisions_are_made_again_and_are_kept_where_a_trace_
     view, laws = a_view(jobs=[a_job(phase="preflight")]), Laws(decides_again_every=2, keeps_trace=True)
     wishes = [(agent.NAME, wish) for agent in ROSTER for wish in agent.decide(view, 1_000)]
     laws.decided(view, wishes[1:], 1_000, 1)
-    with pytest.raises(LawBroken, match="from the tables alone"):
+    with pytest.raises(LawBroken) as missing:
         laws.decided(view, wishes[1:], 1_000, 2)
+    assert str(missing.value).endswith(f"something else is decided: {text(wishes[:1])} / {text(wishes[1:2])}")
     laws.decided(view, [], 1_000, 3)
-    with pytest.raises(LawBroken, match="from the tables alone"):
-        laws.decided(view, wishes[::-1], 1_000, 4)  # the order counts
+    with pytest.raises(LawBroken) as moved:
+        laws.decided(view, [wishes[0], *wishes[:0:-1]], 1_000, 4)  # the order counts
+    assert str(moved.value).endswith(f"something else is decided: {text(wishes[1:2])} / {text(wishes[-1:])}")
     assert [seq for _, seq, _ in laws.trace] == [1, 2, 4]
+    laws.keeps_trace = False
+    laws.decided(view, wishes, 1_000, 5)
+    assert len(laws.trace) == 3
+    with pytest.raises(LawBroken) as short:
+        laws.decided(view, wishes[:-1], 1_000, 6)
+    assert str(short.value).endswith(f"something else is decided: {text(wishes[-1:])} / ()")
+    laws.decided(view, wishes, 1_000, 7)
+    with pytest.raises(LawBroken) as long:
+        laws.decided(view, [*wishes, wishes[0]], 1_000, 8)
+    assert str(long.value).endswith(f"something else is decided: () / {text(wishes[:1])}")
 
 
 def told(*records: Any) -> tuple[Projection, Ledger]:
@@ -214,77 +234,3 @@ def test_a_picture_that_was_given_other_answers_than_its_tables_hold_is_found_ou
     running.view = lambda: lent(**facts)  # type: ignore[method-assign]
     with pytest.raises(LawBroken, match="was given another"):
         Laws().reads_the_same(running, ledger, 0)
-
-
-# -- the end ----------------------------------------------------------------------------------------------------------
-
-
-def ends(chains: Chains, laws: Laws | None = None, **tables: Any) -> None:
-    (laws or Laws()).at_the_end(chains.view(**tables), MINUTE)
-
-
-@pytest.mark.parametrize("name", ["AUSDT.preflight", "BUSDT.refine-50", "EUSDT.crown"])
-def test_a_planned_job_that_has_no_end_is_found_out(name: str) -> None:
-    full = name.replace(".", ".balanced.") if "preflight" not in name else name
-    ends(ended(a_climb()))
-    with pytest.raises(LawBroken, match=f"majors.{full} was lost: queued"):
-        ends(ended(a_climb()).job(name, status="queued"))
-    with pytest.raises(LawBroken, match=f"majors.{full} was lost: None"):
-        ends(ended(a_climb()).without(name))
-
-
-def test_a_done_job_without_an_answer_of_its_newest_attempt_is_found_out() -> None:
-    told = "majors.AUSDT.balanced.screen is done, and attempt {} has no result"
-    with pytest.raises(LawBroken, match=told.format(1)):
-        ends(ended(a_climb()).job("AUSDT.screen", answered=False))
-    with pytest.raises(LawBroken, match=told.format(2)):
-        ends(ended(a_climb()).job("AUSDT.screen", attempt=2))
-    for status in ("failed", "quarantined"):
-        ends(ended(a_climb()).job("AUSDT.screen", status=status, answered=False))
-
-
-def test_of_more_answers_than_are_remembered_nothing_is_said() -> None:
-    n_jobs = len(ended(a_climb()).jobs)
-    chains = ended(a_climb()).job("AUSDT.screen", answered=False, attempt=5_000 - n_jobs + 1)
-    with pytest.raises(LawBroken, match="has no result"):
-        ends(chains)
-    ends(chains.job("EUSDT.screen", attempt=2))
-
-
-def test_a_campaign_that_has_not_come_to_its_end_is_found_out() -> None:
-    left = ended(a_climb()).job("EUSDT.crown", status="queued")
-    for campaigns in ([], *[[a_campaign(status=status)] for status in ("active", "paused", "stopped", "cancelled")]):
-        with pytest.raises(LawBroken, match="the campaign has not come to its end"):
-            ends(left, campaigns=campaigns)
-    with pytest.raises(LawBroken, match=r"'done': 1, 'queued': 1}, first \['majors.ETHUSDT.balanced.prescreen'\]"):
-        Laws().at_the_end(a_view(jobs=[a_job(status="done"), a_job("ETHUSDT")]), MINUTE)
-
-
-def test_a_cancelled_campaign_that_goes_on_is_found_out() -> None:
-    laws, cancelled = Laws(), a_campaign(status="cancelled")
-    laws.asked.cancelled.add(cancelled.id)
-    left = Chains(cancelled).add("AUSDT.crown", "crown")
-    ends(left, laws)
-    with pytest.raises(LawBroken, match="majors was cancelled, is active, 0 open"):
-        ends(left, laws, campaigns=[a_campaign()])
-    with pytest.raises(LawBroken, match="majors was cancelled, is cancelled, 1 open"):
-        ends(left, laws, runs=[a_run()])
-    ends(left, laws, runs=[a_run(status="failed")])
-    ends(ended(a_climb()), Laws())
-
-
-@pytest.mark.parametrize("signature", ["crash", "silent", "poison_job", "fleet_wide", "no_worker", "unkillable"])
-def test_an_incident_that_is_open_past_its_time_is_found_out(signature: str) -> None:
-    late = an_incident("lane", signature, due=MINUTE - 1, cause="it hangs")
-    with pytest.raises(LawBroken, match=f"lane/{signature} is still open at the end: it hangs"):
-        ends(ended(a_climb()), incidents=[late])
-    for status in ("acknowledged", "closed"):
-        ends(ended(a_climb()), incidents=[an_incident("lane", signature, due=MINUTE - 1, status=status)])
-    ends(ended(a_climb()), incidents=[an_incident("lane", signature, due=MINUTE)])
-
-
-@pytest.mark.parametrize(
-    "signature", ["disk_full", "monitor_lost", "state_missing", "journal_damaged", "champion_damaged"]
-)
-def test_an_incident_of_what_is_no_work_may_outlast_the_campaign(signature: str) -> None:
-    ends(ended(a_climb()), incidents=[an_incident("it", signature, due=0)])

@@ -87,6 +87,8 @@ STOPPED = {"kind": "stop_run", "run": RUN, "how": "kill", "reason": "asked"}
     [
         {},
         {"runs": [a_run(status="lost", signal=11)]},
+        {"runs": [a_run(status="lost", exit_code=0)]},
+        {"runs": [a_run(status="lost", signal=0)]},
         {"incidents": [an_incident(signature="silent")]},
         {"results": [a_result(run_id(JOB, 2))]},
         {"actions": [an_action(agent="operation_hang_guard", action=STOPPED)]},
