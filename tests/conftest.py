@@ -4,7 +4,11 @@ import os
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import HealthCheck, settings
 
+# Tests never time: a machine that others use is no reason to fail. And what fails today fails tomorrow.
+settings.register_profile("house", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("house")
 # Daemons of the tests serve no pages but where a test asks for them: a server each costs a second of processor time.
 os.environ.setdefault("SWARMD_DASHBOARD", "off")
 # Nor are half a dozen commands run for every handoff page: twenty seconds of processor time for each campaign.
