@@ -9,9 +9,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from simulation.asked_laws import AskedLaws
+from simulation.chain_truths import called_for, cohort, grid, heard, is_first_judge, may_go_on, rung_before, said_no
 from simulation.deed_laws import overstepped
 from simulation.ledger import Ledger
-from simulation.world import NEVER, World
+from simulation.world import World
 from swarmd.agents.rules.plan import planned_jobs
 from swarmd.state.actions import Action, ActionTaken, QueueJob, SettleJob, StopRun
 from swarmd.state.branches import CONSERVATIVE, DISPLACEMENT
@@ -23,7 +24,6 @@ from swarmd.state.records.job import Job, JobStatus, Phase, job_id
 from swarmd.state.records.lane import LaneStatus
 from swarmd.state.records.run import AnyRun, RunEnded, RunOrdered, RunStatus, run_id
 from swarmd.state.store.tables import RETENTION
-from swarmd.state.tracker import SOUND_SHARPE
 from swarmd.state.units import MINUTE, Millis, iso
 from swarmd.state.view import View
 from swarmd.supervisor.roster import ROSTER
@@ -102,13 +102,13 @@ class Laws:
 
     def _climbs(self, view: View, job: Job, now: Millis) -> None:
         """Past a rung comes who is of the better half of its cohort, or sound; and nobody before all are through it."""
-        rung = _rung_before(view, job)
+        rung = rung_before(view, job)
         if rung is None:
             return
-        others = _cohort(view, rung)
+        others = cohort(view, rung)
         if waits := [other.id for other in others if other.status is JobStatus.QUEUED]:
             raise broken(now, f"{job.id} starts before its cohort is through the rung: {waits}")
-        if not _may_go_on(view, rung, others):
+        if not may_go_on(view, rung, others):
             raise broken(now, f"{job.id} starts though its cohort has left it behind at {rung.id}")
 
     def _branches(self, view: View, job: Job, now: Millis) -> None:
@@ -116,9 +116,9 @@ class Laws:
         if job.branch is None:
             return
         guards = view.jobs[job_id(job.campaign, job.symbol, job.mode, Phase.GUARDS)]
-        if not _said_no(view, guards):
+        if not said_no(view, guards):
             raise broken(now, f"{job.id} starts though {guards.id} is {guards.status.value}")
-        left = [other.id for other in _grid(view, guards) if other.status is JobStatus.QUEUED]
+        left = [other.id for other in grid(view, guards) if other.status is JobStatus.QUEUED]
         if job.branch in (DISPLACEMENT, CONSERVATIVE) and left:
             raise broken(now, f"{job.id} starts before the other lengths have ended: {left}")
 
@@ -129,7 +129,7 @@ class Laws:
         chain = f"{job.campaign}.{job.symbol}.{job.mode}"
         # What was counted in this very cycle nobody who starts a share in it could know.
         before = now if job.phase is Phase.SURROGATES else now + 1
-        searched, as_good = _heard(view, chain, before)
+        searched, as_good = heard(view, chain, before)
         enough = as_good >= 5 or searched >= 199
         if job.phase is Phase.VALIDATE and not enough:
             raise broken(now, f"{job.id} starts after {searched} surrogates, {as_good} as good")
@@ -294,16 +294,16 @@ class Laws:
             if job.status is JobStatus.DONE and run_id(job.id, job.attempt) not in view.results:
                 raise broken(now, f"{job.id} is done, and attempt {job.attempt} has no result")
         for job in jobs:
-            rung = _rung_before(view, job)
+            rung = rung_before(view, job)
             # Of a cohort of which one was tried again later, another standing was true when it was asked.
-            is_as_then = rung is not None and not any(other.id in self.asked.again for other in _cohort(view, rung))
+            is_as_then = rung is not None and not any(other.id in self.asked.again for other in cohort(view, rung))
             if rung is not None and rung.status is JobStatus.DONE and is_as_then:
                 is_stopped = job.status is JobStatus.SKIPPED
-                if is_stopped == _may_go_on(view, rung, _cohort(view, rung)):
+                if is_stopped == may_go_on(view, rung, cohort(view, rung)):
                     raise broken(
                         now, f"{job.id} is {job.status.value} against the standing of its cohort: {job.reason}"
                     )
-        expected = {id for job in jobs if _is_first_judge(job) for id in _called_for(view, job)}
+        expected = {id for job in jobs if is_first_judge(job) for id in called_for(view, job)}
         branched = {job.id for job in jobs if job.branch is not None}
         if expected != branched:
             wrong = sorted(expected ^ branched)[:5]
@@ -311,89 +311,9 @@ class Laws:
         for job in jobs:
             if job.phase is Phase.VALIDATE and run_id(job.id, job.attempt) in view.results:
                 chain = job.id.removesuffix(".validate")
-                searched, as_good = _heard(view, chain)
+                searched, as_good = heard(view, chain)
                 if as_good < 5 and searched < 199:
                     raise broken(now, f"{job.id} was judged on {searched} surrogates, {as_good} as good")
-
-
-def _rung_before(view: View, job: Job) -> Job | None:
-    rung = view.jobs.get(job.after[0]) if job.after else None
-    return None if rung is None or rung.trials is None else rung
-
-
-def _cohort(view: View, rung: Job) -> list[Job]:
-    """The rung of each asset of its cohort, worked out here anew from the campaign's file."""
-    settings = view.campaigns[rung.campaign].settings
-    symbols, size = settings.symbols(), settings.assets.batch_size
-    first = symbols.index(rung.symbol) // size * size
-    mine = f".{rung.symbol}.{rung.mode}."
-    return [view.jobs[rung.id.replace(mine, f".{symbol}.{rung.mode}.")] for symbol in symbols[first : first + size]]
-
-
-def _may_go_on(view: View, rung: Job, others: Sequence[Job]) -> bool:
-    done = [other for other in others if other.status is JobStatus.DONE]
-    figures = {other.id: view.results[run_id(other.id, other.attempt)].summary.figures for other in done}
-    mine = figures[rung.id]
-    better = sum(1 for each in figures.values() if float(each["score"] or 0) > float(mine["score"] or 0))
-    before = [other.id for other in done[: done.index(rung)]]
-    ties = sum(1 for id in before if figures[id]["score"] == mine["score"])
-    sound = mine.get("paced_annual_sharpe", mine["best_annual_sharpe"])
-    return better + ties < (len(done) + 1) // 2 or (sound is not None and float(sound) >= SOUND_SHARPE)
-
-
-def _heard(view: View, chain: str, before: Millis = NEVER) -> tuple[int, int]:
-    """Surrogates searched from the first without a gap until five were as good, and how many were; worked out here
-    anew from the results, by the numbers in the jobs' names."""
-    shares = {}
-    for job in view.jobs.values():
-        if job.id.startswith(f"{chain}.surrogates-") and job.status is JobStatus.DONE and job.at < before:
-            shares[int(job.id.rpartition("-")[2])] = view.results[run_id(job.id, job.attempt)].summary.figures
-    searched = as_good = first = 0
-    # Shares of 8, 8, 8 and then of 25: each begins where the one before ends.
-    for size in (8, 8, 8, *[25] * 7):
-        if first not in shares or as_good >= 5:
-            break
-        searched += int(shares[first]["searched"] or 0)
-        as_good += int(shares[first]["as_good"] or 0)
-        first += size
-    return searched, as_good
-
-
-def _is_first_judge(job: Job) -> bool:
-    return job.phase is Phase.GUARDS and job.branch is None
-
-
-def _said_no(view: View, job: Job) -> bool:
-    return job.status is JobStatus.FAILED and run_id(job.id, job.attempt) in view.results
-
-
-def _grid(view: View, guards: Job) -> list[Job]:
-    """The re-optimisations of the chain's lengths that are on record."""
-    ids = (
-        job_id(guards.campaign, guards.symbol, guards.mode, Phase.REOPTIMIZE, branch=f"{DISPLACEMENT}-{length}")
-        for length in (26, 39, 52, 65, 78)
-    )
-    return [view.jobs[id] for id in ids if id in view.jobs]
-
-
-def _called_for(view: View, guards: Job) -> set[str]:
-    """Every branch job that the answers of a chain's guards call for in the end, worked out here anew."""
-    if not _said_no(view, guards):
-        return set()
-    first_tier = next(iter(view.campaigns[guards.campaign].settings.assets.tiers.values()))
-    figures = view.results[run_id(guards.id, guards.attempt)].summary.figures
-    chain = f"{guards.campaign}.{guards.symbol}.{guards.mode}"
-    wanted: set[str] = set()
-    if guards.symbol in first_tier and figures["displacement"]:
-        wanted |= {f"{chain}.reoptimize-displacement-{length}" for length in (26, 39, 52, 65, 78)}
-        if any(job.status is JobStatus.DONE for job in _grid(view, guards)):
-            wanted |= {f"{chain}.guards-displacement", f"{chain}.crown-displacement"}
-            judged = view.jobs.get(f"{chain}.guards-displacement")
-            if judged is not None and judged.status is JobStatus.DONE:
-                return wanted
-    if figures["conservative"]:
-        wanted |= {f"{chain}.{phase}-conservative" for phase in ("reoptimize", "guards", "crown")}
-    return wanted
 
 
 def _as_a_fact(name: str, answer: Mapping[Any, Any]) -> object:
