@@ -19,20 +19,20 @@ from swarmd.state.records.campaign import CampaignStatus
 from swarmd.state.records.champion import Champion
 from swarmd.state.records.incident import IncidentStatus
 from swarmd.state.records.job import Job, JobStatus, Phase
-from swarmd.state.records.lane import Lane, LaneStatus
+from swarmd.state.records.lane import Lane
 from swarmd.state.records.run import RunAlive, RunStatus
 from swarmd.state.units import Millis, spoken
 from swarmd.state.view import View
 from swarmd.supervisor.screen_nodes import nodes
 from swarmd.supervisor.standing import (
     eta_of,
-    idle_because,
     incident_line,
     job_counts,
     outcome,
     remaining,
     short_job,
     size,
+    waits_because,
 )
 
 _STATUS_STYLE = {"active": "green", "paused": "yellow", "stopped": "yellow", "done": "bold green"}
@@ -114,7 +114,7 @@ def lanes(view: View, now: Millis) -> RenderableType:
 def _lane_row(view: View, lane: Lane, now: Millis) -> tuple[RenderableType, ...]:
     run = view.run_in(lane.id)
     if run is None:
-        why = lane.reason if lane.status is LaneStatus.HELD else idle_because(view, now)
+        why = waits_because(view, lane, now)
         return (lane.id, Text(f"{lane.status.value}: {why}" if why else lane.status.value, style="dim"), *[""] * 5)
     job = Text(
         f"{short_job(run.job)} #{run.attempt}" + ("" if run.status is RunStatus.RUNNING else f" ({run.status.value})")

@@ -8,7 +8,8 @@ from collections import Counter
 from swarmd.agents.rules.rungs import rungs
 from swarmd.agents.rules.words import ending, several
 from swarmd.state.records.incident import Incident
-from swarmd.state.records.job import Job, JobStatus
+from swarmd.state.records.job import Job, JobStatus, Phase
+from swarmd.state.records.lane import Lane, LaneStatus
 from swarmd.state.units import Millis, spoken
 from swarmd.state.view import View
 
@@ -44,11 +45,25 @@ def remaining(view: View, now: Millis) -> str:
     return f"about {spoken(round((now - campaign.started_at) / len(settled) * (len(jobs) - len(settled))))} to go"
 
 
-def idle_because(view: View, now: Millis) -> str:
-    """Why a free lane has nothing to do."""
+def waits_because(view: View, lane: Lane, now: Millis) -> str:
+    """Why this lane has no run: it is held, or has nothing to do; empty where it is about to be given something."""
+    if lane.status is LaneStatus.HELD:
+        return lane.reason
+    has_gpu = any(each.is_on_gpu for each in view.open_lanes)
+    return idle_because(view, now, on_gpu=lane.is_on_gpu if has_gpu else None)
+
+
+def idle_because(view: View, now: Millis, *, on_gpu: bool | None = None) -> str:
+    """Why a free lane has nothing to do. ``on_gpu``: one that takes prescreens and nothing else, or all but these; None
+    where no lane of a GPU is open.
+    """
     queued = [job for job in view.queued_jobs() if view.open_run_of(job.id) is None]
     if not view.is_working or not queued:
         return "nothing queued" if view.is_working else ""
+    if on_gpu is not None:
+        queued = [job for job in queued if (job.phase is Phase.PRESCREEN) is on_gpu]
+        if not queued:
+            return "no prescreen is queued" if on_gpu else "only prescreens are queued, for a lane of a GPU"
     next_ones = [job for job in queued if not view.waits_for(job)]
     ready = [job for job in next_ones if not rungs(view).holds(job)]
     if next_ones and not ready:

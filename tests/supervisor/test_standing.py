@@ -1,9 +1,9 @@
 """How a campaign stands, in figures and words."""
 
-from builders import a_campaign, a_job, a_run, a_view
+from builders import a_campaign, a_job, a_lane, a_run, a_view
 
 from swarmd.state.units import MINUTE, SECOND
-from swarmd.supervisor.standing import eta_of, idle_because, job_counts, size
+from swarmd.supervisor.standing import eta_of, idle_because, job_counts, size, waits_because
 
 
 def test_a_free_lane_says_why_it_is_free() -> None:
@@ -16,6 +16,18 @@ def test_a_free_lane_says_why_it_is_free() -> None:
     running = a_run(job=first.id)
     assert idle_because(a_view(jobs=[first, second], runs=[running]), 0) == "1 job to wait for others"
     assert idle_because(a_view(campaigns=[a_campaign(status="paused")], jobs=[first]), 0) == ""
+
+
+def test_beside_a_gpu_a_free_lane_speaks_of_the_work_that_is_for_it() -> None:
+    cpu, gpu = a_lane("cpu0"), a_lane("gpu0a", device="gpu0", slot=0)
+    resting = a_lane("gpu0a", device="gpu0", slot=0, status="held", reason="gpu0 rests")
+    refine = a_view(lanes=[cpu, gpu], jobs=[a_job(phase="refine")])
+    assert [waits_because(refine, lane, 0) for lane in (cpu, gpu)] == ["", "no prescreen is queued"]
+    screen = a_view(lanes=[cpu, gpu], jobs=[a_job()])
+    told = [waits_because(screen, lane, 0) for lane in (cpu, gpu)]
+    assert told == ["only prescreens are queued, for a lane of a GPU", ""]
+    rests = a_view(lanes=[cpu, resting], jobs=[a_job()])
+    assert [waits_because(rests, lane, 0) for lane in (cpu, resting)] == ["", "gpu0 rests"]
 
 
 def test_time_left_is_unknown_without_a_rate_or_a_total() -> None:

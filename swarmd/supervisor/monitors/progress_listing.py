@@ -11,7 +11,7 @@ from rich.text import Text
 from swarmd.agents.rules.words import said_no
 from swarmd.state.records.campaign import CampaignStatus
 from swarmd.state.records.job import JobStatus, Phase
-from swarmd.state.records.lane import Lane, LaneStatus
+from swarmd.state.records.lane import Lane
 from swarmd.state.records.run import RunAlive, RunStatus
 from swarmd.state.units import SECOND, Millis, spoken
 from swarmd.state.view import View
@@ -19,7 +19,7 @@ from swarmd.supervisor.monitors.listing import Column, Listing, Row, age, bar
 from swarmd.supervisor.monitors.progress import latest
 from swarmd.supervisor.picture import Picture
 from swarmd.supervisor.screen import stands
-from swarmd.supervisor.standing import eta_of, idle_because, job_counts, outcome, remaining, short_job
+from swarmd.supervisor.standing import eta_of, job_counts, outcome, remaining, short_job, waits_because
 
 _FAILED_SHOWN = 20
 _NOTHING = ("",) * 6
@@ -75,7 +75,7 @@ def _goal_lines(view: View, now: Millis) -> Iterator[Text]:
 def _lane_row(view: View, lane: Lane, now: Millis) -> Row:
     run = view.run_in(lane.id)
     if run is None:
-        why = lane.reason if lane.status is LaneStatus.HELD else idle_because(view, now)
+        why = waits_because(view, lane, now)
         text = f"{lane.status.value}: {why}" if why else lane.status.value
         return Row(lane.id, (lane.id, text, *_NOTHING), (), about=lane.id, style="dim")
     word = "" if run.status is RunStatus.RUNNING else f" ({run.status.value})"
