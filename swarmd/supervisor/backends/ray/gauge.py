@@ -1,4 +1,4 @@
-"""What a node tells of itself, measured there by a small task of the cluster: processors, memory, devices."""
+"""What a node tells of itself, measured there by a small actor of the cluster: processors, memory, devices."""
 
 import socket
 from dataclasses import asdict
@@ -27,6 +27,15 @@ def measured(reach: str = "") -> dict[str, Any]:
             {name: value for name, value in asdict(device).items() if name in _OF_DEVICE} for device in nvml()().devices
         ],
     }
+
+
+class Gauge:
+    """Lives on a node as long as who asks it. A task would have a worker of its own each time it is asked, for the
+    cluster ends those that are idle for a second: half a second of processor time, every two seconds, on every node.
+    """
+
+    def measured(self, reach: str = "") -> dict[str, Any]:
+        return measured(reach)
 
 
 def _takes_connections(reach: str) -> bool:

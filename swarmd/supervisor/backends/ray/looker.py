@@ -14,7 +14,7 @@ import time
 from typing import Any
 
 from swarmd.state.cluster import NAMESPACE
-from swarmd.supervisor.backends.ray.gauge import measured
+from swarmd.supervisor.backends.ray.gauge import Gauge
 
 PRICE_LABEL = "swarmd.price-per-hour"
 _PR_SET_PDEATHSIG = 1
@@ -33,7 +33,9 @@ class Looker:
         self._ray: Any = ray
         ray.init(address=address, namespace=NAMESPACE, log_to_driver=False, logging_level="ERROR")  # type: ignore[arg-type]
         self._reach = reach
-        self._measure = ray.remote(num_cpus=0, max_retries=0)(measured)
+        self._make_gauge: Any = ray.remote(num_cpus=0, max_restarts=0)(Gauge)
+        # By the node's life, as all that follows.
+        self._gauges: dict[str, Any] = {}
         self._asked: dict[str, Any] = {}
         self._since: dict[str, float] = {}
         self._told: dict[str, dict[str, Any]] = {}
@@ -43,7 +45,9 @@ class Looker:
         for node in nodes:
             life = node["NodeID"]
             if node["Alive"] and life not in self._asked:
-                self._asked[life] = self._measure.options(scheduling_strategy=self._only_on(life)).remote(self._reach)
+                if life not in self._gauges:
+                    self._gauges[life] = self._make_gauge.options(scheduling_strategy=self._only_on(life)).remote()
+                self._asked[life] = self._gauges[life].measured.remote(self._reach)
                 self._since[life] = time.monotonic()
         waiting = list(self._asked.values())
         self._ray.wait(waiting, num_returns=len(waiting), timeout=within_s) if waiting else None
@@ -58,7 +62,9 @@ class Looker:
         life, resources = node["NodeID"], node["Resources"]
         trouble = "" if node["Alive"] else _first_line(node["DeathReasonMessage"])
         asked = self._asked.pop(life, None)
-        if asked is not None and node["Alive"]:
+        if not node["Alive"]:
+            self._gauges.pop(life, None)
+        elif asked is not None:
             try:
                 self._told[life] = self._ray.get(asked, timeout=0)
             except self._ray.exceptions.GetTimeoutError:
@@ -66,6 +72,7 @@ class Looker:
                 if time.monotonic() - self._since[life] > _ANSWERS_WITHIN_S:
                     trouble = f"it has not answered within {_ANSWERS_WITHIN_S:g} s"
             except self._ray.exceptions.RayError as cause:
+                self._gauges.pop(life, None)  # the next look makes another
                 trouble = f"it could not be asked: {_first_line(str(cause))}"
         price = node.get("Labels", {}).get(PRICE_LABEL)
         return {
