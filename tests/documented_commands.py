@@ -161,7 +161,7 @@ INSTEAD: dict[str, tuple[Instead, ...]] = {
         Instead(r"^.*(bench_startup).*", r"python {root}/scripts/\1 --runs 1"),
         Instead(r"^.*(simulate) --seed 1$", r"{root}/scripts/\1 --seed 1 --lanes 2 --hours 0.05"),
         Instead(r"^.*(simulate) --seeds.*", r"{root}/scripts/\1 --seeds 1 --lanes 2 --hours 0.05 --resume days.jsonl"),
-        Instead(r"^.*(bench_(?!startup)\w+|chaos|check_oracles)\b.*", r"python {root}/scripts/\1 --help"),
+        Instead(r"^.*?scripts/(bench_(?!startup)\w+|chaos|check_oracles)\b.*", r"python {root}/scripts/\1 --help"),
     ),
 }  # fmt: skip
 # Of a scene, what is typed only after all else, for it changes what that is about.
