@@ -16,8 +16,9 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from bench_figures import Document, Figure, Job, cost, cpu, find, machine_was, over, peak, ratio, wall
+from page_section import write_section
 
-BEGIN, END = "<!-- bench_engine -->", "<!-- /bench_engine -->"
+SECTION = "bench_engine"
 DIRECTIONS = ("long", "long_short")
 PEERS = {
     "plain-tables": "plain loop, every bar of every combination, averages looked up (numba, all cores)",
@@ -269,18 +270,6 @@ def section(document: Document) -> str:
     return "\n\n".join(parts)
 
 
-def write_section(page: Path, text: str) -> None:
-    """Replace what stands between the markers and nothing else; without a text, only see that they are there.
-
-    Raises ValueError where they are not.
-    """
-    before, begin, rest = page.read_text().partition(BEGIN)
-    found, end, after = rest.partition(END)
-    if not begin or not end:
-        raise ValueError(f"{page} has no {BEGIN} … {END}; put the two lines where the tables shall stand")
-    page.write_text(f"{before}{begin}\n\n{text.strip() or found.strip()}\n\n{end}{after}")
-
-
 def main(arguments: list[str]) -> None:
     asked = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
     asked.add_argument("run", type=Path, help="what `bench_engine --json` wrote")
@@ -289,7 +278,7 @@ def main(arguments: list[str]) -> None:
     text = section(json.loads(options.run.read_text()))
     print(text)
     if options.write is not None:
-        write_section(options.write, text)
+        write_section(options.write, SECTION, text)
 
 
 if __name__ == "__main__":
