@@ -3,12 +3,13 @@
 Bounded for the whole fleet: when too many runs were lost in the window nothing is started until the count falls, and
 that is said once; so is a job that would not fit into memory beside the running ones, by what runs of its phase took.
 In a cluster each node has its own memory, and a job that was lost goes to another node where there is one. A lane of a
-graphics processor takes prescreens and nothing else, and while one is open they wait for it. What a job waits for
-stands in its record; no timer lives here.
+graphics processor takes prescreens and nothing else, and while one is open they wait for it. A lane whose result has
+just come waits a cycle for what that opens. What a job waits for stands in its record; no timer lives here.
 """
 
 from collections.abc import Iterable, Iterator
 
+from swarmd.agents.rules.arrived import lanes_with_news
 from swarmd.agents.rules.gpu_work import belongs_on_gpu, ready_with_a_lane, why_here
 from swarmd.agents.rules.losses import losses_since
 from swarmd.agents.rules.node_lanes import may_work
@@ -65,7 +66,8 @@ def _starts(view: View, now: Millis) -> list[Action]:
 
 def _free(view: View, now: Millis) -> list[Lane]:
     """So many free lanes; in a cluster those whose node is there and takes work."""
-    free = view.free_lanes()
+    news = lanes_with_news(view, now)
+    free = [lane for lane in view.free_lanes() if lane.id not in news]
     if view.policy.on_nodes:
         free = [lane for lane in free if may_work(view, lane, now)]
     return free[:_AT_ONCE]

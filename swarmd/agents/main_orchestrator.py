@@ -11,6 +11,7 @@ from collections import Counter, deque
 from itertools import islice
 from typing import assert_never
 
+from swarmd.agents.rules.arrived import arrived
 from swarmd.agents.rules.branches import branches
 from swarmd.agents.rules.page_state import PageState, page_state
 from swarmd.agents.rules.plan import PlannedJob, plan_size, planned_jobs
@@ -35,7 +36,7 @@ from swarmd.state.pipeline import phases_of
 from swarmd.state.records.campaign import Campaign, CampaignStatus
 from swarmd.state.records.job import Job, JobStatus, Phase
 from swarmd.state.records.request import Request, RequestStatus, Verb
-from swarmd.state.records.run import RunAlive, RunOrdered, RunStatus, run_id
+from swarmd.state.records.run import RunAlive, RunOrdered, RunStatus
 from swarmd.state.records.session import Session
 from swarmd.state.units import Millis
 from swarmd.state.view import View
@@ -127,21 +128,16 @@ def _planned_as(campaign: Campaign, job: PlannedJob) -> str:
 
 def _counted(view: View) -> list[Action]:
     """Results that carry the token of the newest attempt, turned into the end of their job."""
-    wishes: list[Action] = []
-    for job in view.begun_of({result.job for result in view.loose_results}):
-        result = view.results.get(run_id(job.id, job.attempt))
-        if result is None or result.attempt != job.attempt:
-            continue
-        wishes.append(
-            SettleJob(
-                job=job.id,
-                status=JobStatus.DONE if result.summary.verdict == "pass" else JobStatus.FAILED,
-                run=result.id,
-                reason=result.summary.headline,
-                caused_by=(result.id,),
-            )
+    return [
+        SettleJob(
+            job=job.id,
+            status=JobStatus.DONE if result.summary.verdict == "pass" else JobStatus.FAILED,
+            run=result.id,
+            reason=result.summary.headline,
+            caused_by=(result.id,),
         )
-    return wishes
+        for job, result in arrived(view)
+    ]
 
 
 def _stopped(view: View) -> list[Action]:

@@ -66,6 +66,21 @@ def test_jobs_that_wait_for_time_gates_results_or_their_own_run_are_left() -> No
     assert started(wishes(now=NOW + 1_000, jobs=[a_job(attempt=1)], runs=[lost])) == [f"{JOB} in cpu0"]
 
 
+def test_a_lane_whose_result_has_just_come_waits_for_what_that_opens() -> None:
+    begun = [a_job(attempt=1), a_job(phase="refine", after=(JOB,)), a_job("ETHUSDT", priority=1)]
+    ended = [a_run(status="done", exit_code=0, ended_at=NOW)]
+    fresh = a_result(at=NOW)
+    tables: dict[str, Any] = {"jobs": begun, "runs": ended, "lanes": lanes(2)}
+    other = "majors.ETHUSDT.balanced.prescreen in cpu1"
+    assert started(wishes(**tables, results=[fresh])) == [other]
+    # One that nobody counts holds no lane for long; and of the attempt before nothing more comes.
+    assert started(wishes(now=NOW + 1_000, **tables, results=[fresh])) == [other.replace("cpu1", "cpu0")]
+    again = [a_job(attempt=2), *begun[1:]]
+    newest = a_run(attempt=2, lane="cpu1")
+    late = wishes(jobs=again, runs=[*ended, newest], lanes=lanes(2), results=[fresh])
+    assert started(late) == [other.replace("cpu1", "cpu0")]
+
+
 def test_nothing_starts_unless_the_campaign_is_active() -> None:
     for status in ("paused", "stopped", "done"):
         assert wishes(jobs=[a_job()], campaigns=[a_campaign(status=status)]) == []
