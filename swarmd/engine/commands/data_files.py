@@ -28,8 +28,9 @@ def checked_symbol(name: str) -> str:
 
 def series_at(path: Path) -> "list[Source]":
     """The file itself; or every bars file directly in the folder, and the zip dumps of each series as one."""
+    from swarmd.engine.market.bars_file import SUFFIXES
     from swarmd.engine.market.dumps import series_in
-    from swarmd.engine.market.formats import READABLE, SUFFIXES
+    from swarmd.engine.market.formats import READABLE
 
     if path.is_dir():
         found: list[Source] = sorted(file for file in path.iterdir() if file.suffix.lower() in SUFFIXES)

@@ -13,9 +13,9 @@ from swarmd.engine.experiments.experiment import Experiment, trials_asked
 from swarmd.engine.experiments.settings import ExperimentSettings, bars_in
 from swarmd.engine.experiments.space_tree import MOST_VALUES, SpaceTree, space_tree
 from swarmd.engine.kernel.costs import Costs
-from swarmd.engine.market.bars import Bars, find_bars_file, load_bars
+from swarmd.engine.market.bars import Bars, load_bars
+from swarmd.engine.market.bars_file import SUFFIXES, find_bars_file
 from swarmd.engine.market.faults import DataError
-from swarmd.engine.market.formats import SUFFIXES
 from swarmd.engine.market.gaps import parse_known_gap
 from swarmd.engine.market.timeframes import INTERVALS
 from swarmd.engine.metrics.summary import METRIC_NAMES

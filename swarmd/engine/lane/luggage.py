@@ -9,7 +9,7 @@ import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
-from swarmd.engine.market.bars import find_bars_file
+from swarmd.engine.market.bars_file import find_bars_file
 from swarmd.engine.phases.places import work_folder
 from swarmd.state.records.job import Phase
 from swarmd.state.store.files import Home

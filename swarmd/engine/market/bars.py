@@ -17,7 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 from swarmd.engine.arrays import BoolArray, FloatArray, IntArray
 from swarmd.engine.market.checks import examine, examine_order, interval_of
 from swarmd.engine.market.faults import DataError
-from swarmd.engine.market.formats import SUFFIXES, read_klines
+from swarmd.engine.market.formats import read_klines
 from swarmd.engine.market.gaps import on_full_grid
 from swarmd.engine.market.klines import VALUE_COLUMNS, Klines
 from swarmd.engine.market.timeframes import interval_name, parse_interval, utc_text
@@ -152,20 +152,6 @@ def bars_from_arrays(
     if klines.n_rows == 0:
         raise DataError(f"bars {symbol}: no rows; give at least one bar")
     return _checked(klines, interval_minutes, known_gaps=known_gaps, allow_gaps=allow_gaps)
-
-
-def find_bars_file(root: str | Path, symbol: str) -> Path:
-    """The bars file of a symbol under `root`; when there is none the refusal lists the symbols that are there."""
-    folder = Path(root)
-    if not folder.is_dir():
-        raise DataError(f"{folder}: there is no such folder of bars; check data.root, or import bars there first")
-    found = [folder / f"{symbol}{suffix}" for suffix in SUFFIXES if (folder / f"{symbol}{suffix}").is_file()]
-    if len(found) == 1:
-        return found[0]
-    if found:
-        raise DataError(f"{folder}: {symbol} is there as {', '.join(p.name for p in found)}; keep one of them")
-    there = ", ".join(sorted({p.stem for p in folder.iterdir() if p.suffix.lower() in SUFFIXES})) or "no bars at all"
-    raise DataError(f"{folder}: no bars of {symbol}; there is {there}; import {symbol}, or name one of these")
 
 
 def _checked(klines: Klines, minutes: int, *, known_gaps: Iterable[str | dt.date], allow_gaps: int) -> Bars:

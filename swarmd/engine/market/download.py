@@ -17,9 +17,10 @@ import numpy as np
 
 from swarmd.engine.arrays import FloatArray
 from swarmd.engine.market.bars import Bars, bars_from_arrays, load_bars
+from swarmd.engine.market.bars_file import SUFFIXES
 from swarmd.engine.market.errand import Errand, Source, Told
 from swarmd.engine.market.faults import DataError
-from swarmd.engine.market.formats import SUFFIXES, read_klines, write_bars
+from swarmd.engine.market.formats import read_klines, write_bars
 from swarmd.engine.market.gaps import Gap, find_gaps
 from swarmd.engine.market.klines import VALUE_COLUMNS
 from swarmd.engine.market.paging import Row, Span, remaining, told_values, wanted_spans

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from swarmd.engine.market.bars_file import SUFFIXES
 from swarmd.engine.market.dumps import csv_of_dump, dump_name, dumps_in
 from swarmd.engine.market.faults import DataError
 from swarmd.engine.market.klines import Klines, joined
@@ -16,8 +17,7 @@ from swarmd.engine.market.klines import Klines, joined
 if TYPE_CHECKING:  # only the name of the type: bars.py reads files through this module
     from swarmd.engine.market.bars import Bars
 
-# What holds the bars of one symbol under its name; a zip dump holds a month or a day, and is read but never written.
-SUFFIXES = (".parquet", ".csv", ".feather")
+# A zip dump holds a month or a day, and is read but never written.
 DUMP_SUFFIX = ".zip"
 READABLE = (*SUFFIXES, DUMP_SUFFIX)
 

@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from swarmd.engine.kernel.costs import Costs
-from swarmd.engine.market.bars import Bars, find_bars_file, load_bars
+from swarmd.engine.market.bars import Bars, load_bars
+from swarmd.engine.market.bars_file import find_bars_file
 from swarmd.engine.market.faults import DataError
 from swarmd.engine.market.feature_cache import cached_bars
 from swarmd.engine.phases.desk import PREFLIGHT_FILE, Desk, read_document

@@ -15,7 +15,8 @@ import numpy as np
 from swarmd.engine.backtest import Simulation, run_backtest
 from swarmd.engine.champions.champion import ChampionFile
 from swarmd.engine.kernel.costs import Costs
-from swarmd.engine.market.bars import Bars, find_bars_file, load_bars
+from swarmd.engine.market.bars import Bars, load_bars
+from swarmd.engine.market.bars_file import find_bars_file
 from swarmd.engine.phases.desk import PREFLIGHT_FILE
 from swarmd.engine.phases.vault import WarmedUp
 from swarmd.engine.strategies.registry import strategy_named

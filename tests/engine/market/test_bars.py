@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from market_builders import FIRST_MS, NAMES, STEP_MS, columns, save, without
 
-from swarmd.engine.market.bars import Bars, bars_from_arrays, find_bars_file, load_bars
+from swarmd.engine.market.bars import Bars, bars_from_arrays, load_bars
 from swarmd.engine.market.faults import DataError
 from swarmd.engine.market.formats import write_bars
 
@@ -276,16 +276,3 @@ def test_arrays_of_unequal_length_or_of_none_are_refused():
         made({**cols, "close": cols["close"][:-1]})
     with pytest.raises(DataError, match="no rows"):
         made(columns(0) | {"open": np.empty(0)})
-
-
-def test_a_symbol_is_found_by_its_file_and_a_missing_one_is_told_what_is_there(tmp_path):
-    save(tmp_path / "BTCUSDT.parquet", columns())
-    save(tmp_path / "ETHUSDT.csv", columns())
-    assert find_bars_file(tmp_path, "ETHUSDT") == tmp_path / "ETHUSDT.csv"
-    with pytest.raises(DataError, match="no bars of BTCUSD; there is BTCUSDT, ETHUSDT"):
-        find_bars_file(tmp_path, "BTCUSD")
-    save(tmp_path / "ETHUSDT.feather", columns())
-    with pytest.raises(DataError, match=r"ETHUSDT is there as ETHUSDT.csv, ETHUSDT.feather; keep one"):
-        find_bars_file(tmp_path, "ETHUSDT")
-    with pytest.raises(DataError, match="there is no such folder of bars"):
-        find_bars_file(tmp_path / "nowhere", "BTCUSDT")
