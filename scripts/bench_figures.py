@@ -31,9 +31,9 @@ class Figure(NamedTuple):
 
 def find(document: Document, what: str, direction: str, **wanted: int) -> Job | None:
     """That measurement, at the run's main size where no other is asked; None where it has no round."""
-    asked = {"combos": document["options"]["combos"], "days": document["options"]["days"], **wanted}
+    asked = {"combos": document["options"]["combos"], "days": document["options"]["days"], "sharing_as": 0, **wanted}
     for job in document["jobs"]:
-        same = all(job[name] == value for name, value in asked.items())
+        same = all(job.get(name, 0) == value for name, value in asked.items())
         if job["what"] == what and job["direction"] == direction and same and job["rounds"]:
             return dict(job)
     return None

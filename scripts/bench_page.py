@@ -12,14 +12,14 @@ import argparse
 import json
 import statistics
 import sys
-from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from bench_figures import Document, Figure, Job, cost, cpu, find, machine_was, over, peak, ratio, wall
+from bench_scaling import scaling
+from bench_tables import DIRECTIONS, table, told
 from page_section import write_section
 
 SECTION = "bench_engine"
-DIRECTIONS = ("long", "long_short")
 PEERS = {
     "plain-tables": "plain loop, every bar of every combination, averages looked up (numba, all cores)",
     "plain": "the same, averages kept in registers",
@@ -31,18 +31,6 @@ PEERS = {
 
 
 # -- tables -----------------------------------------------------------------------------------------------------------
-
-
-def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    lines = [head, ["---"] * len(head), *rows]
-    return "\n".join("| " + " | ".join(row) + " |" for row in lines)
-
-
-def told(figure: Figure | None, form: str = "{:.2f}", unit: str = "") -> str:
-    if figure is None:
-        return "not measured"
-    median, best = form.format(figure.median), form.format(figure.best)
-    return f"{median}{unit}" if median == best else f"{median}{unit} ({best})"
 
 
 def targets(document: Document) -> str:
@@ -160,88 +148,6 @@ def agreement(job: Job) -> str:
         return f"{checks[0]['metrics']:,} metrics equal"
     equal, ours, theirs = (checks[0][name] for name in ("equal", "ours", "theirs"))
     return f"{equal:,} of our {ours:,} trades, it has {theirs:,}"
-
-
-def scaling(document: Document) -> str:
-    jobs = [job for job in document["jobs"] if job["what"] == "engine" and job["direction"] == "long" and job["rounds"]]
-    single = [job for job in jobs if job["threads"] == 1]
-    by_days = sorted((j for j in single if j["combos"] == document["options"]["combos"]), key=lambda j: j["days"])
-    by_combos = sorted((j for j in single if j["days"] == document["options"]["days"]), key=lambda j: j["combos"])
-    parts = ["With cores:", _by_cores(document)] if document["options"]["threads"] > 1 else []
-    if len(by_days) > 1:
-        parts += ["With the length of the data (long, one thread):", _by_days(by_days)]
-    if len(by_combos) > 1:
-        parts += ["With the number of combinations (long, one thread):", _by_combos(by_combos), linearity(by_combos)]
-    return "\n\n".join(parts)
-
-
-def _by_cores(document: Document) -> str:
-    rows, most = [], document["options"]["threads"]
-    for direction in DIRECTIONS:
-        one, all_ = (find(document, "engine", direction, threads=n) for n in (1, most))
-        alone, together = over(one, wall), over(all_, wall)
-        if alone is None or together is None:
-            continue
-        best = f"{alone.median / together.median:.2f} ({alone.best / together.best:.2f})"
-        rows.append([direction, told(alone), told(together), best, told(over(one, cpu)), told(over(all_, cpu))])
-    head = ["direction", "1 core, wall s", f"{most} cores, wall s", "times as fast", "1 core, CPU s"]
-    return table([*head, f"{most} cores, CPU s"], rows)
-
-
-def _by_days(jobs: list[Job]) -> str:
-    rows = []
-    for job in jobs:
-        one = job["rounds"][0]
-        per_bar = over(job, lambda one: cost(one) * 1e12)
-        rows.append(
-            [f"{job['days']:,}", f"{one['bars']:,}", f"{one['trades']:.0f}", told(over(job, cpu)),
-             told(per_bar, "{:.1f}"), told(peak(job), "{:.0f}")]
-        )  # fmt: skip
-    return table(["days", "bars", "trades a combination", "CPU s", "ps per combo-bar", "peak MB"], rows)
-
-
-def fixed(smallest: Job) -> float:
-    """CPU-seconds that no combination adds to, as the smallest size has them: features, and writing the best 500."""
-    return statistics.median(float(one["prepare_cpu_s"] + one["phases_s"]["serialize"]) for one in smallest["rounds"])
-
-
-def _by_combos(jobs: list[Job]) -> str:
-    rows, before, once = [], (0.0, 0), fixed(jobs[0])
-    for job in jobs:
-        one, spent = job["rounds"][0], statistics.median(map(cpu, job["rounds"]))
-        n = one["combos"]
-        further = f"{(spent - before[0]) / (n - before[1]) * 1e6:.2f}" if before[1] else "—"
-        rows.append(
-            [f"{n:,}", f"{one['pairs']:,}", told(over(job, cpu)), f"{spent / n * 1e6:.2f}",
-             f"{(spent - once) / n * 1e6:.2f}", further, told(peak(job), "{:.0f}")]
-        )  # fmt: skip
-        before = (spent, n)
-    head = ["combinations", "pairs of averages among them", "CPU s", "µs each, whole job", "µs each, after preparing"]
-    return table([*head, "µs per further one", "peak MB"], rows)
-
-
-def linearity(jobs: list[Job]) -> str:
-    """Is the cost beyond the fixed part a·pairs + b·combinations? Least squares of relative errors, by hand."""
-    once, known = fixed(jobs[0]), []
-    for job in jobs:
-        one, spent = job["rounds"][0], statistics.median(map(cpu, job["rounds"])) - once
-        known.append((one["pairs"] / spent, one["combos"] / spent))
-    pp, pn, nn = (sum(x[i] * x[j] for x in known) for i, j in ((0, 0), (0, 1), (1, 1)))
-    p1, n1 = (sum(x[i] for x in known) for i in (0, 1))
-    determinant = pp * nn - pn * pn
-    a, b = (p1 * nn - n1 * pn) / determinant, (pp * n1 - pn * p1) / determinant
-    worst = max(abs(a * p + b * n - 1.0) for p, n in known)
-    each = [1.0 / n for _, n in known]
-    spread = max(each) / min(each) - 1.0
-    plain = "within" if spread <= 1.1 / 0.9 - 1.0 else "not within"
-    return (
-        f"`After preparing` is without the {once * 1e3:.0f} ms of CPU that the smallest size spends on features and on "
-        f"writing the best 500; `per further one` is what each combination beyond the row above costs. After "
-        f"preparing, the dearest size costs {spread:.0%} more per combination than the cheapest: {plain} ±10 % of a "
-        f"straight line through zero. Crossings are found once per pair of averages, and the more combinations, the "
-        f"more share a pair: with pairs counted apart it is {a * 1e6:.2f} µs per pair + {b * 1e6:.2f} µs per "
-        f"combination, and the worst of these sizes is {worst:.1%} off that."
-    )
 
 
 # -- the page ---------------------------------------------------------------------------------------------------------

@@ -71,6 +71,24 @@ def drawn(options: argparse.Namespace) -> Columns:
     return spread(columns, options.sample) if options.sample else columns
 
 
+def sharing_as(of: int, options: argparse.Namespace) -> Columns:
+    """`combos` vectors out of a draw of so many, all that share a pair of averages together: as many share one as do in
+    the whole draw, however few are taken.
+    """
+    columns = draw_combinations(space(), of, options.seed, STRATEGY.admissible)
+    _, pair, share = np.unique(pairs_of(columns), axis=0, return_inverse=True, return_counts=True)
+    order = np.random.default_rng(options.seed).permutation(share.size)
+    wanted = np.zeros(share.size, dtype=bool)
+    wanted[order[: int(np.searchsorted(np.cumsum(share[order]), options.combos)) + 1]] = True
+    rows = np.flatnonzero(wanted[pair.ravel()])[: options.combos]
+    return {name: column[rows] for name, column in columns.items()}
+
+
+def pairs_of(columns: Columns) -> np.ndarray:
+    """The two averages of each vector, shape (n, 4)."""
+    return np.stack([columns[name] for name in ("tf_fast", "L_fast", "tf_slow", "L_slow")], axis=1)
+
+
 def spread(columns: Columns, n: int) -> Columns:
     """So many rows, evenly spread over all."""
     there = len(columns["sl"])
