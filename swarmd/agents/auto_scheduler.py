@@ -70,7 +70,8 @@ def _free(view: View, now: Millis) -> list[Lane]:
     free = [lane for lane in view.free_lanes() if lane.id not in news]
     if view.policy.on_nodes:
         free = [lane for lane in free if may_work(view, lane, now)]
-    return free[:_AT_ONCE]
+    # Those that take one kind of work alone before all others: it would wait for ever behind a hundred free ones.
+    return sorted(free, key=lambda lane: not lane.is_on_gpu)[:_AT_ONCE]
 
 
 def _said_of_memory(view: View, refused: str) -> list[Action]:
@@ -108,7 +109,7 @@ def _being_crowned(view: View) -> set[str]:
 def _start(view: View, job: Job, lane: Lane, rank: int, ready: int, now: Millis) -> StartRun:
     what = f"{job.phase.value} of {job.symbol}{f' {job.mode}' if job.mode else ''}"
     place = f"number {rank} of {ready} ready (priority {urgency(view, job)}, attempt {job.attempt + 1})"
-    why = f"; prescreens take a lane of {lane.device} while one is open" if lane.is_on_gpu else why_here(view, job)
+    why = f"; prescreens take a lane of {lane.place} while one is open" if lane.is_on_gpu else why_here(view, job)
     reason = f"{lane.id} is free; {what} is {place}{why}"
     # Auto: where the device turns out to be of no use, the run says so and falls back on the processor.
     engine: AskedEngine = "auto" if lane.is_on_gpu else "cpu"

@@ -25,6 +25,7 @@ from swarmd.agents.rules.filling import about_fill_lanes
 from swarmd.agents.rules.gpu_lanes import about_gpu_lanes
 from swarmd.agents.rules.gpu_work import ready_for_cpu
 from swarmd.agents.rules.losses import fleet_subject
+from swarmd.agents.rules.node_gpu_lanes import about_node_gpu_lanes
 from swarmd.agents.rules.node_lanes import fill_nodes, held_for_nodes, put_on_nodes, told_of_cluster
 from swarmd.agents.rules.pulse import is_unkillable
 from swarmd.agents.rules.quarantine import about_quarantine
@@ -155,7 +156,11 @@ def _gpu_lanes(view: View, settled: Collection[str], found: Everywhere | None, n
         return []
     is_resting = found is not None or open_breaker(view) is not None
     may_open = not is_resting and disk_shortage(view) is None and memory_shortage(view) is None
-    return [wish for wish in about_gpu_lanes(view, now, may_open=may_open) if wish.lane not in settled]
+    wishes = [
+        *about_gpu_lanes(view, now, may_open=may_open),
+        *about_node_gpu_lanes(view, now, may_open=may_open and disk_is_ample(view)),
+    ]
+    return [wish for wish in wishes if wish.lane not in settled]
 
 
 def _cluster(view: View, now: Millis) -> list[Action]:

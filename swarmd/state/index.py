@@ -25,7 +25,7 @@ LENT = (
     "_open_by_id", "_open_by_job", "_ended_by_id", "_told_to_stop_by_id", "taken_slots",
     "_first_free_slot",
     "_lane_places", "_open_lanes_by_id", "_held_lanes_by_id", "_free_lanes_by_id", "_fill_lanes_by_id",
-    "open_lanes_on", "n_runs_on",
+    "_gpu_lanes_by_id", "open_lanes_on", "n_runs_on",
     "_unsettled_by_id", "_begun_by_id", "_resting_by_id", "_ungated_by_id", "_idle_by_id", "_shut_by_id", "_places",
     "_behind", "tally",
     "answered", "last_answered", "begun_assets", "assets_under_way", "unheard",
@@ -221,6 +221,7 @@ class Index:
         self._keep("_open_lanes_by_id", lane, is_open)
         self._keep("_held_lanes_by_id", lane, not is_open)
         self._keep("_fill_lanes_by_id", lane, lane.is_fill)
+        self._keep("_gpu_lanes_by_id", lane, lane.is_on_gpu)
         self._keep("_free_lanes_by_id", lane, is_open and not self._n_in_lane.get(lane.id))
 
     def _come_to_an_end(self, name: str, record: Record, gone: str) -> None:

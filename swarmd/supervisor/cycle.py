@@ -22,6 +22,7 @@ from swarmd.supervisor.effects.tidy import cut_living_logs, tidy
 from swarmd.supervisor.failure_memory import write_failure_memory
 from swarmd.supervisor.gpu_lanes import lanes_of_gpus, why_left_alone
 from swarmd.supervisor.logs import log
+from swarmd.supervisor.node_gpu_lanes import lanes_of_node_gpus
 from swarmd.supervisor.ownership import observe_ownership
 from swarmd.supervisor.processes import reap, zombies
 from swarmd.supervisor.sensors.errands import observe_errands
@@ -159,6 +160,7 @@ def observe(swarm: Swarm, now: Millis, late: Millis, *, is_hasty: bool = False) 
     if swarm.nodes is not None:
         swarm.record(observe_nodes(swarm.projection.view(), swarm.nodes.fresh(), now=now))
         swarm.record(widened(swarm.projection.view(), now=now))
+        swarm.record(lanes_of_node_gpus(swarm.projection.view(), now=now))
     if now - swarm.host_seen_at >= _HOST_EVERY:
         swarm.record(observe_host(view, swarm.home, now=now))
         swarm.host_seen_at = now

@@ -19,8 +19,11 @@ VISIBLE = "CUDA_VISIBLE_DEVICES"
 
 
 def lanes_of_gpus(view: View, *, now: Millis) -> list[Record]:
-    """``gpu0a`` open, and those that fill the device held; nothing where they are on record, or no device is there."""
+    """``gpu0a`` open, and those that fill the device held; nothing where they are on record, or no device is there, or
+    lanes are on the nodes of a cluster."""
     policy = view.policy
+    if policy.on_nodes:
+        return []
     return [
         _lane(device, slot, now)
         for device in view.devices.values()

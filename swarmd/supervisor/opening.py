@@ -66,13 +66,14 @@ def policy_of(settings: CampaignSettings | None, lanes: int, *, monitors: bool, 
         disk_free_min=limits.disk_free_min,
         handoff_every=limits.handoff_every,
         cpu_util_target=settings.targets.cpu_util,
-        # In a cluster this machine's own lanes are none.
-        gpu_lanes=limits.gpu_lanes if settings.backend.kind == "local" else 0,
+        gpu_lanes=limits.gpu_lanes,
         gpu_util_target=settings.targets.gpu_util,
         max_lanes=max_lanes,
         fill_lanes=max(1, max_lanes // 8) if settings.backend.kind != "local" else max(1, max_lanes // 2),
         on_nodes=settings.backend.kind != "local",
         lane_cpus=settings.backend.lane_cpus,
+        lane_gpus=settings.backend.lane_gpus,
+        lane_vram_gb=settings.backend.lane_vram_gb,
         spares=limits.spares,
         monitors=monitors,
     )
@@ -108,11 +109,13 @@ def opening_records(
         for lane in before.lanes.values()
         if lane.slot >= policy.max_lanes and lane.status is LaneStatus.OPEN and not lane.is_on_gpu
     ]
-    # Of a cluster that is left: its lanes are this machine's again, as soon as nothing is under way in them.
+    # Of a cluster that is left: its lanes are this machine's again, as soon as nothing is under way in them. Those of
+    # the nodes' own devices stay with them.
     home_again = [
         lane.model_copy(update={"node": "", "at": now, "reason": "a lane of this machine again"})
         for lane in before.lanes.values()
-        if lane.node and not policy.on_nodes and lane.slot < policy.max_lanes and before.run_in(lane.id) is None
+        if lane.node and not policy.on_nodes and lane.slot < policy.max_lanes and not lane.is_on_gpu
+        if before.run_in(lane.id) is None
     ]
     return [*lost, session, policy, *lanes, *surplus, *home_again, *_asked(before, campaign, file, session, now)]
 

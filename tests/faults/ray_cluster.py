@@ -43,14 +43,15 @@ class Cluster:
         port = int(self.address.rpartition(":")[2] or 0)
         self.address = start_head(home, NodeOffer("head", "127.0.0.1", 0), port=port)
 
-    def join(self, *names: str) -> None:
-        """Several at once: each spends most of its start waiting."""
+    def join(self, *names: str, gpus: int = 0) -> None:
+        """Several at once: each spends most of its start waiting. They lend so many graphics processors as they are
+        told to, there or not, and none that are there unless told to."""
 
         def one(name: str) -> None:
             home = self.home(name)
             home.prepare()
             shutil.copy(token_path(self.home("head")), token_path(home))
-            start_node(home, NodeOffer(name, "127.0.0.1", 1), self.address)
+            start_node(home, NodeOffer(name, "127.0.0.1", 1, gpus=gpus), self.address)
 
         with ThreadPoolExecutor() as pool:
             list(pool.map(one, names))
@@ -65,6 +66,9 @@ class Cluster:
             if words[0].endswith((b"/raylet", b"/gcs_server")) or b"ray.scripts.scripts" in words:
                 os.kill(pid, signal.SIGKILL)
         wait(f"all of {name} to end", lambda: not self.pids(name), 90)
+        stop(self.home(name))
+
+    def leave(self, name: str) -> None:
         stop(self.home(name))
 
     def end_nodes(self) -> None:

@@ -1,5 +1,6 @@
 """The same campaign on a real cluster: nodes, head, courier and daemon are killed, and it comes to the same end."""
 
+import json
 import os
 import shutil
 import signal
@@ -11,19 +12,21 @@ from typing import Any
 
 import pytest
 from faults.ray_cluster import NODES, Cluster, on_cluster
-from faults.swarm import Row, Swarm, campaign_text, outcome, state_of, wait
+from faults.swarm import MODE, SYMBOL, Row, Swarm, campaign_text, outcome, state_of, wait
 from faults.test_killed import trial_lines
 
 pytest.importorskip("ray", reason="Ray is not installed; run: pip install 'swarmd[cluster]'")
 
 from builders import the_settings
-from search_builders import a_market, an_order, files_below, run_phase
+from search_builders import a_desk, a_market, an_order, files_below, run_phase
 
+from swarmd.engine.phases.table import PHASES
 from swarmd.state.beats import BeatsPage
 from swarmd.state.cluster import ADDRESS_VARIABLE, ray_environment, token_path
 from swarmd.state.errors import OperatorError, OutsideError
+from swarmd.state.records.job import Phase
 from swarmd.state.store.files import Home, atomic_write, is_locked, lock_file
-from swarmd.state.work_order import BEATS_VARIABLE, LOCK_FD, LOCK_FD_VARIABLE, RUN_VARIABLE, ExitCode
+from swarmd.state.work_order import BEATS_VARIABLE, LOCK_FD, LOCK_FD_VARIABLE, RUN_VARIABLE, ExitCode, WorkOrder
 from swarmd.supervisor.backends.ray.backend import COURIER, SpareCouriers
 from swarmd.supervisor.backends.ray.reach import require_reach
 from swarmd.supervisor.backends.ray.watch import NodeWatch, look_once
@@ -224,3 +227,53 @@ def test_a_session_hears_at_once_who_is_there_and_each_node_tries_what_it_is_ask
             require_reach(home, cluster.address, settings, elsewhere)
         server.listen()
         require_reach(home, cluster.address, settings, elsewhere)
+
+
+_ON_A_GPU = """\
+name: faults
+data: {{root: {bars}, interval: 5m}}
+assets: {{tiers: {{A: [{symbol}]}}}}
+strategy: {{name: mtf_ema, modes: [{mode}]}}
+search: {{prescreen: {{combos: 40, seed: 42}}, refine: {{trials: 2, seed: 42}}}}
+validation: {{crown_on: screen}}
+limits: {{disk_free_min: 1MiB, max_lanes: 1, spares: 0}}
+"""
+
+
+def test_a_prescreen_goes_to_the_lane_of_a_nodes_gpu_and_falls_back_out_loud_where_there_is_none(
+    swarm_of: Callable[..., Swarm], bars: Path, cluster: Cluster, tmp_path: Path
+) -> None:
+    """The node lends one to the cluster that it has not: as it is where a driver does not load."""
+    swarm = on_cluster(swarm_of(_ON_A_GPU.format(bars=bars, symbol=SYMBOL, mode=MODE)), cluster)
+    cluster.join("g1", gpus=1)
+    try:
+        swarm.start()
+        assert swarm.finish() == 0
+    finally:
+        cluster.leave("g1")
+    run = swarm.run_of("prescreen-a1")
+    assert (run["lane"], run["node"], run["engine"], run["status"]) == ("g1.gpu0a", "g1", "auto", "done")
+    others = [row for name, row in swarm.records("run").items() if not name.endswith("prescreen-a1")]
+    assert {(row["lane"], row["engine"]) for row in others} == {("cpu0", "cpu")}
+    lane = swarm.records("lane")["g1.gpu0a"]
+    assert (lane["status"], lane["device"], lane["node"]) == ("held", "gpu0", "g1")
+    name = f"faults.{SYMBOL}.{MODE}.prescreen-a1"
+    rests = f"gpu0 of node g1 rests for 10 min 0 s: {name} fell back on the processor, 1 of its runs in a row"
+    assert lane["reason"].startswith(rests)
+    assert "engine: cpu (no GPU" in swarm.home.log_path(name).read_text()
+    told = swarm.run("explain", name).stdout
+    assert "g1.gpu0a is free" in told
+    assert "prescreens take a lane of gpu0 of node g1 while one is open" in told
+    # What came of it is what a processor here makes of the same order.
+    order = WorkOrder.model_validate_json(swarm.home.order_path(name).read_bytes())
+    here = order.model_copy(update={"home": str(tmp_path / "here"), "lane": "cpu0", "engine": "cpu", "node": ""})
+    for phase in (Phase.PREFLIGHT, Phase.PRESCREEN):
+        summary = PHASES[phase](here.model_copy(update={"phase": phase}), a_desk(tmp_path / "here"))
+    ours, theirs = summary.model_dump(mode="json"), swarm.records("result")[name]["summary"]
+    assert ours["figures"].pop("seconds") > 0 < theirs["figures"].pop("seconds")
+    assert ours == theirs
+    top = next(swarm.home.results.rglob("phase0_top500.json")).relative_to(swarm.home.results)
+    written = [
+        json.loads((results / top).read_text()) for results in (Home(Path(here.home)).results, swarm.home.results)
+    ]
+    assert anywhere(written[0]) == anywhere(written[1])

@@ -83,5 +83,9 @@ def test_the_limits_of_the_campaign_file_are_the_policys_and_no_part_of_the_ques
     policy = policy_of(asked, 2, monitors=False, now=0)
     assert (policy.gpu_lanes, policy.gpu_util_target) == (3, 0.6)
     assert policy_of(None, 2, monitors=False, now=0).gpu_lanes == 2
-    assert policy_of(the_settings(backend={"kind": "ray"}), 2, monitors=False, now=0).gpu_lanes == 0
+    ray = policy_of(
+        the_settings(backend={"kind": "ray", "lane_gpus": 0.5, "lane_vram_gb": 4}), 2, monitors=False, now=0
+    )
+    assert (ray.gpu_lanes, ray.lane_gpus, ray.lane_vram_gb) == (2, 0.5, 4.0)
+    assert made(a_device(), policy=a_policy(gpu_lanes=2, on_nodes=True)) == [], "in a cluster none of this machine's"
     assert digest(asked) == digest(the_settings())

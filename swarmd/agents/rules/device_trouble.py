@@ -39,13 +39,13 @@ PROGRAM_XIDS = frozenset({13, 31, 43, 45, 68, 69, 109})
 def trouble_of_its_device(view: View, run: RunEnded) -> str:
     """``device_trouble`` for a run that ended: of the device of its lane, since it was ordered."""
     lane = view.lanes.get(run.lane)
-    return "" if lane is None or lane.device == "cpu" else device_trouble(view, lane.device, run.ordered_at)
+    return "" if lane is None or view.device_of(lane) is None else device_trouble(view, lane.device, run.ordered_at)
 
 
 def fault_of_its_program(view: View, run: RunEnded) -> str:
     """``program_fault`` for a run that ended."""
     lane = view.lanes.get(run.lane)
-    return "" if lane is None or lane.device == "cpu" else program_fault(view, lane.device, run.ordered_at)
+    return "" if lane is None or view.device_of(lane) is None else program_fault(view, lane.device, run.ordered_at)
 
 
 def device_trouble(view: View, device: str, since: Millis) -> str:

@@ -17,7 +17,7 @@ ON_GPU = frozenset({Phase.PRESCREEN})
 
 def belongs_on_gpu(view: View, job: Job, now: Millis) -> bool:
     """Whether it takes a lane of a GPU and no other."""
-    if job.phase not in ON_GPU or not any(lane.status is LaneStatus.OPEN for lane in view.gpu_lanes):
+    if job.phase not in ON_GPU or not _has_open(view):
         return False
     after = prescribed(view, job, now)
     return after is None or after.engine != "cpu"
@@ -46,6 +46,11 @@ def why_here(view: View, job: Job) -> str:
     lanes = view.gpu_lanes
     if job.phase not in ON_GPU or not lanes:
         return ""
-    if any(lane.status is LaneStatus.OPEN for lane in lanes):
+    if _has_open(view):
         return "; it was lost before, and stays on the processor"
     return f"; no lane of a GPU is open ({lanes[0].id}: {lanes[0].reason})"
+
+
+def _has_open(view: View) -> bool:
+    is_open = LaneStatus.OPEN
+    return view.once("gpu_lane_is_open", lambda: any(lane.status is is_open for lane in view.gpu_lanes))

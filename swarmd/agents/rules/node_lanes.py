@@ -12,9 +12,17 @@ from dataclasses import dataclass
 
 from swarmd.agents.rules.capacity import HYSTERESIS
 from swarmd.agents.rules.filling import ABOVE, BELOW
-from swarmd.agents.rules.nodes import carries, free_memory, live_nodes, n_carried, resting_nodes, told_of_node
+from swarmd.agents.rules.gpu_work import ready_for_cpu
+from swarmd.agents.rules.nodes import (
+    carries,
+    free_memory,
+    live_nodes,
+    memory_short_on,
+    n_carried,
+    resting_nodes,
+    told_of_node,
+)
 from swarmd.agents.rules.quarantine import may_try
-from swarmd.agents.rules.readiness import ready_jobs
 from swarmd.state.actions import Action, SetLane
 from swarmd.state.records.lane import Lane, LaneStatus
 from swarmd.state.records.node import Node
@@ -23,7 +31,6 @@ from swarmd.state.view import View
 
 # Put in one cycle at most; the next follows at once. A journal line each, and nothing else waits for a thousand.
 _AT_ONCE = 200
-_MIB = 1 << 20
 
 
 def room_of(view: View, node: Node, now: Millis) -> int:
@@ -44,12 +51,14 @@ def held_for_nodes(view: View, now: Millis) -> list[SetLane]:
     """Open lanes that stand where none may: no node, one that is gone, one that rests or has shrunk."""
     rooms = {node.id: room_of(view, node, now) for node in view.nodes.values()}
     fills = {node.id: _fills_max(view, node) for node in live_nodes(view) if node.id not in resting_nodes(view)}
-    short = {node.id: why for node in live_nodes(view) if (why := _shortage(view, node))}
+    short = {node.id: why for node in live_nodes(view) if (why := memory_short_on(view, node))}
     if not short and not _is_beyond(view, rooms, fills):
         return []  # as nearly always: ten thousand lanes are not looked at one by one
     wishes: list[SetLane] = []
     last_of: dict[str, Lane] = {}
     for lane in view.open_lanes:
+        if lane.is_on_gpu:
+            continue
         left = fills if lane.is_fill else rooms
         if left.get(lane.node, 0) > 0:
             left[lane.node] -= 1
@@ -63,8 +72,8 @@ def held_for_nodes(view: View, now: Millis) -> list[SetLane]:
 
 def _is_beyond(view: View, rooms: Mapping[str, int], fills: Mapping[str, int]) -> bool:
     """Whether a node bears more lanes than its room, of the usual kind or of those that fill."""
-    filling = Counter(lane.node for lane in view.fill_lanes if lane.status is LaneStatus.OPEN)
-    return any(count - filling[name] > rooms.get(name, 0) for name, count in view.open_lanes_on.items()) or any(
+    filling = Counter(lane.node for lane in _fill_lanes(view) if lane.status is LaneStatus.OPEN)
+    return any(count - filling[name] > rooms.get(name, 0) for name, count in _n_open_on(view).items()) or any(
         count > fills.get(name, 0) for name, count in filling.items()
     )
 
@@ -129,7 +138,7 @@ def _space(view: View, node: Node, now: Millis) -> _Space:
     """Room that is really free: what is being drained there still takes its place."""
     free = free_memory(node)
     is_ample = free is None or free >= HYSTERESIS * view.policy.mem_available_min
-    taken = view.open_lanes_on.get(node.id, 0) + view.once("draining", lambda: _draining(view)).get(node.id, 0)
+    taken = _n_open_on(view).get(node.id, 0) + view.once("draining", lambda: _draining(view)).get(node.id, 0)
     return _Space(node, room_of(view, node, now) if is_ample and node.is_heard else 0, taken)
 
 
@@ -137,7 +146,7 @@ def _draining(view: View) -> Mapping[str, int]:
     """{node: runs there whose lane is held}"""
     found: dict[str, int] = {}
     for lane in view.held_lanes:
-        run = view.run_in(lane.id) if lane.node else None
+        run = view.run_in(lane.id) if lane.node and not lane.is_on_gpu else None
         if run is not None:
             found[run.node] = found.get(run.node, 0) + 1
     return found
@@ -163,19 +172,20 @@ def _opened(lane: Lane, space: _Space) -> SetLane:
 
 def fill_nodes(view: View, now: Millis) -> list[Action]:
     """One more lane on each node whose lanes all work while its processors are idle; one less where they are not."""
-    if not view.fill_lanes or not view.is_working:
-        return [_held(lane, "the campaign is not active") for lane in view.fill_lanes if lane.status is LaneStatus.OPEN]
+    lanes = _fill_lanes(view)
+    if not lanes or not view.is_working:
+        return [_held(lane, "the campaign is not active") for lane in lanes if lane.status is LaneStatus.OPEN]
     fills: dict[str, list[Lane]] = {}
     spare: list[Lane] = []
     changed: dict[str, Millis] = {}
-    for lane in view.fill_lanes:
+    for lane in lanes:
         if lane.node:
             changed[lane.node] = max(changed.get(lane.node, 0), lane.at)
         if lane.status is LaneStatus.OPEN:
             fills.setdefault(lane.node, []).append(lane)
-        elif view.run_in(lane.id) is None and not lane.is_on_gpu:
+        elif view.run_in(lane.id) is None:
             spare.append(lane)
-    n_ready = len(ready_jobs(view, now)) if not view.n_free_lanes else 0
+    n_ready = len(ready_for_cpu(view, now)) if not view.n_free_cpu_lanes else 0
     target, wishes = view.policy.cpu_util_target, list[Action]()
     for node in live_nodes(view):
         if node.cpu_util is None or now - changed.get(node.id, 0) < view.policy.fill_settle:
@@ -199,7 +209,7 @@ def _takes_more(view: View, node: Node, n_fills: int, now: Millis) -> bool:
     carried = carries(view, node)
     return (
         space.room == carried
-        and view.open_lanes_on.get(node.id, 0) - n_fills == carried
+        and _n_open_on(view).get(node.id, 0) - n_fills == carried
         and view.n_runs_on.get(node.id, 0) >= carried + n_fills
         and n_fills < _fills_max(view, node)
     )
@@ -209,11 +219,19 @@ def _fills_max(view: View, node: Node) -> int:
     return max(1, carries(view, node) // 2) if view.policy.fill_lanes else 0
 
 
-def _shortage(view: View, node: Node) -> str:
-    free, limit = free_memory(node), view.policy.mem_available_min
-    if free is None or free >= limit:
-        return ""
-    return f"{told_of_node(node)} has {free / _MIB:.0f} MiB of memory available (limit {limit / _MIB:.0f} MiB)"
+def _fill_lanes(view: View) -> tuple[Lane, ...]:
+    return tuple(lane for lane in view.fill_lanes if not lane.is_on_gpu) if view.gpu_lanes else view.fill_lanes
+
+
+def _n_open_on(view: View) -> Mapping[str, int]:
+    """{node: open lanes of its processors}"""
+    if not view.gpu_lanes:
+        return view.open_lanes_on
+    return view.once("open_cpu_lanes_on", lambda: Counter(view.open_lanes_on) - Counter(_nodes_of_gpu_lanes(view)))
+
+
+def _nodes_of_gpu_lanes(view: View) -> Iterator[str]:
+    return (lane.node for lane in view.gpu_lanes if lane.status is LaneStatus.OPEN)
 
 
 # -- what is said -----------------------------------------------------------------------------------------------------

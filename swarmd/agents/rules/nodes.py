@@ -5,6 +5,7 @@ answer here is then the empty one.
 """
 
 from collections.abc import Mapping
+from math import ceil
 
 from swarmd.state.records.incident import Incident, Signature
 from swarmd.state.records.node import Node
@@ -16,11 +17,34 @@ from swarmd.state.work_order import ExitCode
 # Who stands in for a run may end a while before anybody says that the node is gone, or after.
 WORD_WITHIN: Millis = 30 * SECOND
 _SLACK = 1e-9  # three lanes of 0.1 processors fit into 0.3
+_MIB = 1 << 20
 
 
 def carries(view: View, node: Node) -> int:
     """How many lanes its processors are for; 0 where it is not there."""
     return int(node.cpus / view.policy.lane_cpus + _SLACK) if node.is_alive else 0
+
+
+def n_gpus(node: Node) -> int:
+    """How many devices it lends, one of which it lends a part counted whole; 0 where it is not there."""
+    return ceil(node.gpus - _SLACK) if node.is_alive else 0
+
+
+def lanes_per_gpu(view: View) -> int:
+    """How many lanes one device of a node has: as many as their shares of it fit in, one at the least."""
+    policy = view.policy
+    return min(policy.gpu_lanes, max(1, int(1 / policy.lane_gpus + _SLACK)))
+
+
+def carries_on_gpus(view: View, node: Node) -> int:
+    """How many lanes its graphics processors are for, by what it lends of them and of their memory."""
+    policy = view.policy
+    if not node.is_alive or not policy.gpu_lanes:
+        return 0
+    by_share = int(node.gpus / policy.lane_gpus + _SLACK)
+    if not policy.lane_vram_gb or node.vram_gb is None:
+        return by_share
+    return min(by_share, int(node.vram_gb / policy.lane_vram_gb + _SLACK))
 
 
 def live_nodes(view: View) -> tuple[Node, ...]:
@@ -71,6 +95,14 @@ def went_with_node(view: View, run: RunEnded) -> bool:
 def told_of_node(node: Node) -> str:
     """``node n3 (10.0.0.3)``, for a sentence."""
     return f"node {node.id}" + (f" ({node.address})" if node.address else "")
+
+
+def memory_short_on(view: View, node: Node) -> str:
+    """Why its memory is short, in figures; empty where it is not, or nobody told."""
+    free, limit = free_memory(node), view.policy.mem_available_min
+    if free is None or free >= limit:
+        return ""
+    return f"{told_of_node(node)} has {free / _MIB:.0f} MiB of memory available (limit {limit / _MIB:.0f} MiB)"
 
 
 def free_memory(node: Node) -> int | None:

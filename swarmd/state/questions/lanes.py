@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from functools import cached_property
 
 from swarmd.state.questions.runs import OfRuns
+from swarmd.state.records.device import Device
 from swarmd.state.records.lane import Lane, LaneStatus
 
 
@@ -62,8 +63,17 @@ class OfLanes(OfRuns):
 
     @cached_property
     def gpu_lanes(self) -> tuple[Lane, ...]:
-        """Lanes of graphics processors, in their order. Where no device was ever seen there are none to look for."""
-        return tuple(lane for lane in self.lanes.values() if lane.is_on_gpu) if self.devices else ()
+        """Lanes of graphics processors, of this machine and of nodes, in their order."""
+        return self._in_their_order(self._gpu_lanes_by_id)
+
+    @cached_property
+    def _gpu_lanes_by_id(self) -> Mapping[str, Lane]:
+        return {lane.id: lane for lane in self.lanes.values() if lane.is_on_gpu}
+
+    def device_of(self, lane: Lane | None) -> Device | None:
+        """The graphics processor of a lane of this machine; None for any other lane: what a node has is in its record,
+        and a device here may bear the same name."""
+        return None if lane is None or lane.node else self.devices.get(lane.device)
 
     @property
     def n_free_cpu_lanes(self) -> int:

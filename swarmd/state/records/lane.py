@@ -25,7 +25,9 @@ class Lane(Record):
     its run and takes nothing new; ``reason`` says why.
 
     ``is_fill``: beyond the usual lanes, open only while processors are idle, or the device is. ``node`` is the machine
-    of the cluster that its runs are put on; empty on one machine, and in a cluster while none has room for it.
+    of the cluster that its runs are put on; empty on one machine, and in a cluster while none has room for it. A lane
+    of processors moves from node to node; ``n1.gpu0a`` stays with the graphics processor ``gpu0`` of node ``n1``, which
+    has the name of its number there: two machines may each have a ``gpu0``.
     """
 
     KIND: ClassVar[str] = "lane"
@@ -40,3 +42,8 @@ class Lane(Record):
     @property
     def is_on_gpu(self) -> bool:
         return self.device != "cpu"
+
+    @property
+    def place(self) -> str:
+        """The device in a sentence: ``gpu0``, ``gpu0 of node n1``."""
+        return f"{self.device} of node {self.node}" if self.node else self.device

@@ -31,8 +31,10 @@ class Node(Record):
     as it should be: late beats of its runs are then the network's. ``since`` is when it came to that; ``life_since`` is
     when this ``life`` of it began, and what ran in the one before is gone. ``lent`` is how long it was there in this
     session, up to this record. ``name`` is for people, ``address`` where it is reached.
-    ``cpus`` and ``gpus`` are what it lends to lanes, in whole or parts; ``memory_bytes`` all it has. ``cpu_util`` is
-    a fraction of its processors, ``mem_used_bytes`` what everybody there holds; both None where nobody told.
+    ``cpus`` and ``gpus`` are what it lends to lanes, in whole or parts, ``vram_gb`` the gigabytes of its graphics
+    processors (None: from before it was asked); ``devices`` are those that NVML tells of there. ``memory_bytes`` is all
+    it has, ``cpu_util`` a fraction of its processors, ``mem_used_bytes`` what everybody there holds; the last two are
+    None where nobody told.
     ``seen_at`` is when it was last heard. ``price_per_hour`` is in the campaign's currency; None: the campaign's own
     word for it counts.
     """
@@ -49,6 +51,7 @@ class Node(Record):
     lent: Millis = 0
     cpus: Annotated[float, Field(ge=0)]
     gpus: Annotated[float, Field(ge=0)] = 0.0
+    vram_gb: Annotated[float, Field(ge=0)] | None = None
     memory_bytes: Annotated[int, Field(ge=0)] = 0
     cpu_util: Ratio | None = None
     mem_used_bytes: Annotated[int, Field(ge=0)] | None = None

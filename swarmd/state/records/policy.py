@@ -37,6 +37,9 @@ class Policy(Record):
     # so long before its runs are judged by their silence.
     on_nodes: bool = False
     lane_cpus: float = 1.0
+    # What a lane asks of a node's graphics processors that computes on them: how many, and how many gigabytes.
+    lane_gpus: float = 1.0
+    lane_vram_gb: float = 0.0
     node_losses_max: int = 5
     node_window: Millis = 10 * MINUTE
     node_rest_first: Millis = MINUTE

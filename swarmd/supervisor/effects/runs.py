@@ -33,8 +33,7 @@ def work_order(view: View, run: RunOrdered, *, home: Path, session: str, threads
     """Everything the run needs to know, and all it will ever be told."""
     job = view.jobs[run.job]
     campaign = view.campaigns[job.campaign]
-    lane = view.lanes.get(run.lane)
-    device = view.devices.get(lane.device) if lane is not None and lane.is_on_gpu else None
+    device = view.device_of(view.lanes.get(run.lane))
     return WorkOrder(
         run=run.id,
         job=job.id,

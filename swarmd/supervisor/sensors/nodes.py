@@ -4,7 +4,7 @@ Made from what ``backends/ray/watch`` heard; recorded when something moved. A no
 has another life then: what ran in the one before is gone.
 """
 
-from swarmd.state.records.node import Node
+from swarmd.state.records.node import Node, NodeGpu
 from swarmd.state.records.record import Record
 from swarmd.state.units import MINUTE, Millis
 from swarmd.state.view import View
@@ -74,6 +74,7 @@ def _node(view: View, before: Node | None, one: NodeSeen, now: Millis) -> Node:
         lent=0 if before is None else _lent(view, before, now),
         cpus=one.cpus,
         gpus=one.gpus,
+        vram_gb=one.vram_gb,
         memory_bytes=one.memory_bytes or (before.memory_bytes if before is not None else 0),
         cpu_util=one.cpu_util if one.cpu_util is None else min(1.0, one.cpu_util),
         mem_used_bytes=one.mem_used_bytes,
@@ -104,14 +105,27 @@ def _lent(view: View, before: Node, now: Millis) -> Millis:
 def _is_news(before: Node | None, node: Node) -> bool:
     if before is None or node is before:
         return before is None
-    same = ("is_alive", "life", "trouble", "cpus", "gpus", "address", "price_per_hour")
+    same = ("is_alive", "life", "trouble", "cpus", "gpus", "vram_gb", "address", "price_per_hour")
     if any(getattr(before, name) != getattr(node, name) for name in same):
         return True
     if (before.cpu_util is None) != (node.cpu_util is None) or node.at - before.at >= _RENEW_EVERY:
         return True
     moved = abs((node.cpu_util or 0.0) - (before.cpu_util or 0.0)) >= _UTIL_STEP
     sizes = abs((node.mem_used_bytes or 0) - (before.mem_used_bytes or 0))
-    return moved or sizes >= _SIZE_STEP * max(1, node.memory_bytes)
+    return moved or sizes >= _SIZE_STEP * max(1, node.memory_bytes) or _has_moved(before.devices, node.devices)
+
+
+def _has_moved(before: tuple[NodeGpu, ...], now: tuple[NodeGpu, ...]) -> bool:
+    """Whether other devices are there, or one of them is busier, idler, fuller or emptier than it was on record."""
+    if [(each.index, each.name, each.util is None) for each in before] != [
+        (each.index, each.name, each.util is None) for each in now
+    ]:
+        return True
+    return any(
+        abs((new.util or 0.0) - (old.util or 0.0)) >= _UTIL_STEP
+        or abs((new.mem_used or 0) - (old.mem_used or 0)) >= _SIZE_STEP * max(1, new.mem_total or 0)
+        for old, new in zip(before, now, strict=True)
+    )
 
 
 def lanes_of(look: Look, lane_cpus: float) -> int:

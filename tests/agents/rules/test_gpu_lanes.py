@@ -20,7 +20,9 @@ from builders import (
 )
 
 from swarmd.agents import auto_scheduler, util_controller
-from swarmd.agents.rules.gpu_lanes import NEED_UNKNOWN, REST_FIRST, about_gpu_lanes, hindrance
+from swarmd.agents.rules.gpu_filling import NEED_UNKNOWN
+from swarmd.agents.rules.gpu_lanes import about_gpu_lanes, hindrance
+from swarmd.agents.rules.gpu_rest import REST_FIRST
 from swarmd.state.actions import Say, SetLane, StartRun
 from swarmd.state.records.lane import LaneStatus
 from swarmd.state.units import MINUTE

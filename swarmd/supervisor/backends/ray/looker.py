@@ -15,6 +15,7 @@ from typing import Any
 
 from swarmd.state.cluster import NAMESPACE
 from swarmd.supervisor.backends.ray.gauge import Gauge
+from swarmd.supervisor.backends.ray.node_processes import VRAM
 
 PRICE_LABEL = "swarmd.price-per-hour"
 _PR_SET_PDEATHSIG = 1
@@ -82,6 +83,7 @@ class Looker:
             "is_alive": node["Alive"],
             "cpus": resources.get("CPU", 0.0),
             "gpus": resources.get("GPU", 0.0),
+            "vram_gb": resources.get(VRAM, 0.0),
             "price_per_hour": None if price is None else float(price),
             "trouble": trouble,
             **self._told.get(life, {}),

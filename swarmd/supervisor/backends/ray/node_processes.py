@@ -24,6 +24,8 @@ from swarmd.state.store.files import Home, atomic_write
 from swarmd.supervisor.processes import kill_stragglers, processes_with, read_stat
 
 MARK_VARIABLE = "SWARMD_NODE"
+# What the cluster counts besides its own words: gigabytes of graphics memory. Lanes ask for it by this name.
+VRAM = "vram_gb"
 # The library's workers take their ports there; a head on one of them ends at once.
 _WORKER_PORTS = range(10_002, 20_000)
 _LOOKS = 200
@@ -98,7 +100,7 @@ def _start(
     home: Home, offer: NodeOffer, address: str, role: str, words: list[str], *, within_s: float = _WORKS_WITHIN_S
 ) -> None:
     log = home.logs / f"cluster-{offer.name}.log"
-    resources = f'{{"vram_gb": {offer.vram_gb:g}}}' if offer.vram_gb else "{}"
+    resources = f'{{"{VRAM}": {offer.vram_gb:g}}}' if offer.vram_gb else "{}"
     command = [
         sys.executable, "-P", "-m", "ray.scripts.scripts", "start", *words, f"--node-ip-address={offer.host}",
         f"--node-name={offer.name}", f"--num-cpus={offer.cpus}", f"--resources={resources}",

@@ -40,6 +40,7 @@ class NodeSeen(Shape):
     is_alive: bool
     cpus: float
     gpus: float = 0.0
+    vram_gb: float = 0.0
     price_per_hour: float | None = None
     trouble: str = ""
     # Of the address that was asked about; None where none was.
