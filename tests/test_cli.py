@@ -141,7 +141,7 @@ QUERY: dict[str, Any] = {
     "campaign": ("name", "status", "stage"),
     "goal": ("reached", "remaining"),
     "next_steps": ["id", "agent", "what", "expected_outcome", "due", "status"],
-    "lanes": ["id", "device", "kind", "status", "run", "job", "pid", "progress", "heartbeat_age_s"],
+    "lanes": ["id", "device", "kind", "node", "status", "run", "job", "pid", "progress", "heartbeat_age_s"],
     "jobs": ("queued", "running", "done", "failed", "quarantined", "skipped"),
     "hardware": ("cpu_util", "load", "mem_used", "psi", "gpus"),
     "agents": None,

@@ -219,6 +219,7 @@ def _lane(picture: Picture, lane: Row, run: Row | None, now: Millis) -> Row:
         "id": lane["id"],
         "device": lane["device"],
         "kind": lane["device"].rstrip("0123456789"),
+        "node": lane.get("node", ""),
         "status": lane["status"],
         "run": run and run["id"],
         "job": run and run["job"],

@@ -24,7 +24,7 @@ def lanes_of_node_gpus(view: View, *, now: Millis) -> list[Record]:
         _lane(node, f"gpu{index}", slot, now)
         for node in live_nodes(view)
         for index in range(n_gpus(node))
-        for slot in range(lanes_per_gpu(view))
+        for slot in range(lanes_per_gpu(view.policy))
         if _name(node, f"gpu{index}", slot) not in view.lanes
     ]
 

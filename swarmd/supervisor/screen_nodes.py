@@ -5,7 +5,7 @@ from rich.table import Table
 from rich.text import Text
 
 from swarmd.agents.rules.node_costs import cost_per_hour
-from swarmd.agents.rules.nodes import carries, resting_nodes
+from swarmd.agents.rules.nodes import carries, carries_on_gpus, resting_nodes
 from swarmd.state.records.node import Node
 from swarmd.state.units import Millis, spoken
 from swarmd.state.view import View
@@ -40,7 +40,7 @@ def nodes(view: View, now: Millis) -> list[RenderableType]:
         table.add_row(
             node.id,
             Text(standing, style="dim" if standing == "there" else "bold"),
-            f"{view.open_lanes_on.get(node.id, 0)}/{carries(view, node)}",
+            f"{view.open_lanes_on.get(node.id, 0)}/{carries(view, node) + carries_on_gpus(view.policy, node)}",
             str(view.n_runs_on.get(node.id, 0)),
             "" if node.cpu_util is None else f"{node.cpu_util:.0%}",
             f"{spoken(max(0, now - node.since))} ago",

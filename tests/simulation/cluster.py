@@ -12,6 +12,7 @@ from random import Random
 from simulation.world import Process, World
 from swarmd.state.cluster import AWAY
 from swarmd.state.records.job import Job
+from swarmd.state.records.node import NodeGpu
 from swarmd.state.records.run import RunOrdered
 from swarmd.state.units import DAY, HOUR, MINUTE, SECOND, Millis
 from swarmd.state.work_order import ExitCode
@@ -27,7 +28,8 @@ class Assumptions:
     """Of machines: ``arrive_within`` is how long the first ones take to come, ``lives_for`` the mean time to a failure
     of one, ``back_within`` how long a failed one is away. ``mass_loss`` is the share that fails at one instant.
     ``noticed_within`` is what the cluster's health check takes; ``deaf_couriers`` the share of couriers that never
-    hear of it. ``bad_nodes`` is the share on which every run crashes for ``bad_for``.
+    hear of it. ``bad_nodes`` is the share on which every run crashes for ``bad_for``. ``with_gpu`` is the share that
+    lends a graphics processor, as busy as half of the lanes on it that work.
 
     Of the network: ``muffled_per_day`` times a node is not heard for up to ``muffled_for``.
     """
@@ -40,6 +42,7 @@ class Assumptions:
     deaf_couriers: float = 0.05
     bad_nodes: float = 0.01
     bad_for: Millis = HOUR
+    with_gpu: float = 0.0
     muffled_per_day: float = 1.0
     muffled_for: Millis = 50 * SECOND
     price_per_hour: float = 0.80
@@ -51,6 +54,7 @@ class SimNode:
 
     id: str
     cpus: int
+    gpus: int = 0
     life: int = 0
     is_up: bool = False
     died_at: Millis = -1
@@ -58,6 +62,7 @@ class SimNode:
     muffled_until: Millis = -1
     bad_until: Millis = -1
     runs: dict[str, Process] = field(default_factory=dict)
+    on_gpu: set[str] = field(default_factory=set)
 
     def is_muffled(self, now: Millis) -> bool:
         return self.muffled_until > now
@@ -78,6 +83,7 @@ class ClusterWorld(World):
         self.nodes = {f"n{number:03d}": SimNode(f"n{number:03d}", cpus) for number in range(n_nodes)}
         for node in self.nodes.values():
             chance = self.chance(f"node/{node.id}")
+            node.gpus = int(self.chance(f"gpu/{node.id}").random() < assumed.with_gpu)
             arrives = int(chance.uniform(0, assumed.arrive_within))
             self.at(arrives, self._then(self._up, node))
             self._draw(chance, arrives, assumed.lives_for, lambda node=node: self.node_dies(node))  # type: ignore[misc]
@@ -120,6 +126,7 @@ class ClusterWorld(World):
                 hears = self.now + int(chance.uniform(SECOND, self.assumed.noticed_within))
                 self.at(hears, lambda process=process: self._end(process, Exit(code=int(ExitCode.NODE_LOST))))  # type: ignore[misc]
         node.runs.clear()
+        node.on_gpu.clear()
         noticed = self.now + self.assumed.noticed_within
         self.at(noticed, lambda: None)
         self.at(noticed + int(chance.uniform(MINUTE, self.assumed.back_within)), self._then(self._up, node))
@@ -154,6 +161,8 @@ class ClusterWorld(World):
             self.at(self.now + SECOND, lambda: self._end(process, Exit(code=int(ExitCode.NODE_LOST))))
             return process
         node.runs[run.id] = process
+        if run.engine != "cpu":
+            node.on_gpu.add(run.id)
         self.home_of[run.id] = node
         if node.bad_until > self.now:
             process.fate, process.startup, process.is_struck = "dies_early", 2 * SECOND, True
@@ -165,6 +174,7 @@ class ClusterWorld(World):
         node = self.home_of.pop(process.run, None)
         if node is not None:
             node.runs.pop(process.run, None)
+            node.on_gpu.discard(process.run)
 
     def look(self, now: Millis) -> Look:
         """What the backend lists: of a dead node nothing is known before the health check has failed."""
@@ -176,7 +186,16 @@ class ClusterWorld(World):
         trouble = "health check failed" if is_noticed else "not heard" if is_unheard else ""
         return NodeSeen(
             name=node.id, address=f"10.0.{int(node.id[1:]) // 250}.{int(node.id[1:]) % 250}", is_alive=not is_noticed,
-            cpus=node.cpus, memory_bytes=4 * node.cpus << 30, cpu_util=min(1.0, len(node.runs) / node.cpus),
+            cpus=node.cpus, gpus=node.gpus, devices=_devices(node),
+            memory_bytes=4 * node.cpus << 30, cpu_util=min(1.0, len(node.runs) / node.cpus),
             mem_used_bytes=len(node.runs) << 30, price_per_hour=self.assumed.price_per_hour,
             life=f"{node.id}-{node.life}", trouble=trouble,
         )  # fmt: skip
+
+
+def _devices(node: SimNode) -> tuple[NodeGpu, ...]:
+    busy = len(node.on_gpu)
+    load = min(1.0, busy / 2)
+    return tuple(
+        NodeGpu(index=n, name="A100", util=load, mem_used=busy << 30, mem_total=8 << 30) for n in range(node.gpus)
+    )

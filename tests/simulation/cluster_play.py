@@ -16,18 +16,20 @@ from simulation.daemon import Daemon, Killed, Shell
 from simulation.errands import Errands
 from simulation.laws import Laws, broken
 from simulation.ledger import Ledger
-from swarmd.agents.rules.nodes import carries
+from swarmd.agents.rules.nodes import carries, carries_on_gpus
 from swarmd.state.actions import ActionTaken
 from swarmd.state.projection import Projection
 from swarmd.state.records.beat import Beat
 from swarmd.state.records.campaign import CampaignStatus
 from swarmd.state.records.campaign_settings import CampaignSettings
-from swarmd.state.records.job import JobStatus
+from swarmd.state.records.job import JobStatus, Phase
+from swarmd.state.records.node import Node
 from swarmd.state.records.policy import Policy
 from swarmd.state.records.run import RunAlive, RunOrdered
 from swarmd.state.store.journal import Journal
 from swarmd.state.units import HOUR, MINUTE, SECOND, Millis
 from swarmd.state.view import View
+from swarmd.supervisor.node_gpu_lanes import lanes_of_node_gpus
 from swarmd.supervisor.sensors.nodes import observe_nodes
 
 _GATHERED: Millis = 20
@@ -73,6 +75,7 @@ class ClusterReport:
     by_kind: Counter[str] = field(default_factory=Counter)
     bytes_by_kind: Counter[str] = field(default_factory=Counter)
     deaths: int = 0
+    on_gpus: int = 0
     lost_lanes: int = 0
     full_after: Millis = -1
     refilled_after: Millis = -1
@@ -112,8 +115,12 @@ class DiskLedger(Ledger):
         return Projection.from_journal(self.folder)
 
 
+@dataclass
 class ClusterLaws(Laws):
-    """What holds besides: no lane on a node that is known to be gone, no more runs on one than it carries."""
+    """What holds besides: no lane on a node that is known to be gone, no more runs on one than it carries, on its
+    graphics processors neither, and there only what computes on them. ``n_on_gpus`` counts those."""
+
+    n_on_gpus: int = 0
 
     def starts(self, view: View, run: RunOrdered, now: Millis, world: Any) -> None:
         super().starts(view, run, now, world)
@@ -123,9 +130,20 @@ class ClusterLaws(Laws):
             raise broken(now, f"{run.id} starts in {lane.id} on {lane.node or 'no node'}, which is not there")
         if run.node not in ("", lane.node):
             raise broken(now, f"{run.id} starts on {run.node}, its lane stands on {lane.node}")
+        if lane.is_on_gpu:
+            self._starts_on_gpu(view, node, run, now)
         most = carries(view, node) + max(1, carries(view, node) // 2)
         if view.n_runs_on.get(node.id, 0) > most:
             raise broken(now, f"{view.n_runs_on[node.id]} runs on {node.id}, which carries {carries(view, node)}")
+
+    def _starts_on_gpu(self, view: View, node: Node, run: RunOrdered, now: Millis) -> None:
+        self.n_on_gpus += 1
+        if (view.jobs[run.job].phase, run.engine, run.node) != (Phase.PRESCREEN, "auto", node.id):
+            raise broken(now, f"{run.id} ({run.engine}) starts in {run.lane}, a lane of a GPU of {node.id}")
+        there = [each for each in view.gpu_lanes if each.node == node.id and view.run_in(each.id) is not None]
+        most = carries_on_gpus(view.policy, node)
+        if len(there) > most:
+            raise broken(now, f"{len(there)} runs on the GPUs of {node.id}, which carries {most}")
 
     def looked(self, view: View, taken: Any, now: Millis, world: Any) -> None:
         super().looked(view, taken, now, world)
@@ -142,6 +160,7 @@ class ClusterDaemon(Daemon):
 
     def _observe(self, now: Millis, late: Millis) -> None:
         self.shell.record(observe_nodes(self.view(), self.world.look(now), now=now))
+        self.shell.record(lanes_of_node_gpus(self.view(), now=now))
         super()._observe(now, late)
 
     def _beat(self, run: RunAlive, last: Beat | None, now: Millis, late: Millis) -> Beat | None:
@@ -170,6 +189,8 @@ def policy_of(day: ClusterDay) -> Policy:
         max_lanes=day.lanes,
         fill_lanes=max(1, day.lanes // 8),
         on_nodes=True,
+        gpu_lanes=2 if day.assumed.with_gpu else 0,
+        lane_gpus=0.5,
         silent_after=max(20 * SECOND, 2 * day.beats_every),
         stuck_after=max(45 * SECOND, 4 * day.beats_every),
         first_result_within=20 * MINUTE,
@@ -245,7 +266,7 @@ def play_cluster(day: ClusterDay) -> tuple[ClusterReport, View]:
     view = daemon.view()
     report.simulated, report.runs, report.deaths = now, len(world.processes), world.n_deaths
     report.jobs = Counter(job.status.value for job in view.jobs.values())
-    report.opened, report.by_kind = laws.opened, ledger.by_kind
+    report.opened, report.by_kind, report.on_gpus = laws.opened, ledger.by_kind, laws.n_on_gpus
     if report.jobs[JobStatus.QUARANTINED.value]:
         raise broken(now, f"{report.jobs[JobStatus.QUARANTINED.value]} healthy jobs are quarantined")
     if isinstance(ledger, DiskLedger):

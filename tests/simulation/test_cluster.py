@@ -1,5 +1,7 @@
 """Days on a made-up cluster: nodes come, go, fall silent and spoil their runs, and no law is broken."""
 
+from dataclasses import replace
+
 from simulation.cluster import Assumptions
 from simulation.cluster_play import ClusterDay, play_cluster
 from swarmd.state.units import HOUR, MINUTE, SECOND
@@ -20,3 +22,13 @@ def test_a_rough_day_on_five_nodes_breaks_no_law() -> None:
     assert report.opened["fleet_wide"] == 0
     assert report.killed >= 1
     assert report.jobs["done"] > 40
+
+
+def test_nor_does_one_where_some_of_the_nodes_lend_a_graphics_processor() -> None:
+    day = replace(SMALL, seed=2, hours=1, loses_at=20 * MINUTE, assumed=replace(ROUGH, with_gpu=0.6), kills=1)
+    report, view = play_cluster(day)
+    assert report.deaths >= 2
+    assert report.on_gpus > 20
+    lanes = {(lane.node, lane.device) for lane in view.gpu_lanes}
+    assert lanes, "some lend one"
+    assert {node for node, _ in lanes} < {node.id for node in view.nodes.values()}, "and some do not"

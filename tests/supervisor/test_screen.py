@@ -6,6 +6,8 @@ from builders import (
     a_gauge,
     a_job,
     a_lane,
+    a_node,
+    a_policy,
     a_run,
     a_view,
     an_action,
@@ -79,3 +81,15 @@ def test_a_champion_that_is_no_longer_in_force_says_so_with_what_the_monitor_sai
     assert "dethroned" in page
     assert "e 22.1 after 92 days" in page
     assert "in force (manual)" in told(a_view(champions=[a_champion(origin="manual")]))
+
+
+def test_a_lane_of_a_nodes_device_bears_its_name_and_says_why_it_is_held() -> None:
+    reason = "gpu0 of node n1 rests for 10 min 0 s"
+    held = a_lane("n1.gpu0a", device="gpu0", slot=0, node="n1", status="held", reason=reason)
+    policy = a_policy(on_nodes=True, gpu_lanes=2, lane_gpus=0.5)
+    text = told(a_view(policy=policy, nodes=[a_node("n1", gpus=1)], lanes=[a_lane(node="n1"), held]))
+    assert f"held: {reason}" in text
+    (lane,) = [line for line in text.splitlines() if line.lstrip().startswith("n1.gpu0a")]
+    assert reason in lane
+    (node,) = [line for line in text.splitlines() if line.lstrip().startswith("n1 ")]
+    assert "1/6" in node, "four lanes of its processors and two of its device"

@@ -73,10 +73,10 @@ def _on_node(
         else:
             well[device] = lanes
     open_ones = [lane for lanes in well.values() for lane in lanes if lane.status is LaneStatus.OPEN]
-    most = carries_on_gpus(view, node)
+    most = carries_on_gpus(view.policy, node)
     by_use = sorted(open_ones, key=lambda lane: lane.is_fill)  # those that fill go first, from the last
-    fitting = [lane for lane in by_use if lane.slot < lanes_per_gpu(view)]
-    if beyond := [*(lane for lane in by_use if lane.slot >= lanes_per_gpu(view)), *fitting[most:]]:
+    fitting = [lane for lane in by_use if lane.slot < lanes_per_gpu(view.policy)]
+    if beyond := [*(lane for lane in by_use if lane.slot >= lanes_per_gpu(view.policy)), *fitting[most:]]:
         return [*wishes, *(held(lane, _told_of_limit(view, node)) for lane in beyond)]
     # What still works in a lane that is held takes its share, too.
     draining = sum(1 for lanes in devices.values() for lane in lanes if _drains(view, lane))
@@ -109,9 +109,9 @@ def _of_device(
             return []
         told = _told(node, device)
         which = f" ({told.name})" if told is not None and told.name else ""
-        share = f"{node.gpus:g} of them lent, {view.policy.lane_gpus:g} a lane"
-        return [opened(usual, f"{usual.place}{which} is there, and has room ({share})")]
-    within = [lane for lane in lanes if lane.slot < lanes_per_gpu(view)]
+        share = f"the node lends {node.gpus:g}, a lane takes {view.policy.lane_gpus:g}"
+        return [opened(usual, f"{usual.place}{which} is there, and has room: {share}")]
+    within = [lane for lane in lanes if lane.slot < lanes_per_gpu(view.policy)]
     return filled(view, _load(view, node, device, short, has_room=has_room), within, _n_waiting(view, now), now)
 
 
@@ -152,9 +152,10 @@ def _is_ample(view: View, node: Node) -> bool:
 
 def _told_of_limit(view: View, node: Node) -> str:
     policy = view.policy
-    memory = "" if node.vram_gb is None or not policy.lane_vram_gb else f", {policy.lane_vram_gb:g} GB a lane"
-    lent = "" if not memory else f" with {node.vram_gb:g} GB"
+    is_by_memory = bool(policy.lane_vram_gb) and node.vram_gb is not None
+    lent = f"{node.gpus:g}" + (f" with {node.vram_gb:g} GB" if is_by_memory else "")
+    taken = f"{policy.lane_gpus:g}" + (f" with {policy.lane_vram_gb:g} GB" if is_by_memory else "")
     return (
-        f"node {node.id} carries {carries_on_gpus(view, node)} lanes of GPUs ({node.gpus:g} lent{lent}, "
-        f"{policy.lane_gpus:g} a lane{memory}, gpu_lanes {policy.gpu_lanes})"
+        f"node {node.id} carries {carries_on_gpus(policy, node)} lanes of GPUs: it lends {lent}, a lane takes {taken} "
+        f"(gpu_lanes {policy.gpu_lanes})"
     )

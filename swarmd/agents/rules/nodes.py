@@ -9,6 +9,7 @@ from math import ceil
 
 from swarmd.state.records.incident import Incident, Signature
 from swarmd.state.records.node import Node
+from swarmd.state.records.policy import Policy
 from swarmd.state.records.run import AnyRun, RunEnded
 from swarmd.state.units import SECOND, Millis
 from swarmd.state.view import View
@@ -30,15 +31,13 @@ def n_gpus(node: Node) -> int:
     return ceil(node.gpus - _SLACK) if node.is_alive else 0
 
 
-def lanes_per_gpu(view: View) -> int:
+def lanes_per_gpu(policy: Policy) -> int:
     """How many lanes one device of a node has: as many as their shares of it fit in, one at the least."""
-    policy = view.policy
     return min(policy.gpu_lanes, max(1, int(1 / policy.lane_gpus + _SLACK)))
 
 
-def carries_on_gpus(view: View, node: Node) -> int:
+def carries_on_gpus(policy: Policy, node: Node) -> int:
     """How many lanes its graphics processors are for, by what it lends of them and of their memory."""
-    policy = view.policy
     if not node.is_alive or not policy.gpu_lanes:
         return 0
     by_share = int(node.gpus / policy.lane_gpus + _SLACK)

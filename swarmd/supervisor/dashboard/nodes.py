@@ -21,8 +21,8 @@ _WORKED_ON = ("active", "paused")
 
 def node_table(picture: Picture, facts: Facts) -> list[Row]:
     """One row a node, those with something the matter first. Shares are fractions; ``carries`` is how many lanes its
-    processors are for; ``cost`` is this session's, in the budget's currency like ``price_per_hour``; both are None
-    where no price is known.
+    processors and its graphics processors are for; ``cost`` is this session's, in the budget's currency like
+    ``price_per_hour``; both are None where no price is known.
     """
     rows = node_rows(picture, facts)
     if not rows:
@@ -30,10 +30,11 @@ def node_table(picture: Picture, facts: Facts) -> list[Row]:
     costs = _costs(picture, facts.now)
     policy = picture.get("policy", "policy") or {}
     lane_cpus = policy.get("lane_cpus") or 1.0
+    gpus = _lanes_of_gpus(picture)
     found = [
         row
         | {
-            "carries": int(row["cpus"] / lane_cpus + 1e-9) if row["standing"] != "gone" else 0,
+            "carries": int(row["cpus"] / lane_cpus + 1e-9) + gpus[row["id"]] if row["standing"] != "gone" else 0,
             "cpu_target": policy.get("cpu_util_target"),
             "mem_used": row["mem_used_bytes"] / row["memory_bytes"]
             if row["mem_used_bytes"] is not None and row["memory_bytes"]
@@ -72,6 +73,19 @@ def _graphics(picture: Picture, id: str) -> Row:
         if held
         else None,
     }
+
+
+def _lanes_of_gpus(picture: Picture) -> dict[str, int]:
+    """By node: how many lanes its graphics processors are for."""
+    # As for the costs: slow to load, and only where there are nodes.
+    from swarmd.agents.rules.nodes import carries_on_gpus
+    from swarmd.state.records.node import Node
+    from swarmd.state.records.policy import Policy
+
+    told = picture.get("policy", "policy")
+    policy = Policy.model_validate(told | {"at": millis_of_iso(told["at"])}) if told else Policy(at=0)
+    nodes = (Node.model_validate(row | {"at": millis_of_iso(row["at"])}) for row in picture.rows("node"))
+    return {node.id: carries_on_gpus(policy, node) for node in nodes}
 
 
 def _costs(picture: Picture, now: Millis) -> dict[str, tuple[float | None, float | None]]:

@@ -146,6 +146,7 @@ def test_a_lane_shows_its_run_and_how_far_it_is(home: Home) -> None:
         "id": "cpu0",
         "device": "cpu",
         "kind": "cpu",
+        "node": "",
         "status": "open",
         "run": RUN,
         "job": JOB,

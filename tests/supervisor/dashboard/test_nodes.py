@@ -21,7 +21,7 @@ def told_cluster(folder: Any, *, prices: dict[str, Any]) -> Any:
     settings = the_settings(backend={"kind": "ray"} | prices)
     return told_home(folder, more=(
         a_campaign(at=BEGAN, settings=settings, started_at=BEGAN, spent={"nodes_cost": 1.5}),
-        a_policy(at=BEGAN, lane_cpus=2.0, cpu_util_target=0.9),
+        a_policy(at=BEGAN, lane_cpus=2.0, cpu_util_target=0.9, gpu_lanes=2, lane_gpus=0.5),
         a_node("n1", at=BEGAN, **N1), a_node("n3", at=BEGAN), a_node("n4", at=BEGAN, trouble="not heard"),
         a_node("n2", at=at, is_alive=False, since=at, lent=HOUR, trouble="health check failed", cpu_util=None),
         a_lane("on0", at=at, node="n1"), a_lane("on1", at=at, node="n1"),
@@ -42,7 +42,7 @@ async def test_each_node_tells_its_standing_its_load_against_the_targets_and_its
         ("n2", "gone"), ("n4", "unheard"), ("n3", "resting"), ("n1", "there")
     ]  # fmt: skip
     gone, _, rests, works = rows
-    assert (works["lanes"], works["carries"], works["runs"]) == (2, 2, 1)
+    assert (works["lanes"], works["carries"], works["runs"]) == (2, 2 + 2, 1)
     assert (works["cpu_util"], works["cpu_target"], works["mem_used"]) == (0.5, 0.9, 0.25)
     assert (works["gpu_util"], works["gpu_mem_used"]) == (0.3, 0.25)
     assert (gone["trouble"], gone["carries"], gone["cpu_util"]) == ("health check failed", 0, None)

@@ -63,3 +63,20 @@ def test_what_lends_nothing_or_was_dead_before_anybody_looked_is_no_node() -> No
 def test_a_lane_for_each_whole_share_of_a_nodes_processors() -> None:
     look = Look(nodes=(seen("n1"), seen("n2", cpus=3.0), seen("n3", cpus=8.0, is_alive=False)))
     assert (lanes_of(look, 1.0), lanes_of(look, 2.0), lanes_of(look, 0.5)) == (7, 3, 14)
+
+
+def test_a_device_that_came_went_or_moved_is_news_and_one_that_did_not_is_none() -> None:
+    gpu = {"index": 0, "name": "A100", "util": 0.2, "mem_used": 1 << 30, "mem_total": 8 << 30}
+    said = {"cpu_util": 0.2, "gpus": 1.0, "vram_gb": 8.0}
+    (first,) = recorded(with_nodes(), seen(devices=[gpu], **said))
+    assert (first.gpus, first.vram_gb, [each.util for each in first.devices]) == (1.0, 8.0, [0.2])
+
+    def again(**changed: object) -> list[Node]:
+        return recorded(with_nodes(first), seen(devices=[gpu | changed], **said), now=NOW + 2_000)
+
+    assert again(util=0.25, mem_used=(1 << 30) + (100 << 20)) == []
+    for changed in ({"util": 0.9}, {"util": None}, {"mem_used": 3 << 30}, {"index": 1}, {"name": "H100"}):
+        (moved,) = again(**changed)
+        assert moved.since == NOW, changed
+    assert len(recorded(with_nodes(first), seen(**said), now=NOW + 2_000)) == 1, "it fell off"
+    assert len(recorded(with_nodes(first), seen(devices=[gpu], **said | {"vram_gb": 4.0}), now=NOW + 2_000)) == 1
