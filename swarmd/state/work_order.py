@@ -25,6 +25,8 @@ LOCK_FD = 3
 SPARE_OPTION = "--spare"
 SPARE_READY, SPARE_TAKEN = b"ready", b"taken"
 SPARE_MESSAGE_BYTES = 1 << 16
+# Of a process that is forked for every courier, having imported what all of them need.
+ZYGOTE_OPTION = "--zygote"
 
 AskedEngine = Literal["auto", "cpu", "gpu"]
 
@@ -81,6 +83,14 @@ class HandOver(Shape):
 
     order: str
     environment: dict[str, str]
+
+
+class Birth(Shape):
+    """What a zygote is asked for, sent with two descriptors, the new process's end of its link and its log: a spare
+    courier with this mark. ``is_bare``: one that takes its order as it is, without a link to the cluster."""
+
+    mark: str
+    is_bare: bool = False
 
 
 class ReadyLine(Shape):

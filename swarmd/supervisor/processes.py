@@ -22,6 +22,7 @@ _PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 _PIDFD_GET_INFO = (3 << 30) | (64 << 16) | (0xFF << 8) | 11
 _PIDFD_INFO_EXIT = 1 << 3
 _PR_SET_CHILD_SUBREAPER = 36
+_PR_GET_CHILD_SUBREAPER = 37
 # What forks while it is being looked for is found by the next look.
 _LOOKS_FOR_STRAGGLERS = 5
 
@@ -285,6 +286,15 @@ def become_subreaper() -> None:
     import ctypes
 
     ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+
+
+def takes_orphans() -> bool:
+    """Whether a child's child that loses its parent becomes ours."""
+    import ctypes
+
+    asked = ctypes.c_int()
+    ctypes.CDLL(None, use_errno=True).prctl(_PR_GET_CHILD_SUBREAPER, ctypes.byref(asked), 0, 0, 0)
+    return bool(asked.value)
 
 
 def zombies(*, besides: Collection[int] = ()) -> frozenset[int]:

@@ -6,6 +6,7 @@ until there is an order. An order for another node, or a lane that has died mean
 nothing else.
 """
 
+import contextlib
 import json
 import logging
 import os
@@ -16,6 +17,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NoReturn
 
+from swarmd.engine.lane.courier import carried
 from swarmd.engine.lane.identity import claim_lock, identity
 from swarmd.engine.lane.order_file import read_order
 from swarmd.engine.lane.spare import become, end_with_the_daemon
@@ -55,6 +57,29 @@ def serve(descriptor: int) -> int:
         except (BrokenPipeError, ConnectionResetError):
             return _NOT_READY
     return 0 if order is None else waited(order, home_from(order.home), child)
+
+
+def serve_bare(descriptor: int) -> int:
+    """Wait for the one order that comes, and carry it out from its beginning; the exit code. 0 when none comes."""
+    end_with_the_daemon(is_wanted=True)
+    with socket.socket(fileno=descriptor) as link:
+        try:
+            message, descriptors, _, _ = socket.recv_fds(link, SPARE_MESSAGE_BYTES, 2, socket.MSG_CMSG_CLOEXEC)
+        except ConnectionResetError:
+            return 0
+        if not message:
+            return 0
+        handed = HandOver.model_validate_json(message)
+        order = read_order(Path(handed.order))
+        become(handed, *descriptors)
+        end_with_the_daemon(is_wanted=False)
+        return carried(order, begun=lambda: _said(link))
+
+
+def _said(link: socket.socket) -> None:
+    # A daemon that has died meanwhile has handed over all the same.
+    with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+        link.send(SPARE_TAKEN)
 
 
 def _taken(link: socket.socket, beside: socket.socket, child: Child) -> WorkOrder | None:

@@ -12,7 +12,7 @@ import contextlib
 import os
 import select
 import socket
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -186,29 +186,22 @@ class Spares:
         return None
 
     def _started(self, like: WorkOrder, environment: Mapping[str, str]) -> Spare:
+        def begin(mark: str, theirs: socket.socket) -> int:
+            return self._spawned(mark, theirs, environment)
+
+        return self._made(like, begin, first=os.fsencode(self.home.order_path(like.run)))
+
+    def _made(self, like: WorkOrder, begin: Callable[[str, socket.socket], int], *, first: bytes) -> Spare:
+        """``begin`` starts it with a mark and its end of the link, where ``first`` waits for it."""
         self._n_started += 1
-        mark = f"{f'spare-{self._n_started}-':-<{_NAME_ROOM}}@{self.home.run_dir}"
-        room = "-" * (len(os.fsencode(self.home.order_path("-" * _NAME_ROOM))) + 1)
+        mark = mark_of(f"spare-{self._n_started}", self.home)
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         with theirs:
             try:
-                ours.send(os.fsencode(self.home.order_path(like.run)))
+                if first:
+                    ours.send(first)
                 sources = newest_source()
-                pid = os.posix_spawn(
-                    self.program[0],
-                    [*self.program, SPARE_OPTION, str(_LINK_FD), room],
-                    {**environment, RUN_VARIABLE: mark},
-                    setsid=True,
-                    file_actions=[
-                        (os.POSIX_SPAWN_DUP2, theirs.fileno(), _LINK_FD),
-                        (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
-                        # The last words of one that fails; the log of a run comes with its order.
-                        (os.POSIX_SPAWN_OPEN, 1, self._log(), os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600),
-                        (os.POSIX_SPAWN_DUP2, 1, 2),
-                        # Where the lock will be, nothing else may come to lie.
-                        (os.POSIX_SPAWN_OPEN, LOCK_FD, os.devnull, os.O_RDONLY, 0),
-                    ],
-                )
+                pid = begin(mark, theirs)
                 process = hold_child(pid)
                 if process is None:
                     raise OutsideError(f"pid {pid} could not be held by a pidfd, and was ended at once")
@@ -216,6 +209,9 @@ class Spares:
             except (OSError, OutsideError):
                 ours.close()
                 raise
+
+    def _spawned(self, mark: str, theirs: socket.socket, environment: Mapping[str, str]) -> int:
+        return spawned_to_wait(self.program, SPARE_OPTION, mark, theirs, environment, home=self.home, log=self._log())
 
     def _log(self) -> Path:
         return self.home.log_path(_LOG)
@@ -236,6 +232,40 @@ class Spares:
         for spare in list(self._waiting):
             self._end(spare)
         self._ending = [spare for spare in self._ending if not spare.collect(_ENDS_WITHIN_MS)]
+
+
+def mark_of(name: str, home: Home) -> str:
+    """What a process carries until it is some run's, with room for the mark of any."""
+    return f"{f'{name}-':-<{_NAME_ROOM}}@{home.run_dir}"
+
+
+def spawned_to_wait(
+    program: Sequence[str],
+    option: str,
+    mark: str,
+    theirs: socket.socket,
+    environment: Mapping[str, str],
+    *,
+    home: Home,
+    log: Path,
+) -> int:
+    """The pid of a process that is told over ``theirs`` what to become, with room on its command line for an order."""
+    room = "-" * (len(os.fsencode(home.order_path("-" * _NAME_ROOM))) + 1)
+    return os.posix_spawn(
+        program[0],
+        [*program, option, str(_LINK_FD), room],
+        {**environment, RUN_VARIABLE: mark},
+        setsid=True,
+        file_actions=[
+            (os.POSIX_SPAWN_DUP2, theirs.fileno(), _LINK_FD),
+            (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
+            # The last words of one that fails; the log of a run comes with its order.
+            (os.POSIX_SPAWN_OPEN, 1, log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600),
+            (os.POSIX_SPAWN_DUP2, 1, 2),
+            # Where the lock will be, nothing else may come to lie.
+            (os.POSIX_SPAWN_OPEN, LOCK_FD, os.devnull, os.O_RDONLY, 0),
+        ],
+    )
 
 
 def newest_source() -> int:

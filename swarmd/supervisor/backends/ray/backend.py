@@ -7,7 +7,6 @@ import importlib.util
 import sys
 from collections.abc import Collection
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from swarmd.state.cluster import ADDRESS_VARIABLE, AWAY, ray_environment, token_path
 from swarmd.state.errors import OperatorError
@@ -16,18 +15,11 @@ from swarmd.state.store.files import Home
 from swarmd.state.view import View
 from swarmd.state.work_order import RUN_VARIABLE, WorkOrder
 from swarmd.supervisor.backends.local import LocalBackend
-from swarmd.supervisor.backends.spares import Spares, may_start_spare, spares_wanted
+from swarmd.supervisor.backends.ray.couriers import SpareCouriers
+from swarmd.supervisor.backends.spares import may_start_spare, spares_wanted
 from swarmd.supervisor.processes import kill_strangers
 
 COURIER = (sys.executable, "-P", "-m", "swarmd.engine.lane.courier")
-
-
-@dataclass(slots=True)
-class SpareCouriers(Spares):
-    """Couriers that are connected already, each with a lane that waits on a node."""
-
-    def _log(self) -> Path:
-        return self.home.log_path("spare-courier")
 
 
 @dataclass
@@ -59,11 +51,13 @@ class RayBackend(LocalBackend):
         """Couriers too, where something is left that goes away and a node is there to go to."""
         super().keep_spares(view)
         wanted = spares_wanted(view) if _is_away_next(view) else 0
+        environment = self._environment(1) | {ADDRESS_VARIABLE: self.address}
+        # Also for those that are away already: one that is lost is started again.
+        self.couriers.zygote.keep(environment, is_wanted=wanted > 0 or (spares_wanted(view) > 0 and _is_away(view)))
         if wanted and self._like_away is None:
             orders = filter(None, map(self._order_of, view.live_runs()))
             self._like_away = next((order for order in orders if order.phase in AWAY), None)
         like = self._like_away
-        environment = self._environment(1 if like is None else like.threads) | {ADDRESS_VARIABLE: self.address}
         is_there = like is not None and (node := view.nodes.get(like.node)) is not None and node.is_heard
         self.couriers.keep(wanted, like, environment, may_start=is_there and may_start_spare(view))
 
@@ -83,6 +77,10 @@ class RayBackend(LocalBackend):
     def close(self) -> None:
         self.couriers.close()
         super().close()
+
+
+def _is_away(view: View) -> bool:
+    return any((job := view.jobs.get(run.job)) is not None and job.phase in AWAY for run in view.open_runs())
 
 
 def _is_away_next(view: View) -> bool:
