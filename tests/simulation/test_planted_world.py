@@ -77,6 +77,31 @@ def test_half_as_many_again_as_a_node_carries_is_found_out(cpus: int, most: int)
         starts_on(a_node(cpus=cpus), others=most)
 
 
+def test_a_start_on_a_device_of_what_computes_elsewhere_or_of_one_too_many_is_found_out() -> None:
+    lanes = [a_lane(f"n1.gpu0{letter}", device="gpu0", node="n1", slot=n) for n, letter in enumerate("abc")]
+
+    def starts(run: RunOrdered, *others: Any, phase: str = "prescreen") -> None:
+        job = a_job(id=run.job, phase=phase, attempt=1)
+        tables: dict[str, Any] = {"lanes": lanes, "nodes": [a_node(gpus=1)], "jobs": [job], "runs": [run, *others]}
+        view = a_view(policy=a_policy(on_nodes=True, gpu_lanes=3, lane_gpus=0.5), **tables)
+        ClusterLaws().starts(view, run, NOW, World(1))
+
+    lawful = ordered(lane="n1.gpu0a", node="n1", engine="auto")
+    beside = [
+        a_run(id=f"r{n}", job=f"j{n}", slot=n, lane=lane.id, node="n1", engine="auto") for n, lane in enumerate(lanes)
+    ]
+    starts(lawful, beside[1])
+    with pytest.raises(LawBroken, match="3 runs on the GPUs of n1, which carries 2"):
+        starts(lawful, *beside[1:])
+    for run, phase in (
+        (ordered(lane="n1.gpu0a", node="n1", engine="cpu"), "prescreen"),
+        (ordered(lane="n1.gpu0a", node="", engine="auto"), "prescreen"),
+        (lawful, "refine"),
+    ):
+        with pytest.raises(LawBroken, match=r"starts in n1\.gpu0a, a lane of a GPU of n1"):
+            starts(run, phase=phase)
+
+
 def test_a_lane_that_is_open_where_no_node_is_is_found_out() -> None:
     def looked(*nodes: Any, lane: Any) -> None:
         ClusterLaws().looked(a_view(lanes=[lane], nodes=nodes), [], NOW, World(1))
