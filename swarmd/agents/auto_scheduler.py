@@ -70,8 +70,10 @@ def _free(view: View, now: Millis) -> list[Lane]:
     free = [lane for lane in view.free_lanes() if lane.id not in news]
     if view.policy.on_nodes:
         free = [lane for lane in free if may_work(view, lane, now)]
-    # Those that take one kind of work alone before all others: it would wait for ever behind a hundred free ones.
-    return sorted(free, key=lambda lane: not lane.is_on_gpu)[:_AT_ONCE]
+    if view.gpu_lanes:
+        # Those that take one kind of work alone before all others: it would wait for ever behind a hundred free ones.
+        free.sort(key=lambda lane: not lane.is_on_gpu)
+    return free[:_AT_ONCE]
 
 
 def _said_of_memory(view: View, refused: str) -> list[Action]:

@@ -27,6 +27,7 @@ from swarmd.agents.rules.gpu_work import ready_for_cpu
 from swarmd.agents.rules.losses import fleet_subject
 from swarmd.agents.rules.node_gpu_lanes import about_node_gpu_lanes
 from swarmd.agents.rules.node_lanes import fill_nodes, held_for_nodes, put_on_nodes, told_of_cluster
+from swarmd.agents.rules.nodes import live_nodes
 from swarmd.agents.rules.pulse import is_unkillable
 from swarmd.agents.rules.quarantine import about_quarantine
 from swarmd.agents.rules.signatures import incident_id
@@ -235,7 +236,8 @@ def _no_gpu(view: View) -> list[Action]:
         return []
     alone = [device for device in view.devices.values() if device.is_there and device.left_alone]
     if count.value <= 0:
-        text = "no GPU here (0 found): all work runs on the processor"
+        is_lent = view.policy.on_nodes and any(node.gpus for node in live_nodes(view))
+        text = "" if is_lent else "no GPU here (0 found): all work runs on the processor"
     elif alone:
         names = ", ".join(f"{device.id} ({device.name})" for device in alone)
         text = f"{names} left alone: {alone[0].left_alone}"

@@ -264,6 +264,8 @@ def test_a_prescreen_goes_to_the_lane_of_a_nodes_gpu_and_falls_back_out_loud_whe
     told = swarm.run("explain", name).stdout
     assert "g1.gpu0a is free" in told
     assert "prescreens take a lane of gpu0 of node g1 while one is open" in told
+    # What was decided hangs on records alone, those of the node among them.
+    assert json.loads(swarm.run("replay", "--json").stdout)["differences"] == []
     # What came of it is what a processor here makes of the same order.
     order = WorkOrder.model_validate_json(swarm.home.order_path(name).read_bytes())
     here = order.model_copy(update={"home": str(tmp_path / "here"), "lane": "cpu0", "engine": "cpu", "node": ""})

@@ -6,6 +6,7 @@ import pytest
 from builders import (
     JOB,
     a_device,
+    a_gauge,
     a_job,
     a_lane,
     a_node,
@@ -26,7 +27,7 @@ from swarmd.agents.rules.gpu_rest import REST_FIRST
 from swarmd.agents.rules.node_gpu_lanes import about_node_gpu_lanes
 from swarmd.agents.rules.node_lanes import fill_nodes, held_for_nodes, put_on_nodes
 from swarmd.agents.rules.nodes import carries_on_gpus
-from swarmd.state.actions import OpenIncident, SetLane, StartRun
+from swarmd.state.actions import OpenIncident, Say, SetLane, StartRun
 from swarmd.state.records.incident import Signature
 from swarmd.state.records.lane import Lane, LaneStatus
 from swarmd.state.view import View
@@ -333,6 +334,13 @@ def test_the_controller_holds_and_opens_both_kinds_at_once() -> None:
     view = cluster(nodes=[a_node("n1", gpus=1, devices=[a_gpu()]), gone], lanes=lanes)
     found = {w.lane: (w.status, w.node) for w in util_controller.decide(view, NOW) if isinstance(w, SetLane)}
     assert found == {"cpu0": (OPEN, "n1"), "n1.gpu0a": (OPEN, None), "n2.gpu0a": (HELD, None)}
+
+
+def test_that_there_is_no_gpu_is_said_only_where_no_node_lends_one() -> None:
+    none_here = [a_gauge("host.gpu_count", 0.0)]
+    for nodes, is_said in (([a_node("n1", gpus=1)], False), ([a_node("n1")], True)):
+        wishes = util_controller.decide(cluster(nodes=nodes, gauges=none_here), NOW)
+        assert ["gpu"] * is_said == [wish.topic for wish in wishes if isinstance(wish, Say) and wish.topic == "gpu"]
 
 
 # -- what goes where --------------------------------------------------------------------------------------------------
