@@ -5,8 +5,8 @@ after a growing wait, and the others open when it works. The usual lanes are nev
 is a load to reach, not a ceiling, and lanes that share a busy processor are slower, not wrong; only a prescreen far
 below this machine's own record, kept from the processors or throttled, costs a lane for a while. Lanes beyond the usual
 fill processors that are idle, and go first. A lane of a graphics processor rests while its device is in trouble, and a
-second one fills a device that is idle. In a cluster each node is filled by itself, what stood on a node that is
-gone goes to others, and a node that loses run after run rests.
+second one fills a device that is idle, on this machine or on a node. In a cluster each node is filled by itself, what
+stood on a node that is gone goes to others, and a node that loses run after run rests.
 """
 
 from collections.abc import Collection

@@ -45,13 +45,13 @@ class Cluster:
 
     def join(self, *names: str, gpus: int = 0) -> None:
         """Several at once: each spends most of its start waiting. They lend so many graphics processors as they are
-        told to, there or not, and none that are there unless told to."""
+        told to, there or not, with eight gigabytes each, and none that are there unless told to."""
 
         def one(name: str) -> None:
             home = self.home(name)
             home.prepare()
             shutil.copy(token_path(self.home("head")), token_path(home))
-            start_node(home, NodeOffer(name, "127.0.0.1", 1, gpus=gpus), self.address)
+            start_node(home, NodeOffer(name, "127.0.0.1", 1, gpus=gpus, vram_gb=8.0 * gpus), self.address)
 
         with ThreadPoolExecutor() as pool:
             list(pool.map(one, names))

@@ -245,6 +245,8 @@ def test_a_prescreen_goes_to_the_lane_of_a_nodes_gpu_and_falls_back_out_loud_whe
 ) -> None:
     """The node lends one to the cluster that it has not: as it is where a driver does not load."""
     swarm = on_cluster(swarm_of(_ON_A_GPU.format(bars=bars, symbol=SYMBOL, mode=MODE)), cluster)
+    share = "backend: {lane_gpus: 0.5, lane_vram_gb: 8, "  # two by the device, one by its memory
+    swarm.campaign.write_text(swarm.campaign.read_text().replace("backend: {", share))
     cluster.join("g1", gpus=1)
     try:
         swarm.start()
@@ -255,6 +257,8 @@ def test_a_prescreen_goes_to_the_lane_of_a_nodes_gpu_and_falls_back_out_loud_whe
     assert (run["lane"], run["node"], run["engine"], run["status"]) == ("g1.gpu0a", "g1", "auto", "done")
     others = [row for name, row in swarm.records("run").items() if not name.endswith("prescreen-a1")]
     assert {(row["lane"], row["engine"]) for row in others} == {("cpu0", "cpu")}
+    assert [swarm.records("node")["g1"][name] for name in ("gpus", "vram_gb")] == [1.0, 8.0]
+    assert {"g1.gpu0a", "g1.gpu0b"} == {name for name in swarm.records("lane") if name.startswith("g1.")}
     lane = swarm.records("lane")["g1.gpu0a"]
     assert (lane["status"], lane["device"], lane["node"]) == ("held", "gpu0", "g1")
     name = f"faults.{SYMBOL}.{MODE}.prescreen-a1"
