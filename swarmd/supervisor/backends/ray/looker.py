@@ -11,6 +11,7 @@ import os
 import signal
 import sys
 import time
+from collections.abc import Mapping
 from typing import Any
 
 from swarmd.state.cluster import NAMESPACE
@@ -45,7 +46,8 @@ class Looker:
         nodes = self._ray.nodes()
         for node in nodes:
             life = node["NodeID"]
-            if node["Alive"] and life not in self._asked:
+            # One that lends nothing is not measured: a process there would watch what nobody asks for.
+            if node["Alive"] and life not in self._asked and (self._reach or _lends(node["Resources"])):
                 if life not in self._gauges:
                     self._gauges[life] = self._make_gauge.options(scheduling_strategy=self._only_on(life)).remote()
                 self._asked[life] = self._gauges[life].measured.remote(self._reach)
@@ -88,6 +90,10 @@ class Looker:
             "trouble": trouble,
             **self._told.get(life, {}),
         }
+
+
+def _lends(resources: Mapping[str, float]) -> bool:
+    return bool(resources.get("CPU") or resources.get("GPU"))
 
 
 def _first_line(text: str) -> str:
