@@ -10,6 +10,7 @@ from swarmd.agents.rules.gpu_work import ready_with_a_lane
 from swarmd.agents.rules.losses import (
     asked_to_stop,
     awaits_result,
+    found_no_cluster,
     has_yielded,
     is_loss,
     losses_of,
@@ -84,10 +85,14 @@ def _after_loss(
         remedy += "; not counted against the job, the daemon was away"
     elif not run.was_launched:
         remedy += "; not counted against the job, nothing of it ever ran"
+    elif found_no_cluster(run):
+        remedy += "; not counted against the job, the cluster was away"
     opened = _opened(view, run, told, remedy, f"attempt {job.attempt + 1} makes progress", now + wait, rung)
     of_limit = f"loss {len(losses)} (limit {view.policy.max_attempts}): {told.cause}"
     if not run.was_launched:
         of_limit = f"order {in_vain} in a row that nothing came of"
+    elif found_no_cluster(run):
+        of_limit = f"run {in_vain} in a row that found no cluster"
     return [*([] if known else [opened]), *_wait(view, job, run, in_vain, of_limit, now)]
 
 

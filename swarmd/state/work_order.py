@@ -35,6 +35,7 @@ class ExitCode(IntEnum):
     """How a run ends. ``YIELDED``: it was asked to stop, and did so at a safe point with its work kept.
 
     ``NODE_LOST`` is what stands in for a run of another machine says when that machine is gone: the run itself cannot.
+    ``CLUSTER_LOST``, when it could not reach the cluster, or lost it as a whole.
     """
 
     DONE = 0
@@ -43,6 +44,7 @@ class ExitCode(IntEnum):
     DEVICE = 4
     OUT_OF_MEMORY = 5
     NODE_LOST = 6
+    CLUSTER_LOST = 7
     YIELDED = 75
 
 

@@ -2,9 +2,9 @@
 
 A loss is a run that ended without its work: failed, lost, or done without a result. Forgiven are runs that were asked
 to stop by a person, runs that vanished while the daemon was away, orders no process ever came of, runs that went with
-their node, and runs lost to what hit the whole swarm: none of them says anything about the job, and neither a daemon
-that is killed often nor a full disk must drive a healthy job into quarantine. Only a job whose nodes go again and again
-may be what takes them down.
+their node or found no cluster, and runs lost to what hit the whole swarm: none of them says anything about the job,
+and neither a daemon that is killed often nor a full disk must drive a healthy job into quarantine. Only a job whose
+nodes go again and again may be what takes them down.
 """
 
 from swarmd.agents.rules.nodes import went_with_node
@@ -153,17 +153,26 @@ def fleet_subject(signature: Signature) -> str:
 
 def tries_in_vain(view: View, job: Job, losses: list[RunEnded]) -> int:
     """What the job's next wait grows with: its counted losses, or the orders at its end that nothing came of."""
-    n_unlaunched = 0
+    n_for_nothing = 0
     for attempt in range(job.attempt, job.fresh_from, -1):
         run = view.runs.get(run_id(job.id, attempt))
-        if not isinstance(run, RunEnded) or run.was_launched:
+        if not isinstance(run, RunEnded) or (run.was_launched and not found_no_cluster(run)):
             break
-        n_unlaunched += 1
-    return max(len(losses), n_unlaunched)
+        n_for_nothing += 1
+    return max(len(losses), n_for_nothing)
+
+
+def found_no_cluster(run: RunEnded) -> bool:
+    """Or lost it as a whole: what became of it says nothing about its job, nor about a node."""
+    return run.exit_code == ExitCode.CLUSTER_LOST
 
 
 def _counts(view: View, run: RunEnded, asked: frozenset[str], now: Millis) -> bool:
     is_forgiven = (
-        run.id in asked or not run.was_launched or vanished_with_daemon(view, run) or was_fleet_wide(view, run)
+        run.id in asked
+        or not run.was_launched
+        or found_no_cluster(run)
+        or vanished_with_daemon(view, run)
+        or was_fleet_wide(view, run)
     )
     return not is_forgiven and is_loss(view, run, now)

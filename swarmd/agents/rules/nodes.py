@@ -76,10 +76,12 @@ def is_gone_from(node: Node, run: AnyRun) -> bool:
 
 
 def went_with_node(view: View, run: RunEnded) -> bool:
-    """Whether the run was lost because its node was: by its own word, by the record of it, or by the node's."""
+    """Whether the run was lost because its node was, or the whole cluster: by its own word, by the record of it, or by
+    the node's.
+    """
     if not run.node:
         return False
-    if run.exit_code == ExitCode.NODE_LOST:
+    if run.exit_code in (ExitCode.NODE_LOST, ExitCode.CLUSTER_LOST):
         return True
     told = view.told_of.get(run.id)
     if told is not None and told.signature is Signature.NODE_LOST:

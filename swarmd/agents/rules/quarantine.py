@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from swarmd.agents.rules.backoff import backoff
 from swarmd.agents.rules.breaker import LEAST_JOBS, has_worked_since, open_breaker
-from swarmd.agents.rules.losses import asked_to_stop, has_yielded, is_loss, vanished_with_daemon
+from swarmd.agents.rules.losses import asked_to_stop, found_no_cluster, has_yielded, is_loss, vanished_with_daemon
 from swarmd.agents.rules.nodes import WORD_WITHIN, live_nodes, resting_nodes, told_of_node, went_with_node
 from swarmd.agents.rules.signatures import incident_id, signature_of_loss
 from swarmd.state.actions import Action, CloseIncident, OpenIncident
@@ -105,6 +105,8 @@ def _lost(view: View, node: Node, ends: list[RunEnded], now: Millis) -> _Lost:
     n_done = 0
     for run in ends:
         if run.ordered_at < since or run.id in asked or has_yielded(run) or vanished_with_daemon(view, run):
+            continue
+        if found_no_cluster(run):
             continue
         if not is_loss(view, run, now):
             n_done += 1

@@ -48,6 +48,8 @@ def diagnosis(view: View, run: RunEnded) -> Diagnosis:
     # The shell's own words (last log line, cgroup verdict) follow ours; of many lines the first is enough here.
     words = run.reason.strip().splitlines()
     told = f": {words[0].rstrip('.')}" if words else ""
+    if run.exit_code == ExitCode.CLUSTER_LOST:
+        return Diagnosis(Signature.NODE_LOST, f"the cluster was lost, and the run with it{told}")
     if went_with_node(view, run):
         node = node_of(view, run)
         where = f"node {run.node}" if node is None else told_of_node(node)

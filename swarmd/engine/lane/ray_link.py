@@ -68,7 +68,8 @@ class Link:
         try:
             ray.init(address=address, namespace=NAMESPACE, log_to_driver=False, logging_level=logging.ERROR)
         except Exception as cause:  # of many kinds: RuntimeError, ConnectionError, ValueError, the library's own
-            raise LinkLost(f"the cluster at {address} does not take us: {_first_words(cause)}") from cause
+            text = f"the cluster at {address} does not take us: {_first_words(cause)}"
+            raise LinkLost(text, ExitCode.CLUSTER_LOST) from cause
 
     def place(self, order: WorkOrder, share: Share, *, meanwhile: Callable[[], None]) -> dict[str, str | int]:
         """Put an outpost on a node, that of the order if it names one; what it says about itself.
@@ -206,7 +207,8 @@ class Link:
         try:
             return list(self._ray.nodes())
         except Exception as cause:  # its own kinds, as at the connection
-            raise LinkLost(f"the cluster does not tell of its nodes: {_first_words(cause)}") from cause
+            text = f"the cluster does not tell of its nodes: {_first_words(cause)}"
+            raise LinkLost(text, ExitCode.CLUSTER_LOST) from cause
 
     def close(self) -> None:
         """Let the actor go, its worker with it, and its room on the node."""

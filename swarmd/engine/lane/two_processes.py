@@ -22,6 +22,8 @@ log = logging.getLogger(__name__)
 
 _STAGE_BYTES = 1 << 16
 _STOPS = (signal.SIGTERM,)
+# How the library of the cluster ends the process it lives in, and how one ends that waits for it too long.
+_OF_THE_LIBRARY = (1, -signal.SIGALRM)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +86,7 @@ def waited(order: WorkOrder, home: Home, child: Child) -> int:
         outbox.close()
     except OutsideError as cause:
         log.error("%s", cause)
-    return ExitCode.NODE_LOST
+    return ExitCode.CLUSTER_LOST if code in _OF_THE_LIBRARY else ExitCode.NODE_LOST
 
 
 def _is_readable(pipe: int) -> bool:

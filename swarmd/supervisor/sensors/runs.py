@@ -43,6 +43,7 @@ _MEANING = {
     ExitCode.DEVICE: "device failed",
     ExitCode.OUT_OF_MEMORY: "out of memory",
     ExitCode.NODE_LOST: "its node is gone",
+    ExitCode.CLUSTER_LOST: "the cluster was not to be reached, or was lost",
     ExitCode.YIELDED: "yielded at a safe point",
 }
 

@@ -2,9 +2,10 @@
 
 from builders import JOB, RUN, a_job, a_run, a_view, an_action, an_action_wished, an_incident
 
-from swarmd.agents.rules.losses import asked_to_stop, losses_of
+from swarmd.agents.rules.losses import asked_to_stop, losses_of, tries_in_vain
 from swarmd.state.projection import Projection
 from swarmd.state.units import MINUTE
+from swarmd.state.work_order import ExitCode
 
 
 def lost(lane: int) -> dict[str, object]:
@@ -44,3 +45,16 @@ def test_a_run_stopped_because_it_hung_is_a_loss_all_the_same() -> None:
     hung = an_incident(RUN, "stuck_with_cpu", status="closed", outcome="replaced")
     view = a_view(jobs=[job], runs=[a_run(JOB, was_stopped=True, **lost(0))], incidents=[hung])
     assert len(losses_of(view, job, asked_to_stop(view), MINUTE)) == 1
+
+
+def test_runs_that_find_no_cluster_count_against_nothing_however_many_and_wait_longer_each_time() -> None:
+    job = a_job(attempt=20)
+    found_none = {"status": "failed", "exit_code": int(ExitCode.CLUSTER_LOST), "node": "n1", "ended_at": 20}
+    view = a_view(jobs=[job], runs=[a_run(JOB, attempt, **found_none) for attempt in range(1, 21)])
+    losses = losses_of(view, job, asked_to_stop(view), MINUTE)
+    assert losses == []
+    assert tries_in_vain(view, job, losses) == 20
+    # Of those whose node went, three are forgiven: a job whose nodes go again and again may be what takes them down.
+    with_nodes = {**found_none, "exit_code": int(ExitCode.NODE_LOST)}
+    view = a_view(jobs=[job], runs=[a_run(JOB, attempt, **with_nodes) for attempt in range(1, 21)])
+    assert len(losses_of(view, job, asked_to_stop(view), MINUTE)) == 17

@@ -60,9 +60,9 @@ def last_word(home: Home, run: str) -> str:
     return str(json.loads(lines[-1])["text"])
 
 
-def test_without_a_head_it_says_so_and_ends_with_the_code_of_a_lost_node(prepared: Path) -> None:
+def test_without_a_head_it_says_so_and_ends_with_the_code_of_a_lost_cluster(prepared: Path) -> None:
     courier, home, run = a_courier(prepared, "127.0.0.1:1", token=1)
-    assert courier.wait(timeout=120) == ExitCode.NODE_LOST
+    assert courier.wait(timeout=120) == ExitCode.CLUSTER_LOST
     assert "127.0.0.1:1" in last_word(home, run)
     assert BeatsPage(home.beats_path).read(0).token == 1
     assert not is_locked(home.lock_path(run)), "nothing of it holds the lock"

@@ -133,7 +133,7 @@ def test_a_courier_that_is_forked_is_its_run_like_any_other(home: Home, couriers
     # It outlives the process that it was forked from.
     couriers.zygote.close()
     os.close(held)
-    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == ExitCode.NODE_LOST, Path(said).read_text()
+    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == ExitCode.CLUSTER_LOST, Path(said).read_text()
     assert ADDRESS in (home.outbox_of(order.run) / "events.jsonl").read_text()
     assert not is_locked(home.lock_path(order.run))
 

@@ -111,6 +111,8 @@ def _start(
     command += [] if offer.price_per_hour is None else [f"--labels=swarmd.price-per-hour={offer.price_per_hour:g}"]
     environment = os.environ | ray_environment(token_path(home)) | {MARK_VARIABLE: mark(home, offer.name)}
     home.prepare()
+    # Nothing of that name runs here by our own word; what its killed first process has left behind holds its port.
+    _end(home, offer.name, 0)
     with os.fdopen(os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600), "wb") as output:
         child = subprocess.Popen(
             command,
