@@ -275,13 +275,13 @@ def as_there(order: WorkOrder) -> WorkOrder:
 
 def share_of(order: WorkOrder) -> Share:
     """What the lane asks of its node: a refinement by several workers has a processor for each, and a lane that
-    computes on a graphics processor its share of one.
+    may compute on a graphics processor its share of one.
     """
     backend, refine = order.campaign.backend, order.campaign.search.refine
     workers = refine.workers if order.phase in (Phase.REFINE, Phase.REOPTIMIZE) else 1
     # A lane that fills what others leave idle is put where all processors are taken already, by whoever measured that.
     cpus = 0.0 if order.lane.startswith(_FILL) else max(backend.lane_cpus, float(workers))
-    if order.engine != "gpu":
+    if order.engine == "cpu":
         return Share(cpus)
     return Share(cpus, gpus=backend.lane_gpus, vram_gb=backend.lane_vram_gb)
 

@@ -225,10 +225,10 @@ def test_lines_of_another_token_are_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("changed", "share"),
     [
-        ({}, Share(2.0)),
-        ({"lane": "fill0"}, Share(0.0)),
-        ({"engine": "auto"}, Share(2.0)),
+        ({"engine": "cpu"}, Share(2.0)),
+        ({"engine": "cpu", "lane": "fill0"}, Share(0.0)),
         ({"engine": "gpu"}, Share(2.0, gpus=0.25, vram_gb=10.0)),
+        ({"engine": "auto"}, Share(2.0, gpus=0.25, vram_gb=10.0)),
     ],
 )
 def test_a_lane_asks_its_node_for_what_it_uses(tmp_path: Path, changed: dict[str, str], share: Share) -> None:
