@@ -1,7 +1,8 @@
 """A strategy that lets a test keep a search at work: slow while `slow` lies in the folder of orders.
 
 Each backtest of a refinement then takes three seconds: the run makes progress, so that nobody takes it for hung, costs
-no processor and comes to its safe points. A file `RUN.crash` ends the run whose id ends so, with exit code 7.
+no processor and comes to its safe points. A file `RUN.crash` ends the run whose id ends so, with exit code 7. While
+`hold` lies there no preflight comes to its end, and so no search begins.
 """
 
 import os
@@ -29,6 +30,8 @@ class Slow:
 
     def events(self, bars: Bars, params: Params) -> Events:
         run, orders = os.environ.get("SWARMD_RUN", "").partition("@")[0], Path(os.environ[FOLDER])
+        while ".preflight-a" in run and bars.symbol != "WARMUP" and (orders / "hold").exists():
+            time.sleep(0.05)
         if ".refine-a" in run and bars.symbol != "WARMUP":
             if any(run.endswith(order.stem) for order in orders.glob("*.crash")):
                 os._exit(7)

@@ -116,6 +116,7 @@ def on_lane(typist: Typist, attempt: int) -> str:
 def test_every_command_about_a_swarm_at_work_does_what_it_says(typist: Typist) -> None:
     orders = typist.folder / "orders"
     (orders / "slow").touch()
+    (orders / "hold").touch()
     (orders / f"{JOB}-a1.crash").touch()
     typist.type("swarmd start campaign.yaml --until-done")
     # Claims are stated before the searches they are about begin.
@@ -126,6 +127,7 @@ def test_every_command_about_a_swarm_at_work_does_what_it_says(typist: Typist) -
         "swarmd hypothesis state 'the edge survives costs' --campaign majors --metric oos_annual_sharpe --above 0.8 "
         "--asset BTCUSDT --among every"
     )
+    (orders / "hold").unlink()
     on_lane(typist, 2)
     look(typist)
     steer(typist, orders)

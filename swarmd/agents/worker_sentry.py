@@ -10,7 +10,6 @@ from swarmd.agents.rules.gpu_work import ready_with_a_lane
 from swarmd.agents.rules.losses import (
     asked_to_stop,
     awaits_result,
-    found_no_cluster,
     has_yielded,
     is_loss,
     losses_of,
@@ -19,6 +18,7 @@ from swarmd.agents.rules.losses import (
     tries_in_vain,
     vanished_with_daemon,
 )
+from swarmd.agents.rules.nodes import found_no_cluster
 from swarmd.agents.rules.remedies import prescription
 from swarmd.agents.rules.signatures import NO_RETRY, Diagnosis, diagnosis, incident_id, open_incident_about
 from swarmd.agents.rules.verification import Outcome, outcome_about_run

@@ -77,6 +77,8 @@ def test_a_lane_whose_result_has_just_come_waits_for_what_that_opens() -> None:
     assert started(wishes(now=NOW + 1_000, **tables, results=[fresh])) == [other.replace("cpu1", "cpu0")]
     again = [a_job(attempt=2), *begun[1:]]
     newest = a_run(attempt=2, lane="cpu1")
+    # A no opens nothing.
+    assert started(wishes(**tables, results=[a_result(at=NOW, verdict="fail")])) == [other.replace("cpu1", "cpu0")]
     late = wishes(jobs=again, runs=[*ended, newest], lanes=lanes(2), results=[fresh])
     assert started(late) == [other.replace("cpu1", "cpu0")]
 

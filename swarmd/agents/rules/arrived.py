@@ -21,10 +21,14 @@ def arrived(view: View) -> list[tuple[Job, Result]]:
 
 
 def lanes_with_news(view: View, now: Millis) -> set[str]:
-    """Lanes whose run has told its result just now.
+    """Lanes whose run has just told that it went well.
 
     What that opens is ready in the next cycle, which follows at once, and goes deeper into what was begun than anything
     that waited already: an asset is through sooner, and the last one does not find the other lanes idle.
     """
-    runs = (view.runs.get(result.id) for _, result in arrived(view) if now - result.at < _COUNTED_WITHIN)
-    return {run.lane for run in runs if run is not None}
+    opened = [
+        result.id
+        for _, result in arrived(view)
+        if result.summary.verdict == "pass" and now - result.at < _COUNTED_WITHIN
+    ]
+    return {run.lane for run in map(view.runs.get, opened) if run is not None}

@@ -7,7 +7,7 @@ and neither a daemon that is killed often nor a full disk must drive a healthy j
 nodes go again and again may be what takes them down.
 """
 
-from swarmd.agents.rules.nodes import went_with_node
+from swarmd.agents.rules.nodes import found_no_cluster, went_with_node
 from swarmd.state.records.incident import HANGS, IncidentStatus, Signature
 from swarmd.state.records.job import Job
 from swarmd.state.records.run import RunEnded, RunStatus, run_id
@@ -160,11 +160,6 @@ def tries_in_vain(view: View, job: Job, losses: list[RunEnded]) -> int:
             break
         n_for_nothing += 1
     return max(len(losses), n_for_nothing)
-
-
-def found_no_cluster(run: RunEnded) -> bool:
-    """Or lost it as a whole: what became of it says nothing about its job, nor about a node."""
-    return run.exit_code == ExitCode.CLUSTER_LOST
 
 
 def _counts(view: View, run: RunEnded, asked: frozenset[str], now: Millis) -> bool:

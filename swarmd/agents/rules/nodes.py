@@ -75,13 +75,18 @@ def is_gone_from(node: Node, run: AnyRun) -> bool:
     return not node.is_alive or run.ordered_at < node.life_since
 
 
+def found_no_cluster(run: RunEnded) -> bool:
+    """Or lost it as a whole: what became of it says nothing about its job, nor about a node."""
+    return run.exit_code == ExitCode.CLUSTER_LOST and bool(run.node)
+
+
 def went_with_node(view: View, run: RunEnded) -> bool:
     """Whether the run was lost because its node was, or the whole cluster: by its own word, by the record of it, or by
     the node's.
     """
     if not run.node:
         return False
-    if run.exit_code in (ExitCode.NODE_LOST, ExitCode.CLUSTER_LOST):
+    if run.exit_code == ExitCode.NODE_LOST or found_no_cluster(run):
         return True
     told = view.told_of.get(run.id)
     if told is not None and told.signature is Signature.NODE_LOST:

@@ -10,8 +10,15 @@ from dataclasses import dataclass
 
 from swarmd.agents.rules.backoff import backoff
 from swarmd.agents.rules.breaker import LEAST_JOBS, has_worked_since, open_breaker
-from swarmd.agents.rules.losses import asked_to_stop, found_no_cluster, has_yielded, is_loss, vanished_with_daemon
-from swarmd.agents.rules.nodes import WORD_WITHIN, live_nodes, resting_nodes, told_of_node, went_with_node
+from swarmd.agents.rules.losses import asked_to_stop, has_yielded, is_loss, vanished_with_daemon
+from swarmd.agents.rules.nodes import (
+    WORD_WITHIN,
+    found_no_cluster,
+    live_nodes,
+    resting_nodes,
+    told_of_node,
+    went_with_node,
+)
 from swarmd.agents.rules.signatures import incident_id, signature_of_loss
 from swarmd.state.actions import Action, CloseIncident, OpenIncident
 from swarmd.state.records.incident import Incident, IncidentStatus, Signature

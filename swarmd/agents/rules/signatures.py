@@ -7,7 +7,7 @@ import signal as signals
 from dataclasses import dataclass
 
 from swarmd.agents.rules.device_trouble import fault_of_its_program, trouble_of_its_device
-from swarmd.agents.rules.nodes import node_of, told_of_node, went_with_node
+from swarmd.agents.rules.nodes import found_no_cluster, node_of, told_of_node, went_with_node
 from swarmd.state.records.beat import Beat
 from swarmd.state.records.incident import Incident, Signature
 from swarmd.state.records.run import RunEnded, RunStatus
@@ -48,7 +48,7 @@ def diagnosis(view: View, run: RunEnded) -> Diagnosis:
     # The shell's own words (last log line, cgroup verdict) follow ours; of many lines the first is enough here.
     words = run.reason.strip().splitlines()
     told = f": {words[0].rstrip('.')}" if words else ""
-    if run.exit_code == ExitCode.CLUSTER_LOST:
+    if found_no_cluster(run):
         return Diagnosis(Signature.NODE_LOST, f"the cluster was lost, and the run with it{told}")
     if went_with_node(view, run):
         node = node_of(view, run)

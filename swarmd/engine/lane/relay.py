@@ -40,6 +40,8 @@ from swarmd.state.work_order import BEATS_VARIABLE, ExitCode, SaidLine, WorkOrde
 log = logging.getLogger(__name__)
 
 LOST = 1
+# What a courier ends with where node or cluster are gone: a lane that ends so has done it on its own.
+_OURS = (ExitCode.NODE_LOST, ExitCode.CLUSTER_LOST)
 _CONNECT_WITHIN_S = 45.0
 _WAIT_FOR_FOLDER_SECONDS = 5.0
 # How long a question waits on the node for something to tell, and how long for any answer at all.
@@ -132,7 +134,7 @@ class _Trip:
         link.close()
         if code == -signal.SIGTERM and self._is_stop_told:
             raise Yielded  # it was asked before it could listen
-        if code < 0:
+        if code < 0 or code in _OURS:
             raise LinkLost(f"the lane on node {link.node} {ending(code)}", LOST)
         return code
 

@@ -21,7 +21,7 @@ from swarmd.state.view import View
 from swarmd.supervisor.backends.local import LocalBackend
 from swarmd.supervisor.clock import SteadyClock
 from swarmd.supervisor.effects.runs import work_order
-from swarmd.supervisor.processes import read_stat
+from swarmd.supervisor.processes import processes_with, read_stat
 from swarmd.supervisor.sensors.runs import beats_every, observe_runs
 
 HOURS_LATER = 10_000_000
@@ -246,6 +246,9 @@ def test_an_adopted_run_that_ends_before_the_next_look_still_tells_how(sight: Si
     mark = {"SWARMD_RUN": f"{RUN}@{sight.home.run_dir}", "PATH": "/usr/bin:/bin"}
     with subprocess.Popen(["sleep", "60"], env=mark, pass_fds=[descriptor], start_new_session=True) as child:
         os.close(descriptor)
+        # The kernel closes what tells of an exec a moment before it shows the new environment.
+        while not processes_with("SWARMD_RUN", mark["SWARMD_RUN"]):
+            time.sleep(0.01)
         [adopted] = sight.look(a_view(runs=[a_run(status="starting")]), now=1_000)
         assert isinstance(adopted, RunAlive)
         assert (adopted.pid, adopted.adopted) == (child.pid, True)
