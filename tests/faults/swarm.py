@@ -40,6 +40,16 @@ limits: {{disk_free_min: 1MiB, backoff: [100ms, 1s], max_lanes: {lanes}}}
 """
 
 
+# One search in one lane, as short as a search is.
+ONE_PRESCREEN = """\
+name: faults
+data: {{root: {bars}, interval: 5m}}
+assets: {{tiers: {{A: [{symbol}]}}}}
+strategy: {{name: mtf_ema, modes: [{mode}]}}
+search: {{prescreen: {{combos: 40, seed: 42}}, refine: {{trials: 2, seed: 42}}}}
+validation: {{crown_on: screen}}
+limits: {{disk_free_min: 1MiB, max_lanes: 1, spares: 0}}
+"""
 _PRICED = """\
 name: faults
 data: {{root: {bars}, interval: 5m}}

@@ -10,20 +10,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from faults.swarm import MODE, SYMBOL, Row, Swarm, wait
+from faults.swarm import MODE, ONE_PRESCREEN, SYMBOL, Row, Swarm, wait
 
 pytestmark = pytest.mark.xdist_group("surroundings of a daemon")
 
 STAND_IN = Path(__file__).resolve().parents[1] / "supervisor" / "sensors" / "stand_in_nvml.c"
-_CAMPAIGN = """\
-name: faults
-data: {{root: {bars}, interval: 5m}}
-assets: {{tiers: {{A: [{symbol}]}}}}
-strategy: {{name: mtf_ema, modes: [{mode}]}}
-search: {{prescreen: {{combos: 40, seed: 42}}, refine: {{trials: 2, seed: 42}}}}
-validation: {{crown_on: screen}}
-limits: {{disk_free_min: 1MiB, max_lanes: 1, spares: 0}}
-"""
 _CUPY = """\
 import os
 with open(os.environ["TEST_IMPORTS"], "a") as told:
@@ -35,7 +26,7 @@ raise ImportError("libcuda.so.1 is not there")
 def test_a_prescreen_takes_the_lane_of_the_gpu_and_sees_no_other_device(
     swarm_of: Callable[..., Swarm], bars: Path, tmp_path: Path
 ) -> None:
-    swarm = swarm_of(_CAMPAIGN.format(bars=bars, symbol=SYMBOL, mode=MODE))
+    swarm = swarm_of(ONE_PRESCREEN.format(bars=bars, symbol=SYMBOL, mode=MODE))
     imports = _beside_a_gpu(swarm, tmp_path)
     # Nothing is started before the driver has answered: until then the disk is said to be full.
     swarm.start(limits={"disk_free_min": 1 << 60})

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 from faults.ray_cluster import NODES, Cluster, on_cluster
-from faults.swarm import MODE, SYMBOL, Row, Swarm, campaign_text, outcome, state_of, wait
+from faults.swarm import MODE, ONE_PRESCREEN, SYMBOL, Row, Swarm, campaign_text, outcome, state_of, wait
 from faults.test_killed import trial_lines
 
 pytest.importorskip("ray", reason="Ray is not installed; run: pip install 'swarmd[cluster]'")
@@ -229,22 +229,11 @@ def test_a_session_hears_at_once_who_is_there_and_each_node_tries_what_it_is_ask
         require_reach(home, cluster.address, settings, elsewhere)
 
 
-_ON_A_GPU = """\
-name: faults
-data: {{root: {bars}, interval: 5m}}
-assets: {{tiers: {{A: [{symbol}]}}}}
-strategy: {{name: mtf_ema, modes: [{mode}]}}
-search: {{prescreen: {{combos: 40, seed: 42}}, refine: {{trials: 2, seed: 42}}}}
-validation: {{crown_on: screen}}
-limits: {{disk_free_min: 1MiB, max_lanes: 1, spares: 0}}
-"""
-
-
 def test_a_prescreen_goes_to_the_lane_of_a_nodes_gpu_and_falls_back_out_loud_where_there_is_none(
     swarm_of: Callable[..., Swarm], bars: Path, cluster: Cluster, tmp_path: Path
 ) -> None:
     """The node lends one to the cluster that it has not: as it is where a driver does not load."""
-    swarm = on_cluster(swarm_of(_ON_A_GPU.format(bars=bars, symbol=SYMBOL, mode=MODE)), cluster)
+    swarm = on_cluster(swarm_of(ONE_PRESCREEN.format(bars=bars, symbol=SYMBOL, mode=MODE)), cluster)
     share = "backend: {lane_gpus: 0.5, lane_vram_gb: 8, "  # two by the device, one by its memory
     swarm.campaign.write_text(swarm.campaign.read_text().replace("backend: {", share))
     cluster.join("g1", gpus=1)

@@ -63,15 +63,31 @@ def _taken(link: socket.socket) -> WorkOrder | None:
     When it is said, everything that tells a run's process from others is in place: a daemon that dies before has
     handed over nothing, or finds this process by lock and mark like any lane.
     """
-    message, descriptors, _, _ = socket.recv_fds(link, SPARE_MESSAGE_BYTES, 2, socket.MSG_CMSG_CLOEXEC)
+    order = taken_over(link)
+    if order is not None:
+        link.send(SPARE_TAKEN)
+    return order
+
+
+def taken_over(link: socket.socket) -> WorkOrder | None:
+    """The order, once one comes and we are its run, of which nobody has been told yet; None where none comes."""
+    message, descriptors = heard(link)
     if not message:
         return None
     handed = HandOver.model_validate_json(message)
     order = read_order(Path(handed.order))
     become(handed, *descriptors)
     end_with_the_daemon(is_wanted=False)
-    link.send(SPARE_TAKEN)
     return order
+
+
+def heard(link: socket.socket) -> tuple[bytes, list[int]]:
+    """The next message, with its two descriptors; empty when nobody is left to send one."""
+    try:
+        message, descriptors, _, _ = socket.recv_fds(link, SPARE_MESSAGE_BYTES, 2, socket.MSG_CMSG_CLOEXEC)
+    except ConnectionResetError:
+        return b"", []
+    return message, descriptors
 
 
 def become(handed: HandOver, lock: int, log: int) -> None:

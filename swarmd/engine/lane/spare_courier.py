@@ -20,7 +20,7 @@ from typing import Any, NoReturn
 from swarmd.engine.lane.courier import carried
 from swarmd.engine.lane.identity import claim_lock, identity
 from swarmd.engine.lane.order_file import read_order
-from swarmd.engine.lane.spare import become, end_with_the_daemon
+from swarmd.engine.lane.spare import become, end_with_the_daemon, taken_over
 from swarmd.engine.lane.two_processes import Child, apart, hear_for, waited
 from swarmd.state.errors import OutsideError
 from swarmd.state.store.files import home_from
@@ -63,17 +63,8 @@ def serve_bare(descriptor: int) -> int:
     """Wait for the one order that comes, and carry it out from its beginning; the exit code. 0 when none comes."""
     end_with_the_daemon(is_wanted=True)
     with socket.socket(fileno=descriptor) as link:
-        try:
-            message, descriptors, _, _ = socket.recv_fds(link, SPARE_MESSAGE_BYTES, 2, socket.MSG_CMSG_CLOEXEC)
-        except ConnectionResetError:
-            return 0
-        if not message:
-            return 0
-        handed = HandOver.model_validate_json(message)
-        order = read_order(Path(handed.order))
-        become(handed, *descriptors)
-        end_with_the_daemon(is_wanted=False)
-        return carried(order, begun=lambda: _said(link))
+        order = taken_over(link)
+        return 0 if order is None else carried(order, begun=lambda: _said(link))
 
 
 def _said(link: socket.socket) -> None:

@@ -15,11 +15,10 @@ import time
 from typing import NoReturn
 
 from swarmd.engine.lane.nameplate import show_argument, show_variable
-from swarmd.engine.lane.spare import end_with_the_daemon
+from swarmd.engine.lane.spare import end_with_the_daemon, heard
 from swarmd.state.errors import OutsideError
 from swarmd.state.work_order import (
     RUN_VARIABLE,
-    SPARE_MESSAGE_BYTES,
     SPARE_OPTION,
     SPARE_READY,
     ZYGOTE_OPTION,
@@ -37,10 +36,7 @@ def serve(descriptor: int) -> int:
         _import_all()
         link.send(SPARE_READY)
         while True:
-            try:
-                message, descriptors, _, _ = socket.recv_fds(link, SPARE_MESSAGE_BYTES, 2, socket.MSG_CMSG_CLOEXEC)
-            except ConnectionResetError:
-                return 0
+            message, descriptors = heard(link)
             if not message:
                 return 0
             birth = Birth.model_validate_json(message)

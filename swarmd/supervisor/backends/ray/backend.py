@@ -50,10 +50,11 @@ class RayBackend(LocalBackend):
     def keep_spares(self, view: View) -> None:
         """Couriers too, where something is left that goes away and a node is there to go to."""
         super().keep_spares(view)
-        wanted = spares_wanted(view) if _is_away_next(view) else 0
+        stock = spares_wanted(view)
+        wanted = stock if _is_away_next(view) else 0
         environment = self._environment(1) | {ADDRESS_VARIABLE: self.address}
         # Also for those that are away already: one that is lost is started again.
-        self.couriers.zygote.keep(environment, is_wanted=wanted > 0 or (spares_wanted(view) > 0 and _is_away(view)))
+        self.couriers.zygote.keep(environment, is_wanted=wanted > 0 or (stock > 0 and _is_away(view)))
         if wanted and self._like_away is None:
             orders = filter(None, map(self._order_of, view.live_runs()))
             self._like_away = next((order for order in orders if order.phase in AWAY), None)

@@ -62,6 +62,10 @@ class Zygote:
         """
         if not self.is_ready or self._link is None:
             return None
+        if newest_source() != self._sources:
+            log.info("the zygote has imported code that has changed since: ended")
+            self.close()
+            return None
         wish = Birth(mark=mark, is_bare=is_bare).model_dump_json().encode()
         try:
             socket.send_fds(self._link, [wish], [theirs.fileno(), log_fd], socket.MSG_DONTWAIT)
@@ -75,14 +79,8 @@ class Zygote:
 
     @property
     def is_ready(self) -> bool:
-        """Whether it can be asked now. One that has imported code that has changed since is ended."""
-        if self._process is None or not self._look() or not self._is_ready:
-            return False
-        if newest_source() == self._sources:
-            return True
-        log.info("the zygote has imported code that has changed since: ended")
-        self.close()
-        return False
+        """Whether it can be asked now."""
+        return self._process is not None and self._look() and self._is_ready
 
     def pids(self) -> frozenset[int]:
         return frozenset() if self._process is None else frozenset({self._process.pid})
