@@ -245,7 +245,9 @@ def test_a_prescreen_goes_to_the_lane_of_a_nodes_gpu_and_falls_back_out_loud_whe
     run = swarm.run_of("prescreen-a1")
     assert (run["lane"], run["node"], run["engine"], run["status"]) == ("g1.gpu0a", "g1", "auto", "done")
     others = [row for name, row in swarm.records("run").items() if not name.endswith("prescreen-a1")]
-    assert {(row["lane"], row["engine"]) for row in others} == {("cpu0", "cpu")}
+    # On a busy machine a fill lane may open beside cpu0: of the processor all the same, and here.
+    assert {row["engine"] for row in others} == {"cpu"}
+    assert {name for row in others if (name := row["lane"]) not in ("cpu0", "fill0")} == set()
     assert [swarm.records("node")["g1"][name] for name in ("gpus", "vram_gb")] == [1.0, 8.0]
     assert {"g1.gpu0a", "g1.gpu0b"} == {name for name in swarm.records("lane") if name.startswith("g1.")}
     lane = swarm.records("lane")["g1.gpu0a"]
