@@ -11,6 +11,9 @@ from typing import Any, NamedTuple
 EXCEEDANCES = 5
 # Small shares first: most searches of nothing are over after twenty-odd markets, and what runs beside is in vain then.
 _FIRST_SHARES, _FIRST, _LATER = 3, 8, 25
+# Small ones last as well, so that two lanes end at about the same time: a share is no more than a fourth of what is
+# left (guided self-scheduling, Polychronopoulos & Kuck 1987), and none so small that beginning it is most of its work.
+_LEFT, _SMALLEST = 4, 6
 
 Share = tuple[int, int]
 """The number of its first market, and how many there are."""
@@ -38,8 +41,11 @@ def shares(planned: int) -> tuple[Share, ...]:
     found: list[Share] = []
     first = 0
     while first < planned:
-        size = _FIRST if len(found) < _FIRST_SHARES else _LATER
-        found.append((first, min(size, planned - first)))
+        left = planned - first
+        size = _FIRST if len(found) < _FIRST_SHARES else min(_LATER, max(_SMALLEST, left // _LEFT))
+        if left - size < _SMALLEST // 2:
+            size = left
+        found.append((first, min(size, left)))
         first += size
     return tuple(found)
 

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import pytest
 from builders import a_campaign, a_job, a_lane, a_result, a_run, a_view, the_settings
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -102,12 +103,23 @@ def test_the_plan_holds_the_judgement_and_no_share() -> None:
     assert Story(campaign).go_on() == []
 
 
-def test_shares_hold_every_market_once_the_first_ones_small() -> None:
-    for planned in (19, 49, 199, 1000):
+def test_shares_hold_every_market_once_the_first_and_the_last_ones_small() -> None:
+    for planned in range(1, 1000):
         numbers = [number for first, count in shares(planned) for number in range(first, first + count)]
         assert numbers == list(range(planned))
-    assert [count for _, count in shares(199)] == [8, 8, 8, 25, 25, 25, 25, 25, 25, 25]
+        assert all(2 < count <= 25 for _, count in shares(planned)[1:])
+    assert [count for _, count in shares(199)] == [8, 8, 8, 25, 25, 25, 25, 18, 14, 10, 8, 6, 6, 6, 7]
     assert EXCEEDANCES == HEARD_IN_THE_ENGINE
+
+
+@pytest.mark.parametrize("lanes", [2, 3, 4])
+@pytest.mark.parametrize("planned", [49, 99, 199, 999])
+def test_no_lane_searches_the_last_share_long_after_the_others_are_done(planned: int, lanes: int) -> None:
+    """Each share in order to whoever is free first; the last ends less than nine markets after an even division."""
+    busy = [0] * lanes
+    for _, count in shares(planned):
+        busy[busy.index(min(busy))] += count
+    assert max(busy) - planned / lanes < 9
 
 
 def test_idle_lanes_and_one_place_in_the_queue_are_filled_with_shares() -> None:
