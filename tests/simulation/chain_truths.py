@@ -45,14 +45,15 @@ def heard(view: View, chain: str, before: Millis = NEVER) -> tuple[int, int]:
     shares = {}
     for job in view.jobs.values():
         if job.id.startswith(f"{chain}.surrogates-") and job.status is JobStatus.DONE and job.at < before:
-            shares[int(job.id.rpartition("-")[2])] = view.results[run_id(job.id, job.attempt)].summary.figures
+            assert job.surrogates is not None
+            figures = view.results[run_id(job.id, job.attempt)].summary.figures
+            shares[int(job.id.rpartition("-")[2])] = (job.surrogates[1], figures)
     searched = as_good = first = 0
-    # Shares of 8, 8, 8 and then of 25: each begins where the one before ends.
-    for size in (8, 8, 8, *[25] * 7):
-        if first not in shares or as_good >= 5:
-            break
-        searched += int(shares[first]["searched"] or 0)
-        as_good += int(shares[first]["as_good"] or 0)
+    # Each begins where the one before ends; 199 are planned.
+    while first in shares and first < 199 and as_good < 5:
+        size, figures = shares[first]
+        searched += int(figures["searched"] or 0)
+        as_good += int(figures["as_good"] or 0)
         first += size
     return searched, as_good
 
