@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 from bench_truth_markets import YEARS, Kind, clairvoyant_returns, parted, seed_of, true_sharpe
-from bench_truth_search import STRATEGY, search_of
+from bench_truth_search import STRATEGY, Stops, search_of
 from bench_truth_strict import VAULT_SHARE, figures_of, question_of, searched_everywhere, vault_sharpe
 from numpy.typing import NDArray
 
@@ -50,16 +50,22 @@ class Counts:
     window_trials: int
     sampled: int
     years: int = YEARS
+    stops: Stops = "any"
 
     def document(self) -> dict[str, Any]:
-        """With what is searched: a record of one such answers no question of another."""
-        return {**asdict(self), "search": search_of("aggressive", combos=self.combos, trials=self.trials).identity()}
+        """With what is searched, stops among it: a record of one such answers no question of another."""
+        counts = asdict(self)
+        del counts["stops"]
+        return {**counts, "search": self.search("aggressive").identity()}
+
+    def search(self, mode: str) -> MarketSearch:
+        return search_of(mode, combos=self.combos, trials=self.trials, stops=self.stops)
 
 
 @functools.lru_cache(maxsize=4)
-def _search(mode: str, combos: int, trials: int) -> tuple[MarketSearch, dict[str, NDArray[Any]]]:
+def _search(mode: str, counts: Counts) -> tuple[MarketSearch, dict[str, NDArray[Any]]]:
     """The vectors of the prescreen are drawn once a process."""
-    search = search_of(mode, combos=combos, trials=trials)
+    search = counts.search(mode)
     return search, search.drawn()
 
 
@@ -68,7 +74,7 @@ def judged(kind: Kind, number: int, counts: Counts) -> Record:
     seed = seed_of(kind, number)
     began = time.process_time()
     bars = kind.market(counts.years * DAYS_A_YEAR, seed)
-    search, columns = _search(kind.mode, counts.combos, counts.trials)
+    search, columns = _search(kind.mode, counts)
     development = development_bars(bars, VAULT_SHARE)
     real = searched_market(development, search, columns)
     record: Record = {"kind": kind.name, "sharpe": kind.sharpe, "number": number, "seed": seed, "years": counts.years}

@@ -44,8 +44,8 @@ def brief_page_of(report: Report) -> str:
     counts, markets = report["counts"], {kind: n for kind, n in report["markets"].items() if n}
     parts = [
         f"{sum(markets.values())} markets ({', '.join(f'{n} {kind}' for kind, n in markets.items())}); searched are "
-        f"{counts['years']} years with {counts['combos']:,} vectors and {counts['trials']} trials each, at most "
-        f"{counts['surrogates']} surrogates.",
+        f"{counts['years']} years with {counts['combos']:,} vectors, {_exits(counts['search']['space'])}, and "
+        f"{counts['trials']} trials each, at most {counts['surrogates']} surrogates.",
         "**Crowned**, percent of the markets of a kind (below noise and drift: the exact one-sided 95 % upper bound).",
         _rules(report),
         _clairvoyant(report),
@@ -61,6 +61,12 @@ def write(page: Path, text: str, *, name: str) -> None:
     if not begin or not end:
         sys.exit(f"{page}: no {opening} ... {closing}; nothing written")
     page.write_text(f"{before}{opening}\n\n{text}\n\n{closing}{after}")
+
+
+def _exits(space: dict[str, Any]) -> str:
+    told = (f"{name} of {100 * space[key]['low']:g} to {100 * space[key]['high']:g} %"
+            for key, name in (("sl", "stops"), ("tp", "targets")))  # fmt: skip
+    return " and ".join(told)
 
 
 def _table(head: list[str], rows: list[list[str]]) -> str:

@@ -21,6 +21,8 @@ FAST, SLOW = (240, 480), (480, 720, 1440)
 # The refinement begins with so many of the prescreen's best: enough for a pick by its neighbourhood in most markets.
 WARM = 60
 
+Stops = Literal["any", "wide"]
+
 
 @dataclass(frozen=True)
 class _Range:
@@ -28,6 +30,14 @@ class _Range:
     high: float
     type: Literal["int", "float"] = "float"
     log: bool = False
+
+
+# The planted rule has neither stop nor target. Who searches from 3 % on, which is less than a day's movement, mostly
+# tries other rules than that; wide ones cut short what went very wrong or very right, and leave the rest alone.
+_EXITS: dict[Stops, dict[str, _Range]] = {
+    "any": {"sl": _Range(0.03, 0.3), "tp": _Range(0.03, 0.6)},
+    "wide": {"sl": _Range(0.1, 0.5), "tp": _Range(0.2, 2.0)},
+}
 
 
 def _longer(spec: ParamSpec) -> ParamSpec:
@@ -54,14 +64,9 @@ class SlowMtfEma(MtfEma):
 STRATEGY = SlowMtfEma()
 
 
-def search_of(mode: str, *, combos: int, trials: int) -> MarketSearch:
+def search_of(mode: str, *, combos: int, trials: int, stops: Stops = "any") -> MarketSearch:
     """What is searched in every market and in every surrogate of it."""
-    ranges = {
-        "L_fast": _Range(5, 30, "int"),
-        "L_slow": _Range(10, 60, "int"),
-        "sl": _Range(0.03, 0.3),
-        "tp": _Range(0.03, 0.6),
-    }
+    ranges = {"L_fast": _Range(5, 30, "int"), "L_slow": _Range(10, 60, "int"), **_EXITS[stops]}
     return MarketSearch(
         strategy=STRATEGY,
         mode=mode,

@@ -144,6 +144,8 @@ def test_a_run_is_taken_up_behind_the_last_whole_line(bench: SimpleNamespace, tm
     assert path.read_text() == whole
     with pytest.raises(ValueError, match=r"holds markets of another search: .*'combos': 1000.*give another file"):
         bench.runner.kept(path, bench.judged.Counts(2000, 12, 19, 5, 16))
+    with pytest.raises(ValueError, match="holds markets of another search"):
+        bench.runner.kept(path, bench.judged.Counts(1000, 12, 19, 5, 16, stops="wide"))
 
 
 def test_the_page_has_every_table_and_replaces_nothing_but_its_own(bench: SimpleNamespace, tmp_path: Path) -> None:
@@ -152,6 +154,7 @@ def test_the_page_has_every_table_and_replaces_nothing_but_its_own(bench: Simple
     counts = bench.judged.Counts(1000, 12, 19, 5, 16).document()
     told = bench.page.page_of(json.loads(json.dumps(bench.report.report_of(markets, counts))))
     assert "20 noise, 3 drift" in told
+    assert "stops of 3 to 30 % and targets of 3 to 60 %" in told
     for words in ("**evidence**", "plateau", "of the search (surrogates)", "LORD++ at 10 %", "forecast / truth"):
         assert words in told
     page = tmp_path / "page.md"
