@@ -24,8 +24,9 @@ from swarmd.engine.search.vectors import Vector
 
 # A vector that took so many workers with it is not tried again.
 MOST_ATTEMPTS = 3
-# So many trials wait for every worker: what it can do until the leader looks again, where trials are cheap.
-_AHEAD = 4
+# So many trials wait for every worker, and for all of them at least: what they can do until the leader looks again.
+# Four for a single one would keep it to sixteen trials a second on a server, however cheap they are.
+_AHEAD, _AHEAD_AT_LEAST = 4, 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +62,7 @@ class SharedStudy:
             replaced = sum(_is_put_away(trial) and not _has_vector(trial, self.space) for trial in trials)
             waiting = sum(trial.state == TrialState.WAITING for trial in trials)
             for place in range(self.n_trials + replaced):
-                if waiting >= _AHEAD * n_workers:
+                if waiting >= max(_AHEAD * n_workers, _AHEAD_AT_LEAST):
                     return
                 if place in there:
                     continue

@@ -138,10 +138,10 @@ def test_a_line_up_broken_off_by_a_kill_is_completed_and_nothing_is_doubled(kept
 
 
 def test_trials_are_lined_up_a_few_ahead_of_the_workers(kept, workers):
-    shared, one = kept.study(n_trials=50), workers(kept, "one")
+    shared, one = kept.study(n_trials=200), workers(kept, "one")
     shared.line_up(LISTED, "grid", n_workers=2)
     n_first = len(shared.study.get_trials())
-    assert len(LISTED) < n_first < 50
+    assert len(LISTED) < n_first < 200
     assert [one.takes().number, one.takes().number] == [0, 1]
     shared.line_up(LISTED, "grid", n_workers=2)
     assert len(shared.study.get_trials()) == n_first + 2
