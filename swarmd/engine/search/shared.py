@@ -9,6 +9,7 @@ Called by the refine phase and its workers.
 
 import contextlib
 import json
+import random
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -102,21 +103,33 @@ class SharedStudy:
     # -- a worker -------------------------------------------------------------------------------------------------
 
     def claim(self, worker: str) -> optuna.Trial | None:
-        """The first trial in line that nobody else takes, under the worker's name; None where none waits."""
+        """The first trial in line, or another one where somebody else took that, under the worker's name; None where
+        none waits."""
         with self.presence.turn():
-            places: set[int] = set()
-            for trial in self._trials():
-                place = trial.user_attrs.get("place")
-                # One that a server made late, after another was made in its place, is nobody's.
-                is_doubled = place in places
-                places |= set() if place is None else {place}
-                if trial.state == TrialState.WAITING and not is_doubled and self._is_taken(trial):
+            in_line, nth = self._in_line(), 0
+            while in_line:
+                trial = in_line.pop(nth)
+                if self._is_taken(trial):
                     self.study._storage.set_trial_user_attr(trial._trial_id, "worker", worker)
                     break
+                # Whoever lost that one as well would go for the next: all of them, one place after the other.
+                nth = random.randrange(len(in_line) or 1)
             else:
                 return None
         # The sampler works outside the turn: it takes longer than many an evaluation.
         return optuna.Trial(self.study, trial._trial_id)
+
+    def _in_line(self) -> list[FrozenTrial]:
+        places: set[int] = set()
+        found = []
+        for trial in self._trials():
+            place = trial.user_attrs.get("place")
+            # One that a server made late, after another was made in its place, is nobody's.
+            is_doubled = place in places
+            places |= set() if place is None else {place}
+            if trial.state == TrialState.WAITING and not is_doubled:
+                found.append(trial)
+        return found
 
     def under_way(self, worker: str) -> optuna.Trial | None:
         """The trial that the worker had in hand when it lost sight of the study."""
