@@ -129,7 +129,7 @@ class Monitors(App[None]):
                 self._trouble = f"cannot be read just now: {trouble}"
                 listing = self._listing if view is self.view else None
             self._n_looks += 1
-        if view is self.view:
+        if view is self.view and self.is_running:  # who leaves meanwhile has taken the places to draw in away
             self._listing = listing
             self._draw()
 

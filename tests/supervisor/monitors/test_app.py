@@ -1,10 +1,12 @@
 """The monitors with keys, driven by keys: headless over a journal on disk, and once in a real tmux."""
 
+import asyncio
 import os
 import shutil
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -116,6 +118,22 @@ async def test_numbers_and_tab_change_the_view_and_only_the_seen_one_is_read(
             assert set(read) == {app.view.name}
         await pilot.press("shift+tab")
         assert app.view.name == "gpu"
+
+
+async def test_who_leaves_while_a_view_is_read_sees_no_traceback(home: Home) -> None:
+    may_end, asked = threading.Event(), threading.Event()
+    app = Monitors(home, "progress")
+    async with app.run_test(size=(120, 30)) as pilot:
+        await until(pilot, lambda: app._n_looks > 0)
+        read, drawn = app.view.read, app._listing
+        app.view = replace(app.view, read=lambda home: (asked.set(), may_end.wait(WITHIN_S), read(home))[2])
+        looking, n_looks = asyncio.ensure_future(app.look()), app._n_looks
+        await until(pilot, asked.is_set)
+    assert app._n_looks == n_looks  # the places to draw in are gone, and the reading is still under way
+    may_end.set()
+    await looking
+    assert app._n_looks == n_looks + 1
+    assert app._listing is drawn
 
 
 async def test_a_picture_held_still_does_not_move_until_it_is_let_go(home: Home) -> None:
