@@ -18,20 +18,21 @@ _JITTER: Millis = 250
 _STOPPED = frozenset("Tt")
 
 
-def rest_for(view: View, now: Millis, *, is_still: bool) -> Millis:
-    """How long the next look may wait.
+def rest_for(view: View, now: Millis, *, began: Millis, is_still: bool) -> Millis:
+    """How long the next look may wait; 0 where it is due.
 
-    ``is_still`` says that the last one had nothing to record: then the pace is slower, unless somebody waits for an
-    answer or a run for its end.
+    ``began`` is when the last one began: what came due while it was under way may have been judged as not yet due.
+    ``is_still`` says that it had nothing to record: then the pace is slower, unless somebody waits for an answer or a
+    run for its end.
     """
     # The end of an errand is told by nobody, and the end of a session may wait for it.
     is_awaited = bool(view.pending_requests()) or any(errand.is_running for errand in view.errands.values())
     is_calm = is_still and not is_awaited and all(_is_running(run) for run in view.open_runs())
     pace = max(STILL_EVERY, view.policy.cycle_every) if is_calm else view.policy.cycle_every
-    waits = (job.not_before for job in view.queued_jobs() if job.not_before > now)
+    waits = (job.not_before for job in view.queued_jobs())
     limits = (limit_of(run, view.beats.get(run.id), view.policy) for run in view.live_runs())
     # One more, so that the wait is surely over: clocks are read in whole milliseconds.
-    return min([pace, *(due - now + 1 for due in (*waits, *limits) if due >= now)])
+    return max(0, min([pace, *(due - now + 1 for due in (*waits, *limits) if due >= began)]))
 
 
 def _is_running(run: object) -> bool:

@@ -38,7 +38,7 @@ async def rest(
         wake,
         every=every,
         next_look=began + every,
-        until=now + rest_for(view, now, is_still=is_still),
+        until=now + rest_for(view, now, began=began, is_still=is_still),
         looked_at=now,
         late=overslept(began, now, every=every),
         # Runs come and go in turns alone, so all that is asked of them between two is gathered once.

@@ -12,27 +12,38 @@ NOW = 100_000
 
 def test_while_something_moves_the_next_look_is_a_cycle_away_and_when_all_is_still_it_may_wait() -> None:
     view = a_view(policy=a_policy(cycle_every=1_000), runs=[], jobs=[])
-    assert rest_for(view, NOW, is_still=False) == 1_000
-    assert rest_for(view, NOW, is_still=True) == STILL_EVERY
+    assert rest_for(view, NOW, began=NOW, is_still=False) == 1_000
+    assert rest_for(view, NOW, began=NOW, is_still=True) == STILL_EVERY
 
 
 def test_a_wait_that_ends_sooner_is_looked_at_as_soon_as_it_is_over() -> None:
     view = a_view(policy=a_policy(cycle_every=1_000), runs=[], jobs=[a_job(not_before=NOW + 40)])
-    assert rest_for(view, NOW, is_still=True) == 41
+    assert rest_for(view, NOW, began=NOW, is_still=True) == 41
+
+
+def test_what_came_due_while_the_last_look_was_under_way_is_looked_at_at_once_and_not_again_and_again() -> None:
+    policy = a_policy(cycle_every=1_000, stuck_after=6_000)
+    beat = a_beat(progress_at=NOW - 6_000, heartbeat_at=NOW, is_ready=True, done=1, process_state="S")
+    stuck = a_view(policy=policy, runs=[a_run(launched_at=NOW - 9_000)], beats=[beat], jobs=[])
+    queued = a_view(policy=policy, runs=[], jobs=[a_job(not_before=NOW)])
+    for view in (stuck, queued):
+        # Judged in the millisecond in which the limit is reached and not crossed yet, and done five later.
+        assert rest_for(view, NOW + 5, began=NOW, is_still=True) == 0
+        assert rest_for(view, NOW + 8, began=NOW + 5, is_still=False) == 1_000
 
 
 def test_nobody_who_asked_waits_longer_than_a_cycle_however_still_it_is() -> None:
     view = a_view(policy=a_policy(cycle_every=1_000), runs=[], jobs=[], requests=[a_request()])
-    assert rest_for(view, NOW, is_still=True) == 1_000
+    assert rest_for(view, NOW, began=NOW, is_still=True) == 1_000
     # The end of a session waits for its page.
     awaited = a_view(policy=a_policy(cycle_every=1_000), runs=[], jobs=[], errands=[an_errand(status="running")])
-    assert rest_for(awaited, NOW, is_still=True) == 1_000
+    assert rest_for(awaited, NOW, began=NOW, is_still=True) == 1_000
 
 
 @pytest.mark.parametrize("status", ["starting", "stopping"])
 def test_a_run_on_its_way_in_or_out_keeps_the_pace(status: str) -> None:
     view = a_view(policy=a_policy(cycle_every=1_000), runs=[a_run(status=status)], beats=[a_beat(progress_at=NOW)])
-    assert rest_for(view, NOW, is_still=True) <= 1_000
+    assert rest_for(view, NOW, began=NOW, is_still=True) <= 1_000
 
 
 @pytest.mark.parametrize(
