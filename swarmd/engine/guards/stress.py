@@ -149,12 +149,16 @@ def stress3_dropped_trades(
     n_draws: int = N_DRAWS,
     percentile: float = PERCENTILE,
     seed: int = 0,
+    is_compounded: bool = False,
 ) -> DroppedTrades:
     """The net profit of the trades that are left when a share of them is missed at random, at a low percentile.
 
     Parameters
     ----------
-    trades : net profit or loss of each closed trade, in any one unit; what is left is summed
+    trades : net profit or loss of each closed trade: in any one unit, and what is left is summed; with `is_compounded`
+        as a share of the equity it was entered with, at least -1, and what is left compounds into a share of the first
+        equity. An account that trades all it has is to be asked so: its last trades are in money a multiple of its
+        first ones, and a sum holds each missed one for as many times more than what is missed with it
     share : of the trades dropped in each draw, rounded up to whole trades, without replacement
     n_draws, percentile : 1000 draws, and their 5th percentile, linearly between neighbours
     seed : the same seed gives the same figure
@@ -162,7 +166,7 @@ def stress3_dropped_trades(
     Raises
     ------
     ValueError
-        If a trade is not finite, or a setting makes no sense.
+        If a trade is not finite, or loses more than everything where it compounds, or a setting makes no sense.
     """
     if not 0.0 <= share < 1.0 or n_draws < 1 or not 0.0 <= percentile <= 100.0:
         raise ValueError(
@@ -175,8 +179,15 @@ def stress3_dropped_trades(
     # Not a hair above: a twentieth of 20 trades is 1, whatever the floats make of it.
     n_dropped = math.ceil(share * pnl.size - 1e-9)
     rng = np.random.default_rng(seed)
-    total = math.fsum(pnl.tolist())
-    left = [total - math.fsum(rng.choice(pnl, n_dropped, replace=False).tolist()) for _ in range(n_draws)]
+    missed = (rng.choice(pnl.size, n_dropped, replace=False) for _ in range(n_draws))
+    if is_compounded:
+        if pnl.min() < -1.0:
+            at = int(pnl.argmin())
+            raise ValueError(f"stress 3: trade {at} is {pnl[at]} of its equity; give returns of at least -1")
+        left = [float(np.prod(np.delete(1.0 + pnl, places))) - 1.0 for places in missed]
+    else:
+        total = math.fsum(pnl.tolist())
+        left = [total - math.fsum(pnl[places].tolist()) for places in missed]
     return DroppedTrades(float(np.percentile(left, percentile)), n_dropped, int(pnl.size))
 
 

@@ -40,6 +40,15 @@ class Trades:
         return int(self.entry_bar.size)
 
     @property
+    def account_return(self) -> FloatArray:
+        """Net profit per unit of the whole account's equity before the trade; the account begins with 1."""
+        after = 1.0 + np.cumsum(self.pnl)
+        before = np.concatenate(([1.0], after[:-1]))[: self.pnl.size]
+        # Sums round: who loses everything loses no hair more.
+        shares: FloatArray = np.divide(self.pnl, before, out=np.zeros_like(self.pnl), where=before > 0.0)
+        return np.maximum(shares, -1.0)
+
+    @property
     def left_at_open(self) -> BoolArray:
         """Exits that come before anything else happens in their bar, so that the bar itself was not held."""
         return np.isin(self.reason, (SIGNAL, TIME))

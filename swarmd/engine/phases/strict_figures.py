@@ -101,7 +101,7 @@ def on_vault(question: Question, params: Vector, desk: Desk, *, seed: int, paths
         lambda fee, slippage: run(Costs(fee, slippage)).metrics.annual_sharpe, costs.fee_bps, costs.slippage_bps
     )
     stress2 = stress2_sharpe(lambda bars: run(costs, Later(question.strategy, bars)).metrics.annual_sharpe)
-    stress3 = stress3_dropped_trades(found.trades.pnl, seed=seed)
+    stress3 = stress3_dropped_trades(found.trades.account_return, seed=seed, is_compounded=True)
     daily = daily_returns(found.equity, day_end_bars(vault.open_time))
     mc_p = sign_flip_p_value(daily, n_resamples=max(paths, _FLIPS), seed=seed)
     interval = stationary_bootstrap_sharpe_ci(

@@ -109,6 +109,30 @@ def test_a_result_that_one_trade_in_a_hundred_carries_fails_and_one_of_many_pass
     assert stress3_dropped_trades(np.random.default_rng(0).normal(0.3, 1.0, 200)).passes
 
 
+def test_stress_3_of_an_account_that_compounds_is_what_the_trades_left_make_of_it():
+    found = stress3_dropped_trades([0.1] * 40, is_compounded=True)
+    assert found.percentile == pytest.approx(1.1**38 - 1)
+    # One of 20 missed, each as likely: the lowest twentieth misses the best one, wherever in the account's life it was.
+    trades = np.random.default_rng(2).normal(0.02, 0.1, 20)
+    grown = np.sort(np.prod(1 + trades) / (1 + trades) - 1)
+    lowest = [stress3_dropped_trades(order, n_draws=4000, is_compounded=True) for order in (trades, trades[::-1])]
+    assert all(grown[0] - 1e-12 <= each.percentile <= grown[2] for each in lowest)
+    # Once all is lost nothing is left to grow, unless that very trade was missed.
+    assert stress3_dropped_trades([0.5] * 30 + [-1.0], is_compounded=True).percentile == -1.0
+    with pytest.raises(ValueError, match=r"trade 1 is -1\.5 of its equity"):
+        stress3_dropped_trades([0.1, -1.5], is_compounded=True)
+
+
+@given(st.lists(st.floats(-0.5, 0.5), min_size=1, max_size=60))
+def test_stress_3_knows_no_order_of_trades_where_they_compound_and_misses_none_where_none_is_missed(trades):
+    kept, in_order = (
+        stress3_dropped_trades(each, share=0.0, n_draws=1, is_compounded=True).percentile
+        for each in (trades, sorted(trades))
+    )
+    assert kept == pytest.approx(math.prod(1 + trade for trade in trades) - 1)
+    assert kept == pytest.approx(in_order)
+
+
 def test_stress_3_is_seeded_and_undefined_without_trades():
     trades = np.random.default_rng(4).normal(0, 1, 60)
     assert stress3_dropped_trades(trades, seed=1) == stress3_dropped_trades(trades, seed=1)
