@@ -19,7 +19,7 @@ class Glance:
 
     ``stopped_by`` says who asked for the last stop: ``cli`` is a person's wish, a signal may be a machine going down.
     ``refused`` are the requests whose answer is a no; ``lanes``, ``runs``, ``jobs`` (of the campaign) and ``symbols``
-    are the names that a verb may be given.
+    are the names that a verb may be given. ``has_monitors`` is what the last start chose.
     """
 
     campaign: str
@@ -33,6 +33,7 @@ class Glance:
     runs: tuple[str, ...] = ()
     jobs: tuple[str, ...] = ()
     symbols: tuple[str, ...] = ()
+    has_monitors: bool = True
 
 
 def glance(home: Home) -> Glance:
@@ -64,6 +65,7 @@ def glance(home: Home) -> Glance:
         jobs=tuple(job for job, said in _data(tables, "job").items() if said["campaign"] == last),
         symbols=_symbols(campaigns[last]) if last else (),
         refused=frozenset(request for request, said in _data(tables, "request").items() if said.get("is_refused")),
+        has_monitors=all(said.get("monitors", True) for said in _data(tables, "policy").values()),
     )
 
 

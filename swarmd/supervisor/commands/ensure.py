@@ -19,7 +19,7 @@ _OTHER_WITHIN_S = 1.0
     "done, or was stopped by `swarmd stop`, or a home that never had one, is left alone."
 )
 @click.option("--until-done", is_flag=True, help="If it must be started: leave when the campaign is done.")
-@click.option("--no-monitors", is_flag=True, help="Without the tmux monitors.")
+@click.option("--no-monitors", is_flag=True, help="Without the tmux monitors, as where it was started so.")
 @no_dashboard_option
 @home_option
 @json_option
@@ -33,12 +33,12 @@ def ensure(until_done: bool, no_monitors: bool, no_dashboard: bool, home: Home, 
 
 
 def _ensured(home: Home, until_done: bool, no_monitors: bool, no_dashboard: bool) -> tuple[str, int | None, str]:
-    running = daemon_of(home)
+    running, seen = daemon_of(home), glance(home)
+    has_monitors = seen.has_monitors and not no_monitors
     if running is not None:
-        made = () if no_monitors else ensure_monitors(home)
+        made = ensure_monitors(home) if has_monitors else ()
         mended = f"; monitors made anew: {', '.join(made)}" if made else ""
         return ("mended" if made else "nothing"), running.pid, f"running: {running.told(home)}{mended}"
-    seen = glance(home)
     if not seen.campaign:
         return "nothing", None, f"no campaign was ever started on {home.root}; begin with `swarmd start CAMPAIGN.yaml`"
     if seen.status == "done" or (seen.status == "cancelled" and not seen.open_runs):
@@ -50,7 +50,7 @@ def _ensured(home: Home, until_done: bool, no_monitors: bool, no_dashboard: bool
         return "nothing", None, text
     try:
         keeper = DashboardKeeper(home, is_on=not no_dashboard)
-        pid = start_detached(home, None, until_done=until_done, monitors=not no_monitors, dashboard=keeper)
+        pid = start_detached(home, None, until_done=until_done, monitors=has_monitors, dashboard=keeper)
     except OperatorError:
         # Another ensure may have been quicker by a moment; then everything is as it should be.
         other = next((found for _ in looks(_OTHER_WITHIN_S) if (found := daemon_of(home)) is not None), None)
