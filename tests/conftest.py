@@ -1,6 +1,7 @@
 """The markers and paths every test shares."""
 
 import os
+import signal
 from collections.abc import Iterator
 
 import pytest
@@ -13,6 +14,10 @@ settings.load_profile("house")
 os.environ.setdefault("SWARMD_DASHBOARD", "off")
 # Nor are half a dozen commands run for every handoff page: twenty seconds of processor time for each campaign.
 os.environ.setdefault("SWARMD_NO_VERIFY", "1")
+# A shell without job control starts what it puts into the background deaf to Ctrl-C, and so would be all that tests
+# start and then interrupt.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")
