@@ -63,7 +63,8 @@ class Stream:
             after()
             wait = _EVERY_S if self.n_clients else _IDLE_EVERY_S
             try:
-                await asyncio.wait_for(self._came.wait() if not self.n_clients else self._stop.wait(), wait)
+                async with asyncio.timeout(wait):
+                    await (self._stop if self.n_clients else self._came).wait()
             except TimeoutError:
                 continue
 
@@ -91,7 +92,8 @@ class Stream:
                 news = self._news
                 if self._number == number:
                     try:
-                        await asyncio.wait_for(news.wait(), _PING_EVERY_S)
+                        async with asyncio.timeout(_PING_EVERY_S):
+                            await news.wait()
                     except TimeoutError:
                         yield b": still here\n\n"
                         continue

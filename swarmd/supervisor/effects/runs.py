@@ -129,7 +129,8 @@ async def _dump(program: str, pid: int) -> tuple[str, bool]:
     except OSError as error:
         return f"--- stack: py-spy could not be started: {error.strerror}\n", True
     try:
-        told, _ = await asyncio.wait_for(dump.communicate(), _STACK_WITHIN_S)
+        async with asyncio.timeout(_STACK_WITHIN_S):
+            told, _ = await dump.communicate()
     except TimeoutError:
         # Not waited for: reading from a run in state D it may itself survive the signal. It is reaped when it ends.
         dump.kill()

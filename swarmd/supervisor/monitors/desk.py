@@ -61,7 +61,8 @@ class MonitorDesk:
 
     async def _bounded(self, call: Callable[[Home], T]) -> T | None:
         try:
-            return await asyncio.wait_for(asyncio.to_thread(call, self.home), _WITHIN_S)
+            async with asyncio.timeout(_WITHIN_S):
+                return await asyncio.to_thread(call, self.home)
         except TimeoutError:
             log.warning("tmux gave no answer within %g s; the work goes on without its monitors", _WITHIN_S)
         except (OutsideError, OSError) as error:
