@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from swarmd.engine.phases.question import Question, digest_of
-from swarmd.engine.phases.tried import batch_on, days_of, heads_in, remember
+from swarmd.engine.phases.remembered import heads_in, remember
+from swarmd.engine.phases.tried import batch_on, days_of
 from swarmd.engine.search.canonical import canonical_key
 from swarmd.state.errors import OperatorError
 from swarmd.state.store.files import Home
@@ -60,7 +61,7 @@ def note_look(
     """The finalist (its `params` count) looks at the question's vault now; refused where `most` others have.
 
     The same finalist on the same data may look again and sees what it saw: a killed run is repeated. `most=None` counts
-    and never refuses. With a folder, the line is remembered there for `require_told`. With a campaign, it has one
+    and never refuses. With a folder, the line is remembered there. With a campaign, it has one
     finalist of its asset and mode: what its own note (``vault``) says of this home, the ledger says of all that share
     it.
 

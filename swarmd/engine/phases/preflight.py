@@ -14,6 +14,8 @@ from swarmd.engine.market.quality import preflight as examine_file
 from swarmd.engine.market.timeframes import DAY_MINUTES
 from swarmd.engine.phases.desk import PREFLIGHT_FILE, Desk
 from swarmd.engine.phases.question import bars_of, bars_path, costs_of, symbol_folder
+from swarmd.engine.phases.remembered import require_told
+from swarmd.engine.phases.tried import days_of
 from swarmd.engine.search.provenance import provenance
 from swarmd.engine.search.score import ScoreRule
 from swarmd.engine.search.space import search_space
@@ -33,6 +35,8 @@ def preflight(order: WorkOrder, desk: Desk) -> ResultSummary:
     ------
     ValueError
         If strategy, a mode, the space or the score are wrong: no data can mend that.
+    OperatorError
+        If the asset's trial ledger has lost lines, and a search of it would look smaller than it is.
     """
     settings = order.campaign
     strategy = strategy_named(settings.strategy.name)
@@ -66,6 +70,9 @@ def preflight(order: WorkOrder, desk: Desk) -> ResultSummary:
         bars = bars_of(settings.data, order.symbol)
     except DataError as refusal:
         return _failed(document, [str(refusal)], desk, order)
+    if settings.asks_evidence:
+        # The judgement would refuse it as well, hours later.
+        require_told(desk.home, order.symbol, days_of(bars))
     desk.work(1)
     days = bars.n_bars * bars.interval_minutes / DAY_MINUTES
     if days < LEAST_DAYS:

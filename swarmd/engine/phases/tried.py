@@ -1,39 +1,32 @@
 """What a question has cost in trials, told to the trial ledger in the question's own terms, and asked of it.
 
 Whoever evaluates parameter vectors on the bars of a question calls `note_tried` once a batch; whoever judges a result
-asks `tried_so_far`, after `require_told` has found every line that the campaign's own folders remember. Surrogates are
-no looks at the data and are not told here; a look at the vault is told by `looks`.
+asks `tried_so_far`, after `remembered.require_told` has found every line that the home's results remember. Surrogates
+are no looks at the data and are not told here; a look at the vault is told by `looks`.
 """
 
 import hashlib
-import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 
 from swarmd.engine.market.bars import Bars
 from swarmd.engine.market.timeframes import interval_name
-from swarmd.engine.phases.desk import json_bytes
 from swarmd.engine.phases.question import Question
+from swarmd.engine.phases.remembered import remember
 from swarmd.engine.search.provenance import Provenance
-from swarmd.state.errors import OperatorError
-from swarmd.state.store.files import Home, atomic_write
+from swarmd.state.store.files import Home
 from swarmd.state.store.trial_ledger import (
     Batch,
     Entry,
     LedgerName,
     Vintage,
     append_batch,
-    head_of,
-    place_of,
     read_ledger,
     tried,
 )
 from swarmd.state.units import Millis, iso
-
-TOLD_FILE = "ledger_told.json"
-SCHEMA = "swarmd.ledger_told/1"
 
 
 def note_tried(
@@ -49,7 +42,7 @@ def note_tried(
 ) -> None:
     """So many vectors were tried on the question's development bars; on the disk when this returns, nothing for 0.
 
-    With a folder, the line is remembered there for `require_told`. `tell` is the desk's, where there is one.
+    With a folder, the line is remembered there. `tell` is the desk's, where there is one.
 
     Raises
     ------
@@ -117,56 +110,3 @@ def prices_of(bars: Bars) -> str:
     for prices in (bars.open, bars.high, bars.low, bars.close):
         digest.update(np.ascontiguousarray(prices, dtype="<f8").data)
     return digest.hexdigest()
-
-
-# -- what the folders remember ----------------------------------------------------------------------------------------
-
-
-def remember(entry: Entry, folder: Path) -> None:
-    """Keep the line's digest beside the results that rely on it. The caller holds the folder.
-
-    In a file of its own: results come out the same every time, and a ledger's digests never do.
-    """
-    path = folder / TOLD_FILE
-    batch = entry.batch
-    told = {"phase": batch.phase, "run": batch.run, "count": batch.count, "lines": entry.line, "head": entry.digest}
-    told["ledger"] = f"{batch.symbol}/{batch.family}"
-    atomic_write(path, json_bytes({"schema": SCHEMA, "told": [*_remembered(path), told]}), sync=True)
-
-
-def heads_in(folder: Path) -> tuple[str, ...]:
-    """The digest of every line that was told from this folder or one below it. OperatorError where one is unreadable:
-    what is unknown counts as told."""
-    return tuple(told["head"] for path in sorted(folder.rglob(TOLD_FILE)) for told in _remembered(path))
-
-
-def require_told(question: Question, home: Home, heads: Iterable[str]) -> None:
-    """Every one of these digests is still that of a line in the question's ledger.
-
-    Raises
-    ------
-    OperatorError
-        If one is gone: the ledger was deleted, cut off, or replaced by another; or if its chain is broken.
-    """
-    name, entries = ledger_of(question, home)
-    there = {entry.digest for entry in entries} | {head_of((), name)}
-    missing = [head for head in dict.fromkeys(heads) if head not in there]
-    if missing:
-        raise OperatorError(
-            f"{place_of(home, name)}: {len(missing)} of its lines are gone, the first with digest {missing[0][:12]}, "
-            f"and {len(entries)} are there; it was deleted, cut off or replaced since this campaign told its trials: "
-            "put the ledger back from a copy, or begin a new campaign on data that nobody has searched"
-        )
-
-
-def _remembered(path: Path) -> list[dict[str, str]]:
-    try:
-        told: list[dict[str, str]] = json.loads(path.read_bytes())["told"]
-    except FileNotFoundError:
-        return []
-    except (OSError, ValueError, KeyError, TypeError) as cause:
-        raise OperatorError(
-            f"{path} cannot be read ({cause!r}), so nobody knows what was told to the trial ledger; put it back from a "
-            "copy, or begin a new campaign"
-        ) from cause
-    return told

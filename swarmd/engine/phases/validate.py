@@ -20,6 +20,7 @@ from swarmd.engine.phases.evidence import Evidence, Found, evidence_of
 from swarmd.engine.phases.looks import note_look
 from swarmd.engine.phases.neighbourhood import MAP_UNITS, neighbourhood_map
 from swarmd.engine.phases.question import Question, mode_folder, question_of
+from swarmd.engine.phases.remembered import require_told
 from swarmd.engine.phases.report import tell_report
 from swarmd.engine.phases.sampled_search import SAMPLED, sampled_search
 from swarmd.engine.phases.strict_judgement import (
@@ -31,7 +32,7 @@ from swarmd.engine.phases.strict_judgement import (
 )
 from swarmd.engine.phases.surrogate_share import heard_scores, real_score, refined
 from swarmd.engine.phases.trade_table import trades_csv
-from swarmd.engine.phases.tried import heads_in, ledger_of, note_tried, require_told, tried_so_far
+from swarmd.engine.phases.tried import days_of, ledger_of, note_tried, tried_so_far
 from swarmd.engine.phases.vault import WarmedUp, open_vault, opened_for
 from swarmd.engine.second_opinion.opinion import second_opinion
 from swarmd.engine.validation.whole_search import WholeSearch
@@ -56,7 +57,7 @@ def validate(order: WorkOrder, desk: Desk) -> ResultSummary:
     document = refined(order, desk, question)
     finalist = document["trials"][document["finalist"]]
     params, folder = finalist["params"], mode_folder(order, desk)
-    require_told(question, desk.home, heads_in(folder))
+    require_told(desk.home, question.symbol, days_of(question.bars))
     plan = planned(question, params, order.campaign)
     desk.expect(plan.units + SAMPLED + MAP_UNITS)
     whole = heard_scores(order, desk, question, real_score(document))

@@ -9,7 +9,8 @@ from search_builders import a_desk, a_market, an_order, run_phase
 
 from swarmd.engine.phases.looks import VaultSpent, finalist_digest, note_look, vault_days
 from swarmd.engine.phases.question import question_of
-from swarmd.engine.phases.tried import heads_in, ledger_of, note_tried, require_told, tried_so_far, vintage_of
+from swarmd.engine.phases.remembered import heads_in, require_told
+from swarmd.engine.phases.tried import days_of, ledger_of, note_tried, tried_so_far, vintage_of
 from swarmd.engine.strategies.registry import strategy_named
 from swarmd.state.errors import OperatorError
 from swarmd.state.store.files import Home
@@ -140,12 +141,13 @@ def test_of_many_that_ask_at_once_no_more_than_three_may_look(question, home, be
 
 def test_a_look_that_was_cut_off_the_ledger_is_missed(question, tmp_path):
     home = Home(tmp_path / "home")
-    looked(question, home, a_finalist(), folder=tmp_path / "mine")
-    require_told(question, home, heads_in(tmp_path / "mine"))
+    days = days_of(question.bars)
+    looked(question, home, a_finalist(), folder=home.results_of("mine", question.symbol, "long"))
+    require_told(home, question.symbol, days)
     ledger_path(home, question.symbol, "mtf_ema").unlink()
     looked(question, home, a_finalist(6))
     with pytest.raises(OperatorError, match="deleted, cut off or replaced"):
-        require_told(question, home, heads_in(tmp_path / "mine"))
+        require_told(home, question.symbol, days)
 
 
 def test_a_run_that_is_repeated_after_it_had_looked_remembers_the_line_it_left(question, home, tmp_path):

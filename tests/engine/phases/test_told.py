@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -13,14 +14,25 @@ from typing import Any
 import pytest
 from search_builders import MODE, SYMBOL, Told, a_desk, a_market, an_order, run_phase
 
+from swarmd.cli import exit_code_of
 from swarmd.engine.market.formats import write_bars
 from swarmd.engine.phases.desk import Yielded
 from swarmd.engine.phases.question import question_of
 from swarmd.engine.phases.refine import refine
-from swarmd.engine.phases.tried import heads_in, ledger_of, note_tried, prices_of, require_told, vintage_of
+from swarmd.engine.phases.remembered import heads_in, lost_lines, require_told
+from swarmd.engine.phases.tried import days_of, ledger_of, note_tried, prices_of, vintage_of
 from swarmd.state.errors import OperatorError
 from swarmd.state.store.files import Home
-from swarmd.state.store.trial_ledger import Batch, LedgerName, Relabelled, ledger_path, of_symbol, read_ledger, tried
+from swarmd.state.store.trial_ledger import (
+    Batch,
+    LedgerName,
+    Relabelled,
+    Vintage,
+    ledger_path,
+    of_symbol,
+    read_ledger,
+    tried,
+)
 
 NOW = 1_700_000_000_000
 
@@ -61,7 +73,7 @@ def test_a_chain_tells_its_draws_its_trials_and_one_look(market, tmp_path):
     question = a_question(tmp_path, market)
     assert {entry.batch.vintage for entry in entries[:2]} == {vintage_of(question)}
     assert {entry.batch.prices for entry in entries[:2]} == {prices_of(question.development)}
-    require_told(question, Home(tmp_path), heads_in(results(tmp_path)))
+    require_told(Home(tmp_path), SYMBOL, days_of(question.bars))
     assert set(heads_in(results(tmp_path))) == {entry.digest for entry in entries}
 
 
@@ -147,34 +159,85 @@ def told_campaign(market, tmp_path):
     return question, Home(tmp_path), results(tmp_path)
 
 
-@pytest.mark.parametrize("how", ["deleted", "its last line is cut off", "begun anew", "another home's"])
-def test_a_ledger_that_lost_what_the_campaign_told_is_missed(told_campaign, tmp_path, how):
-    question, home, folder = told_campaign
-    entries, path = ledger_of(question, home)[1], ledger_file(home)
-    require_told(question, home, heads_in(folder))
-    match how:
-        case "deleted":
-            path.unlink()
-        case "its last line is cut off":
-            path.write_bytes(path.read_bytes().splitlines(keepends=True)[0])
-        case "begun anew":
-            path.unlink()
-            note_tried(question, home, phase="refine", count=1, run="r", at=NOW)
-        case _:
-            elsewhere = Home(tmp_path / "elsewhere")
-            for count in (300, 16):
-                note_tried(question, elsewhere, phase="refine", count=count, run="q", at=NOW)
-            path.write_bytes(ledger_file(elsewhere).read_bytes())
-    with pytest.raises(OperatorError, match=r"mtf_ema\.jsonl: . of its lines are gone, .*put the ledger back"):
-        require_told(question, home, heads_in(folder))
-    assert len(entries) == 2
+def begun_anew(question, home, ledger, tmp_path):
+    ledger.unlink()
+    note_tried(question, home, phase="refine", count=1, run="r", at=NOW)
+
+
+def replaced_by_another_homes(question, home, ledger, tmp_path):
+    elsewhere = Home(tmp_path / "elsewhere")
+    for count in (300, 16):
+        note_tried(question, elsewhere, phase="refine", count=count, run="q", at=NOW)
+    ledger.write_bytes(ledger_file(elsewhere).read_bytes())
+
+
+LOSSES = {
+    "deleted": lambda question, home, ledger, tmp_path: ledger.unlink(),
+    "all ledgers deleted": lambda question, home, ledger, tmp_path: shutil.rmtree(home.state / "ledger"),
+    "its last line cut off": lambda question, home, ledger, tmp_path: ledger.write_bytes(
+        ledger.read_bytes().splitlines(keepends=True)[0]
+    ),
+    "begun anew": begun_anew,
+    "replaced by another home's": replaced_by_another_homes,
+}
+
+
+@pytest.mark.parametrize("how", LOSSES)
+def test_a_ledger_that_lost_what_any_campaign_told_is_missed_by_all(told_campaign, tmp_path, how, capsys, monkeypatch):
+    question, home, _ = told_campaign
+    days = days_of(question.bars)
+    monkeypatch.setenv("SWARMD_HOME", str(home.root))
+    require_told(home, SYMBOL, days)
+    assert exit_code_of(["ledger", "verify"]) == 0
+    LOSSES[how](question, home, ledger_file(home), tmp_path)
+    with pytest.raises(
+        OperatorError, match=r"mtf_ema\.jsonl: . of its lines are gone, .*put the ledger back"
+    ) as refused:
+        require_told(home, SYMBOL, days)
+    assert str(results(home.root) / "ledger_told.json") in str(refused.value)
+    capsys.readouterr()
+    assert exit_code_of(["ledger", "verify"]) == 2
+    assert "of its lines are gone" in capsys.readouterr().err
+    assert exit_code_of(["ledger", "verify", "--json"]) == 2
+    lost = json.loads(capsys.readouterr().out)["lost"]
+    assert [row["digest"] for row in lost] == [line.digest for line in lost_lines(home)] != []
+
+
+def test_what_was_lost_of_other_days_or_another_asset_hinders_nobody(told_campaign):
+    question, home, _ = told_campaign
+    ledger_file(home).unlink()
+    require_told(home, SYMBOL, Vintage("1999-01-01", "1999-12-31"))
+    require_told(home, "OTHER", days_of(question.bars))
+
+
+def test_a_line_that_was_remembered_before_its_days_were_is_of_any_day(told_campaign):
+    _, home, folder = told_campaign
+    path = folder / "ledger_told.json"
+    document = json.loads(path.read_text())
+    for told in document["told"]:
+        del told["vintage"]
+    path.write_text(json.dumps(document))
+    require_told(home, SYMBOL, Vintage("1999-01-01", "1999-12-31"))
+    ledger_file(home).unlink()
+    with pytest.raises(OperatorError, match="2 of its lines are gone"):
+        require_told(home, SYMBOL, Vintage("1999-01-01", "1999-12-31"))
+
+
+def test_a_campaign_over_an_asset_whose_ledger_is_gone_ends_before_it_searches(told_campaign, market):
+    _, home, _ = told_campaign
+    ledger_file(home).unlink()
+    with pytest.raises(OperatorError, match="2 of its lines are gone"):
+        run_phase(home.root, market, "preflight", name="new", validation={"crown_on": "evidence"})
+    # Who does not price the search relies on no count.
+    run_phase(home.root, market, "preflight", name="new", validation={"crown_on": "screen"})
 
 
 def test_what_a_folder_remembers_and_nobody_can_read_counts_as_told(told_campaign):
     _, _, folder = told_campaign
-    (folder / "ledger_told.json").write_text('{"told": [')
-    with pytest.raises(OperatorError, match="nobody knows what was told"):
-        heads_in(folder)
+    for unreadable in ('{"told": [', '{"told": [{}]}', '{"told": [{"ledger": 3, "head": "", "run": "r"}]}'):
+        (folder / "ledger_told.json").write_text(unreadable)
+        with pytest.raises(OperatorError, match="nobody knows what was told"):
+            heads_in(folder)
 
 
 def test_known_prices_under_another_name_are_refused_by_the_phase_that_searches_them(market, tmp_path):
