@@ -42,9 +42,9 @@ def may_go_on(view: View, rung: Job, others: Sequence[Job]) -> bool:
 def heard(view: View, chain: str, before: Millis = NEVER) -> tuple[int, int]:
     """Surrogates searched from the first without a gap until five were as good, and how many were; worked out here
     anew from the results, by the numbers in the jobs' names."""
-    shares = {}
+    shares, of_chain = {}, f"{chain}.surrogates-"
     for job in view.jobs.values():
-        if job.id.startswith(f"{chain}.surrogates-") and job.status is JobStatus.DONE and job.at < before:
+        if job.id.startswith(of_chain) and job.status is JobStatus.DONE and job.at < before:
             assert job.surrogates is not None
             figures = view.results[run_id(job.id, job.attempt)].summary.figures
             shares[int(job.id.rpartition("-")[2])] = (job.surrogates[1], figures)
