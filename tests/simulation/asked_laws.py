@@ -3,7 +3,7 @@
 Asked by ``laws`` of what is on record and of the world's own truth; keeps what it must remember between looks.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from swarmd.state.actions import ActionTaken, PlaceAsset, RetryJob, StartRun, StopRun
@@ -28,8 +28,15 @@ class AskedLaws:
     granted: dict[str, int] = field(default_factory=dict)
     refused: dict[str, int] = field(default_factory=dict)
     again: set[str] = field(default_factory=set)
+    stopped: set[str] = field(default_factory=set)
     _answered: set[str] = field(default_factory=set)
     _known: set[str] = field(default_factory=set)
+
+    def hears(self, actions: Iterable[ActionTaken]) -> None:
+        """Remember whom people had stopped: a run in the kernel's hands outlasts the record of the action."""
+        for taken in actions:
+            if isinstance(taken.action, StopRun) and taken.agent == "main_orchestrator":
+                self.stopped.add(taken.action.run)
 
     def starts(self, view: View, run: RunOrdered, now: Millis) -> None:
         campaign = view.jobs[run.job].campaign
@@ -77,7 +84,8 @@ class AskedLaws:
     # -- an answer is true ------------------------------------------------------------------------------------------
 
     def _holds(self, view: View, request: Request, now: Millis) -> None:
-        """At the end of the cycle that answered."""
+        """At the end of the cycle that answered, or of the next one where the daemon died in that: by then it may have
+        been asked to do something else."""
         campaign = view.campaign
         assert campaign is not None or request.verb in (Verb.STOP, Verb.STOP_NOW)
         if campaign is None or request.answer.startswith("overtaken"):
@@ -87,14 +95,15 @@ class AskedLaws:
             Verb.PAUSE: CampaignStatus.PAUSED,
             Verb.RESUME: CampaignStatus.ACTIVE,
         }.get(request.verb)
-        if wanted is not None and campaign.status is not wanted:
+        is_now = request.at == now
+        if wanted is not None and campaign.status is not wanted and (is_now or request.verb is Verb.CANCEL):
             raise self.broken(now, f"{request.id} is told {request.answer!r}, and {campaign.id} is {campaign.status}")
         match request.verb:
             case Verb.CANCEL:
                 self.cancelled.add(campaign.id)
             case Verb.KILL:
                 self._kills(view, request, now)
-            case Verb.PRIORITISE:
+            case Verb.PRIORITISE if is_now:
                 self._is_placed(view, request, now)
             case _:
                 pass
@@ -104,7 +113,8 @@ class AskedLaws:
         first, second, *_ = request.answer.split()
         run = view.runs.get(second if first == "killed" else first)
         if isinstance(run, RunAlive) and run.killed_at > 0:
-            self.killed.setdefault(run.id, now)
+            if first == "killed" or run.id in self.stopped:  # and not by a guard before: then it counts as that
+                self.killed.setdefault(run.id, now)
         elif not isinstance(run, RunEnded) and run is not None:
             raise self.broken(now, f"{request.id} is told {request.answer!r}, and {run.id} is not killed")
 

@@ -113,6 +113,7 @@ class Daemon:
         self.asked_to_stop: set[str] = set()
         projection = ledger.opened()
         before = projection.view()
+        laws.asked.hears(before.actions.values())
         self.shell = Shell(ledger, self, last_number(before), projection)
         self.session = Session(
             id=f"bt-{now:015d}", at=now, status=SessionStatus.OPEN, pid=1000 + world.boot, boot_id=f"boot{world.boot}",

@@ -22,7 +22,7 @@ from swarmd.state.records.campaign import CampaignStatus
 from swarmd.state.records.incident import IncidentStatus, Signature
 from swarmd.state.records.job import Job, JobStatus, Phase, job_id
 from swarmd.state.records.lane import LaneStatus
-from swarmd.state.records.run import AnyRun, RunEnded, RunOrdered, RunStatus, run_id
+from swarmd.state.records.run import AnyRun, RunAlive, RunEnded, RunOrdered, RunStatus, run_id
 from swarmd.state.store.tables import RETENTION
 from swarmd.state.units import MINUTE, Millis, iso
 from swarmd.state.view import View
@@ -96,9 +96,25 @@ class Laws:
         before = world.processes.get(run_id(run.job, run.attempt - 1))
         if before is not None and before.is_alive:
             raise broken(now, f"{run.id} starts beside {before.run}, which still lives")
-        if before is not None and _is_crash(view, before.run) and now - before.ended_at < view.policy.backoff_first:
+        if (
+            before is not None
+            and self._is_crash(view, before.run)
+            and now - before.ended_at < view.policy.backoff_first
+        ):
             raise broken(now, f"{run.id} starts {now - before.ended_at} ms after the crash of {before.run}")
         self._storm(view, now, world)
+
+    def _is_crash(self, view: View, run: str) -> bool:
+        """Ended by itself and badly, and nobody had asked it to stop."""
+        record = view.runs.get(run)
+        if not isinstance(record, RunEnded) or record.status is RunStatus.DONE or run in view.results:
+            return False
+        if record.exit_code < 0 and record.signal < 0:
+            return False
+        told = view.told_of.get(run)
+        if told is not None and told.signature is Signature.NODE_LOST:
+            return False  # it went with its node, and may go on elsewhere at once
+        return run not in self.asked.stopped
 
     def _climbs(self, view: View, job: Job, now: Millis) -> None:
         """Past a rung comes who is of the better half of its cohort, or sound; and nobody before all are through it."""
@@ -160,6 +176,7 @@ class Laws:
     def looked(self, view: View, taken: Sequence[ActionTaken], now: Millis, world: World) -> None:
         """After each cycle."""
         self.n_actions += len(taken)
+        self.asked.hears(taken)
         for job in self.asked.taken_up_again(view):
             del self.settled[job]  # a fresh start may come to another end
         for each in taken:
@@ -230,6 +247,8 @@ class Laws:
         """Seen to end by a daemon, and not in a time when the same befell everybody."""
         if not isinstance(run, RunEnded) or (run.exit_code < 0 and run.signal < 0):
             return False
+        if run.id in self.asked.stopped:
+            return False  # though it went only as the next daemon killed it again
         return not any(since <= run.ended_at <= until for since, until in self.rests.values())
 
     def _verified(self, view: View, now: Millis) -> None:
@@ -270,8 +289,9 @@ class Laws:
         campaign = view.campaign
         self.asked.at_the_end(view, now)
         if campaign is not None and campaign.id in self.asked.cancelled:
-            if view.open_runs() or campaign.status is not CampaignStatus.CANCELLED:
-                raise broken(now, f"{campaign.id} was cancelled, is {campaign.status}, {len(view.open_runs())} open")
+            held = [run for run in view.open_runs() if not _is_given_up(run, view.policy.term_grace, now)]
+            if held or campaign.status is not CampaignStatus.CANCELLED:
+                raise broken(now, f"{campaign.id} was cancelled, is {campaign.status}, {len(held)} open")
             return
         if campaign is None or campaign.status is not CampaignStatus.DONE:
             counts = Counter(job.status.value for job in view.jobs_of_campaign())
@@ -336,20 +356,9 @@ def _is_of_work(signature: Signature) -> bool:
     return signature not in _STANDING
 
 
-def _is_crash(view: View, run: str) -> bool:
-    """Ended by itself and badly, and nobody had asked it to stop."""
-    record = view.runs.get(run)
-    if not isinstance(record, RunEnded) or record.status is RunStatus.DONE or run in view.results:
-        return False
-    if record.exit_code < 0 and record.signal < 0:
-        return False
-    told = view.told_of.get(run)
-    if told is not None and told.signature is Signature.NODE_LOST:
-        return False  # it went with its node, and may go on elsewhere at once
-    return not any(
-        isinstance(taken.action, StopRun) and taken.action.run == run and taken.agent == "main_orchestrator"
-        for taken in view.actions.values()
-    )
+def _is_given_up(run: AnyRun, term_grace: Millis, now: Millis) -> bool:
+    """In the kernel's hands three graces after SIGKILL: nobody waits for that."""
+    return isinstance(run, RunAlive) and run.killed_at > 0 and now - run.killed_at > 3 * term_grace
 
 
 def told(wishes: Sequence[tuple[str, Action]]) -> tuple[str, ...]:

@@ -216,6 +216,9 @@ def _life(it: Play) -> bool:
     """One life of a daemon. False when the last campaign is over."""
     now = it.starts_at
     it.world.advance(now)
+    while now < it.world.held_up_until:  # a machine that is suspended starts nobody
+        now = it.world.held_up_until
+        it.world.advance(now)
     if it.settings is None:
         it.settings = _next_campaign(it)
     it.report.lives += 1

@@ -23,7 +23,7 @@ def test_a_day_on_which_every_verb_is_granted_breaks_no_law_and_is_decided_the_s
 
 
 def answered(verb: str, answer: str, **fields: Any) -> Any:
-    return a_request(verb, status="answered", answer=answer, **fields)
+    return a_request(verb, at=5, status="answered", answer=answer, **fields)
 
 
 @pytest.mark.parametrize(

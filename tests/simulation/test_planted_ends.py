@@ -6,7 +6,7 @@ Each law is seen to fail on a planted state, and to hold on the nearest lawful o
 from typing import Any
 
 import pytest
-from builders import a_campaign, a_job, a_run, a_view, an_incident
+from builders import a_campaign, a_job, a_policy, a_run, a_view, an_incident
 from chain_builders import Chains, a_climb, ended
 
 from simulation.laws import LawBroken, Laws
@@ -64,6 +64,10 @@ def test_a_cancelled_campaign_that_goes_on_is_found_out() -> None:
     with pytest.raises(LawBroken, match="majors was cancelled, is cancelled, 1 open"):
         ends(left, laws, runs=[a_run()])
     ends(left, laws, runs=[a_run(status="failed")])
+    policy = a_policy(term_grace=1_000)
+    with pytest.raises(LawBroken, match="is cancelled, 1 open"):
+        ends(left, laws, runs=[a_run(status="stopping", killed_at=MINUTE - 3_000)], policy=policy)
+    ends(left, laws, runs=[a_run(status="stopping", killed_at=MINUTE - 3_001)], policy=policy)
     ends(ended(a_climb()), Laws())
 
 

@@ -65,11 +65,11 @@ def lost(attempt: int, ended_at: int = MINUTE, **fields: Any) -> Any:
     return a_run(attempt=attempt, **{"status": "failed", "exit_code": 1, "ended_at": ended_at, **fields})
 
 
-def bounded(*runs: Any, now: int = LOOKED_OVER, forgotten: int = 0, **tables: Any) -> None:
+def bounded(*runs: Any, now: int = LOOKED_OVER, forgotten: int = 0, laws: Laws | None = None, **tables: Any) -> None:
     """Of a job that may be lost twice, whose runs are these and some that nobody remembers."""
     world = World(1, losses={JOB: [*(run.id for run in runs), *["forgotten"] * forgotten]})
     known = {"jobs": [a_job(attempt=9)], "runs": runs, "policy": a_policy(max_attempts=2, fleet_window=MINUTE)}
-    looked(Laws(), now, world=world, **known | tables)
+    looked(laws or Laws(), now, world=world, **known | tables)
 
 
 @pytest.mark.parametrize(
@@ -91,6 +91,17 @@ def test_a_job_that_is_lost_more_often_than_allowed_is_found_out_within_five_min
 def test_a_loss_that_no_daemon_saw_is_not_counted(third: Any) -> None:
     bounded(lost(1), lost(2), third)
     bounded(lost(1), lost(2), forgotten=3)
+
+
+def test_whom_people_had_stopped_is_not_counted_though_it_went_by_a_later_kill() -> None:
+    def knowing() -> Laws:
+        laws = Laws()
+        laws.asked.stopped.add(RUN)
+        return laws
+
+    bounded(lost(1), lost(2), lost(3), laws=knowing())
+    with pytest.raises(LawBroken, match="was lost 3 times"):
+        bounded(lost(1), lost(2), lost(3), lost(4), laws=knowing())
 
 
 def test_losses_while_the_same_befell_everybody_are_not_counted() -> None:

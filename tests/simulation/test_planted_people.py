@@ -37,7 +37,7 @@ def looked(*taken: ActionTaken, laws: Laws | None = None, **tables: Any) -> Laws
 
 
 def answered(verb: str, answer: str = "yes, it is so", **fields: Any) -> Any:
-    return a_request(verb, status="answered", answer=answer, **fields)
+    return a_request(verb, **{"at": NOW, "status": "answered", "answer": answer, **fields})
 
 
 def deed(kind: str, **fields: Any) -> ActionTaken:
@@ -66,6 +66,15 @@ def test_a_campaign_that_is_not_what_was_answered_is_found_out(verb: str, status
         looked(requests=[a_request(verb)], campaigns=campaigns)
 
 
+@pytest.mark.parametrize(("verb", "status"), [("pause", "active"), ("resume", "paused")])
+def test_an_answer_given_in_a_cycle_in_which_the_daemon_died_may_be_overtaken_by_the_next(
+    verb: str, status: str
+) -> None:
+    looked(requests=[answered(verb, at=NOW - 1)], campaigns=[a_campaign(status=status)])
+    with pytest.raises(LawBroken, match="0001-stop is told"):
+        looked(requests=[answered("cancel", at=NOW - 1)], campaigns=[a_campaign(status=status)])
+
+
 @pytest.mark.parametrize("verb", ["stop", "stop_now"])
 def test_a_stop_says_nothing_of_a_campaign(verb: str) -> None:
     for campaigns in ([], [a_campaign()]):
@@ -88,7 +97,11 @@ def test_a_run_that_is_told_to_be_killed_and_is_not_is_found_out(answer: str) ->
         with pytest.raises(LawBroken, match=f"0001-stop is told '{answer}', and {RUN} is not killed"):
             looked(requests=[answered("kill", answer)], runs=[run])
     killed = [a_run(status="stopping", killed_at=1)]
-    assert looked(requests=[answered("kill", answer)], runs=killed).asked.killed == {RUN: NOW}
+    by_people = Laws()
+    by_people.asked.stopped.add(RUN)
+    assert looked(laws=by_people, requests=[answered("kill", answer)], runs=killed).asked.killed == {RUN: NOW}
+    by_a_guard = looked(requests=[answered("kill", answer)], runs=killed)
+    assert by_a_guard.asked.killed == ({RUN: NOW} if answer.startswith("killed") else {})
     for gone in ([a_run(status="failed")], [a_run(f"{JOB}2")], []):
         assert looked(requests=[answered("kill", answer)], runs=gone).asked.killed == {}
 

@@ -13,11 +13,13 @@ NOW = 100_000
 GATE = a_job(phase="preflight")
 
 
-def starts(attempt: int = 1, *, world: World | None = None, **tables: Any) -> None:
+def starts(attempt: int = 1, *, world: World | None = None, laws: Laws | None = None, **tables: Any) -> None:
     run = a_run(attempt=attempt, status="starting")
     assert isinstance(run, RunOrdered)
     view = a_view(**{"jobs": [a_job(attempt=attempt)], **tables})
-    Laws().starts(view, run, NOW, world or World(1, fault_rate=0.0))
+    laws = laws or Laws()
+    laws.asked.hears(view.actions.values())
+    laws.starts(view, run, NOW, world or World(1, fault_rate=0.0))
 
 
 def waits(until: int) -> Any:
@@ -117,6 +119,14 @@ def test_a_start_sooner_after_a_crash_than_the_first_back_off_is_found_out(table
 )
 def test_what_was_no_crash_is_begun_again_at_once(tables: Any) -> None:
     starts(2, world=begun(ends_at=NOW), **{"runs": [CRASHED], **tables})
+
+
+def test_whom_people_had_stopped_is_begun_again_at_once_though_the_action_is_forgotten() -> None:
+    laws = Laws()
+    laws.asked.hears([an_action(agent="main_orchestrator", action=STOPPED)])
+    starts(2, world=begun(ends_at=NOW), laws=laws, runs=[CRASHED])
+    with pytest.raises(LawBroken, match="starts 0 ms after the crash"):
+        starts(2, world=begun(ends_at=NOW), runs=[CRASHED])
 
 
 # -- a storm ----------------------------------------------------------------------------------------------------------

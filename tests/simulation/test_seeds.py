@@ -27,6 +27,12 @@ ONCE_FAILED = {
     "suspended_and_asleep": Day(27, lanes=6, hours=12, rate=3.0, asks=False),
     # who is left behind by a cohort is settled as queued, not as the rungs before ended
     "left_behind_in_the_order_of_ends": Day(2, lanes=10, hours=4),
+    # a run that a guard had killed, and that somebody asks to kill once more, counts as the guard's
+    "killed_by_a_guard_and_asked_again": Day(95, lanes=6, hours=12, rate=3.0),
+    # nor does one count that a person killed, and that went only by the next daemon's kill
+    "killed_for_a_person_by_the_next_daemon": Day(161, lanes=6, hours=12, rate=3.0),
+    # an answer given in the cycle in which the daemon died may be overtaken before anybody looks
+    "overtaken_before_it_is_looked_at": Day(239, lanes=6, hours=12, rate=3.0),
     # a loss that no daemon saw is not counted
     "loss_unseen": Day(37, lanes=6, hours=4, climbs=False, judges=False, prices=False, asks=False),
 }
