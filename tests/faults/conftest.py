@@ -30,7 +30,7 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory, bars: Path) -> dict[st
     swarm = Swarm(tmp_path_factory.mktemp("calm"), campaign_text(bars))
     swarm.start()
     assert swarm.finish() == 0
-    assert swarm.records("incident") == {}
+    assert swarm.trouble() == []
     found = outcome(swarm)
     assert f"champions/{SYMBOL}_5m.json" in found
     return found

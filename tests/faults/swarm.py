@@ -146,6 +146,12 @@ class Swarm:
     def incidents(self, signature: str) -> dict[str, Row]:
         return {name: row for name, row in self.records("incident").items() if row["signature"] == signature}
 
+    def trouble(self) -> list[str]:
+        """The signature of every incident, but for the machine's own clock: on a virtual one it may be stepped by
+        minutes at any time, and the swarm is right to tell."""
+        told = [row["signature"] for row in self.records("incident").values()]
+        return [signature for signature in told if signature != "clock_stepped"]
+
     def incident(self, signature: str) -> Row:
         """One of this signature, waited for."""
         return wait(f"an incident {signature}", lambda: next(iter(self.incidents(signature).values()), None))

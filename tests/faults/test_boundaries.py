@@ -38,4 +38,4 @@ def test_a_daemon_that_dies_at_each_boundary_starts_nothing_twice_and_loses_noth
     for job, each in spans.items():
         each.sort()
         assert all(before[1] <= after[0] for before, after in pairwise(each)), f"{job} ran twice at once"
-    assert {row["signature"] for row in swarm.records("incident").values()} <= {"daemon_lost", "never_started"}
+    assert {*swarm.trouble()} <= {"daemon_lost", "never_started"}

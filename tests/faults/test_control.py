@@ -47,7 +47,7 @@ def test_a_run_is_killed_for_a_person_and_its_job_ends_as_if_nothing_had_been(
     held.unlink()
     assert swarm.finish() == 0
     assert outcome(swarm) == undisturbed
-    assert swarm.records("incident") == {}, "asked for by a person: no loss, and nothing to be told of"
+    assert swarm.trouble() == [], "asked for by a person: no loss, and nothing to be told of"
     assert swarm.run_of("refine-a2")["status"] == "done"
     chain = swarm.run("explain", f"{run}").stdout
     assert "asked by cli to kill it (attempt 1 in cpu0)" in chain

@@ -110,7 +110,7 @@ def test_what_a_killed_run_has_started_is_gone_and_a_neighbour_of_the_same_name_
 
     # The neighbour has a run of the very same id.
     assert all(state_of(pid) for pid in (theirs_lane, *others))
-    assert theirs.records("incident") == {}
+    assert theirs.trouble() == []
 
     # Stopped at once, nothing of it is left; the other goes on all the same.
     assert ours.run("stop", "--now").returncode == 0

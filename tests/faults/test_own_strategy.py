@@ -62,7 +62,7 @@ def test_the_starter_goes_through_prescreen_refine_optimize_and_a_campaign(
     assert checked.returncode == 0, checked.stderr
     swarm.start()
     assert swarm.finish() == 0
-    assert swarm.records("incident") == {}
+    assert swarm.trouble() == []
     jobs = {name.rpartition(".")[2]: row["status"] for name, row in swarm.records("job").items()}
     assert {jobs[phase] for phase in ("preflight", "prescreen", "refine", "screen")} == {"done"}
     trials = json.loads((swarm.home.results / "own" / "EDGE" / "long_short" / "all_trials.json").read_text())

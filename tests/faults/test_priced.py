@@ -40,7 +40,7 @@ def test_surrogates_that_were_cut_off_go_on_where_they_were_and_come_to_the_same
     calm = swarm_of(priced_campaign(bars, lanes=1), "calm")
     calm.start()
     assert calm.finish() == 0
-    assert calm.records("incident") == {}
+    assert calm.trouble() == []
 
     chance = random.Random(11)
     swarm = swarm_of(priced_campaign(bars, lanes=2), "killed")

@@ -106,4 +106,4 @@ def test_without_the_lock_of_the_daemon_there_is_still_one_daemon_and_it_hears_a
     assert swarm.finish() == 0
     assert not state_of(lane)
     assert swarm.records("campaign")["faults"]["status"] == "stopped"
-    assert [row["signature"] for row in swarm.records("incident").values()] == ["state_missing"]
+    assert swarm.trouble() == ["state_missing"]
