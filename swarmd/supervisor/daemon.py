@@ -34,6 +34,7 @@ from swarmd.supervisor.dashboard.keeper import DashboardKeeper
 from swarmd.supervisor.effects.documents import write_run_meta
 from swarmd.supervisor.failure_memory import remembered, write_failure_memory
 from swarmd.supervisor.glances import Glances
+from swarmd.supervisor.glancing_loop import run
 from swarmd.supervisor.logs import log, open_log
 from swarmd.supervisor.machine_profile import profile_of
 from swarmd.supervisor.monitors.desk import MonitorDesk
@@ -98,7 +99,7 @@ def run_daemon(
     systemd = Systemd.taken_from(os.environ)
     try:
         open_log(home)
-        return asyncio.run(
+        return run(
             _session(
                 home,
                 campaign,
@@ -150,7 +151,9 @@ async def _session(
             )  # fmt: skip
             machine = profile_of(home)
             settings = campaign or (before.campaign.settings if before.campaign else None)
-            policy = policy_of(settings, ground.lanes or machine.lanes, monitors=monitors, now=now)
+            has_dashboard = dashboard is None or dashboard.is_on
+            lanes = ground.lanes or machine.lanes
+            policy = policy_of(settings, lanes, monitors=monitors, dashboard=has_dashboard, now=now)
             session = session_record(before, clock.anchor, until_done, now)
             swarm = Swarm(
                 home=home,

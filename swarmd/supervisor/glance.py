@@ -19,7 +19,8 @@ class Glance:
 
     ``stopped_by`` says who asked for the last stop: ``cli`` is a person's wish, a signal may be a machine going down.
     ``refused`` are the requests whose answer is a no; ``lanes``, ``runs``, ``jobs`` (of the campaign) and ``symbols``
-    are the names that a verb may be given. ``has_monitors`` is what the last start chose.
+    are the names that a verb may be given. ``has_monitors`` and ``has_dashboard`` are what
+    the last start chose.
     """
 
     campaign: str
@@ -34,6 +35,7 @@ class Glance:
     jobs: tuple[str, ...] = ()
     symbols: tuple[str, ...] = ()
     has_monitors: bool = True
+    has_dashboard: bool = True
 
 
 def glance(home: Home) -> Glance:
@@ -65,12 +67,18 @@ def glance(home: Home) -> Glance:
         jobs=tuple(job for job, said in _data(tables, "job").items() if said["campaign"] == last),
         symbols=_symbols(campaigns[last]) if last else (),
         refused=frozenset(request for request, said in _data(tables, "request").items() if said.get("is_refused")),
-        has_monitors=all(said.get("monitors", True) for said in _data(tables, "policy").values()),
+        has_monitors=_has_chosen(tables, "monitors"),
+        has_dashboard=_has_chosen(tables, "dashboard"),
     )
 
 
 def _symbols(campaign: dict[str, Any]) -> tuple[str, ...]:
     return tuple(symbol for tier in campaign["settings"]["assets"]["tiers"].values() for symbol in tier)
+
+
+def _has_chosen(tables: Tables[Any], what: str) -> bool:
+    """True too where the journal is of before it was noted."""
+    return all(said.get(what, True) for said in _data(tables, "policy").values())
 
 
 def _data(tables: Tables[Any], kind: str) -> dict[str, dict[str, Any]]:
@@ -84,10 +92,12 @@ def newest_handoff(home: Home, since: float = 0.0) -> Path | None:
     return page if when >= since else None
 
 
-def require_campaign(home: Home) -> None:
+def require_campaign(home: Home) -> Glance:
     """Refuse to resume where nothing was ever begun, before anything is made there."""
-    if not glance(home).campaign:
+    seen = glance(home)
+    if not seen.campaign:
         raise OperatorError(
             f"there is no campaign to resume in {home.root}; start one with `swarmd start CAMPAIGN.yaml`, "
             "or see it work with `swarmd start --demo`"
         )
+    return seen

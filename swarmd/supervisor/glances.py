@@ -8,7 +8,7 @@ is decided or recorded here, and whatever a glance misses the next turn sees.
 import mmap
 import os
 import struct
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Self
 
@@ -37,22 +37,28 @@ class Glances:
         self.has_moved = False
         self._bytes = b""
         self._slots: dict[str, tuple[int, int]] = {}
+        self._runs: Sequence[RunAlive] = ()
+        self._states: Mapping[str, str] = {}
+        self._adopted: Mapping[str, int] = {}
+        self._page_bytes = 0
 
-    def look(
-        self, runs: Iterable[RunAlive], states: Mapping[str, str], adopted: Mapping[str, int], now: Millis
-    ) -> bool:
-        """Whether a run has said READY, or an adopted one was stopped or continued: news that should not wait.
+    def expect(self, runs: Sequence[RunAlive], states: Mapping[str, str], adopted: Mapping[str, int]) -> None:
+        """Whom the looks from here on are about.
 
         ``states`` is the process state of each run as last recorded, ``adopted`` has the pids by run.
         """
-        runs = [*runs]
+        self._runs, self._states, self._adopted = runs, states, adopted
         # As far as slots are taken: the page has room for a cluster's.
-        page = self._page[: SLOT_BYTES * (1 + max((run.slot for run in runs), default=-1))]
+        self._page_bytes = SLOT_BYTES * (1 + max((run.slot for run in runs), default=-1))
+
+    def look(self, now: Millis) -> bool:
+        """Whether a run has said READY, or an adopted one was stopped or continued: news that should not wait."""
         is_news = self.has_moved = False
+        page = self._page[: self._page_bytes]
         if page != self._bytes:
             self._bytes = page
             before, self._slots = self._slots, {}
-            for run in runs:
+            for run in self._runs:
                 is_ready, progress = _SEEN.unpack_from(page, run.slot * SLOT_BYTES)
                 was_ready, was = before.get(run.id, (is_ready, progress))
                 is_news = is_news or is_ready != was_ready
@@ -61,8 +67,11 @@ class Glances:
                 self._slots[run.id] = (is_ready, progress)
             for gone in self.moved_at.keys() - self._slots.keys():
                 del self.moved_at[gone]  # the same table goes on: the cycle reads it
-        return is_news or any(
-            (states.get(run, "") in _STOPPED) != (state_of(pid) in _STOPPED) for run, pid in adopted.items()
+        return is_news or (bool(self._adopted) and self._has_changed_state())
+
+    def _has_changed_state(self) -> bool:
+        return any(
+            (self._states.get(run, "") in _STOPPED) != (state_of(pid) in _STOPPED) for run, pid in self._adopted.items()
         )
 
     def __enter__(self) -> Self:

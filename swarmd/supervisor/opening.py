@@ -50,11 +50,20 @@ def check_campaign_unchanged(before: View, campaign: CampaignSettings | None) ->
         raise OperatorError(refusal)
 
 
-def policy_of(settings: CampaignSettings | None, lanes: int, *, monitors: bool, now: Millis) -> Policy:
+def policy_of(
+    settings: CampaignSettings | None, lanes: int, *, monitors: bool, dashboard: bool = True, now: Millis
+) -> Policy:
     """The limits in force: the campaign's, with ``auto`` made into the lanes this machine carries."""
     if settings is None:
         gpu_lanes = LimitSettings().gpu_lanes
-        return Policy(at=now, max_lanes=lanes, fill_lanes=max(1, lanes // 2), gpu_lanes=gpu_lanes, monitors=monitors)
+        return Policy(
+            at=now,
+            max_lanes=lanes,
+            fill_lanes=max(1, lanes // 2),
+            gpu_lanes=gpu_lanes,
+            monitors=monitors,
+            dashboard=dashboard,
+        )
     limits = settings.limits
     max_lanes = lanes if limits.max_lanes == "auto" else limits.max_lanes
     return Policy(
@@ -76,6 +85,7 @@ def policy_of(settings: CampaignSettings | None, lanes: int, *, monitors: bool, 
         lane_vram_gb=settings.backend.lane_vram_gb,
         spares=limits.spares,
         monitors=monitors,
+        dashboard=dashboard,
     )
 
 

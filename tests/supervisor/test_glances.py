@@ -35,7 +35,8 @@ def the_run(slot: int = 0, job: str = JOB) -> RunAlive:
 
 
 def look(glances: Glances, now: int, *runs: RunAlive) -> bool:
-    return glances.look(runs, {}, {}, now)
+    glances.expect(runs, {}, {})
+    return glances.look(now)
 
 
 def writer(page: BeatsPage, slot: int = 0) -> BeatWriter:
@@ -86,6 +87,8 @@ def test_an_adopted_lane_that_is_stopped_is_news_until_it_is_on_record(glances: 
         until = time.monotonic() + 10
         while state_of(process.pid) != "T" and time.monotonic() < until:
             time.sleep(0.01)
-        assert glances.look([], {RUN: "S"}, {RUN: process.pid}, 100)
-        assert not glances.look([], {RUN: "T"}, {RUN: process.pid}, 300)
+        glances.expect([], {RUN: "S"}, {RUN: process.pid})
+        assert glances.look(100)
+        glances.expect([], {RUN: "T"}, {RUN: process.pid})
+        assert not glances.look(300)
         os.kill(process.pid, signal.SIGCONT)

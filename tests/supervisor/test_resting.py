@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -13,6 +13,7 @@ from swarmd.state.beats import BeatsPage
 from swarmd.state.view import View
 from swarmd.supervisor.clock import SteadyClock
 from swarmd.supervisor.glances import Glances
+from swarmd.supervisor.glancing_loop import run
 from swarmd.supervisor.resting import rest
 
 CLOCK = SteadyClock(1_000_000)
@@ -27,7 +28,8 @@ class Between:
 
     async def rest(self, wake: asyncio.Event, *, began_ago: int = 0, is_still: bool = False) -> int:
         resting = rest(CLOCK, wake, self.glances, self.view, {}, began=CLOCK.now() - began_ago, is_still=is_still)
-        return await asyncio.wait_for(resting, 60)
+        async with asyncio.timeout(60):
+            return await resting
 
 
 @pytest.fixture
@@ -37,13 +39,14 @@ def between(tmp_path: Path) -> Iterator[Between]:
     policy = a_policy(cycle_every=500, start_within=NEVER, **patient)
     view = a_view(policy=policy, runs=[a_run(status="running")], beats=[a_beat(is_ready=True)])
     with BeatsPage(tmp_path / "beats", create=True) as page, Glances(tmp_path / "beats") as glances:
-        glances.look(view.live_runs(), {}, {}, CLOCK.now())
+        glances.expect(view.live_runs(), {}, {})
+        glances.look(CLOCK.now())
         yield Between(page, glances, view)
 
 
 def test_without_any_event_it_ends_when_the_next_look_is_due(between: Between) -> None:
     before = CLOCK.now()
-    assert asyncio.run(between.rest(asyncio.Event())) == 0
+    assert run(between.rest(asyncio.Event())) == 0
     assert CLOCK.now() - before >= 500
 
 
@@ -56,8 +59,8 @@ def test_an_event_that_is_there_already_or_comes_ends_it(between: Between) -> No
             asyncio.get_running_loop().call_later(0.01, wake.set)
         return await between.rest(wake)
 
-    assert asyncio.run(woken(at_once=True)) == 0
-    assert asyncio.run(woken(at_once=False)) == 0
+    assert run(woken(at_once=True)) == 0
+    assert run(woken(at_once=False)) == 0
 
 
 def test_a_lane_that_says_ready_ends_it(between: Between) -> None:
@@ -67,7 +70,7 @@ def test_a_lane_that_says_ready_ends_it(between: Between) -> None:
         await between.rest(wake, is_still=True)
         assert wake.is_set(), "found by a glance, long before the look that is due when all is still"
 
-    asyncio.run(ready())
+    run(ready())
 
 
 def test_progress_that_moves_quickens_a_still_pace_and_is_dated(between: Between) -> None:
@@ -78,7 +81,7 @@ def test_progress_that_moves_quickens_a_still_pace_and_is_dated(between: Between
         [moved_at] = between.glances.moved_at.values()
         assert before < moved_at <= CLOCK.now()
 
-    asyncio.run(moving())
+    run(moving())
 
 
 @pytest.mark.parametrize("is_woken", [True, False])
@@ -94,10 +97,34 @@ def test_what_the_daemon_itself_overslept_is_told_whoever_wakes_it(between: Betw
         asyncio.get_running_loop().call_later(0.01, hold_up)
         return await between.rest(wake, is_still=True)
 
-    assert asyncio.run(held_up()) >= 900, "all of it but the half second in which a look was due"
+    assert run(held_up()) >= 900, "all of it but the half second in which a look was due"
 
 
 def test_a_turn_that_took_long_was_overslept_too(between: Between) -> None:
     wake = asyncio.Event()
     wake.set()
-    assert asyncio.run(between.rest(wake, began_ago=10_000)) >= 9_500
+    assert run(between.rest(wake, began_ago=10_000)) >= 9_500
+
+
+@pytest.mark.parametrize("is_woken", [True, False])
+def test_a_glance_that_fails_costs_a_turn_and_nothing_else(
+    between: Between, caplog: pytest.LogCaptureFixture, is_woken: bool
+) -> None:
+    off_the_page = a_run(status="running", slot=10**6)
+    between.glances.expect([], {}, {})
+    broken = replace(between, view=a_view(policy=between.view.policy, runs=[off_the_page], beats=[a_beat()]))
+
+    async def resting() -> bool:
+        wake = asyncio.Event()
+        if is_woken:
+            asyncio.get_running_loop().call_later(0.01, wake.set)
+        await broken.rest(wake, is_still=True)
+        return wake.is_set()
+
+    assert run(resting())
+    assert "a glance failed" in caplog.text
+
+
+def test_a_rest_in_another_loop_is_refused(between: Between) -> None:
+    with pytest.raises(TypeError, match="need a GlancingLoop"):
+        asyncio.run(between.rest(asyncio.Event()))

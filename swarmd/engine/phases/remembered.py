@@ -88,8 +88,9 @@ def words_of_lost(home: Home, lost: tuple[Remembered, ...]) -> str:
         place, there = ledgers.place(first.ledger), len(ledgers.read(first.ledger))
     gone = sum(line.ledger == first.ledger for line in lost)
     return (
-        f"{place}: {gone} of its lines are gone, the first with digest {first.digest[:12]} (told by {first.run}, "
-        f"remembered in {first.path}), and {there} are there; it was deleted, cut off or replaced"
+        f"{place}: {gone} of its lines {'is' if gone == 1 else 'are'} gone, the first with digest "
+        f"{first.digest[:12]} (told by {first.run}, remembered in {first.path}), and it has {there} now; it was "
+        "deleted, cut off or replaced"
     )
 
 

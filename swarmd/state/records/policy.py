@@ -76,4 +76,6 @@ class Policy(Record):
     # Noticing staleness.
     source_stale_after: Millis = 10 * SECOND
     no_worker_after: Millis = 30 * SECOND
+    # What the last start chose to have beside the loop: `ensure` and `restart` choose the same.
     monitors: bool = True
+    dashboard: bool = True

@@ -19,12 +19,15 @@ _OTHER_WITHIN_S = 1.0
     "done, or was stopped by `swarmd stop`, or a home that never had one, is left alone."
 )
 @click.option("--until-done", is_flag=True, help="If it must be started: leave when the campaign is done.")
-@click.option("--no-monitors", is_flag=True, help="Without the tmux monitors, as where it was started so.")
+@click.option("--no-monitors", is_flag=True, help="Without the tmux monitors.")
 @no_dashboard_option
 @home_option
 @json_option
 def ensure(until_done: bool, no_monitors: bool, no_dashboard: bool, home: Home, as_json: bool) -> None:
-    """Start what is not running; safe in cron and shell hooks."""
+    """Start what is not running, as it was last started: with monitors and dashboard where it had them.
+
+    Safe in cron and shell hooks.
+    """
     did, pid, said = _ensured(home, until_done, no_monitors, no_dashboard)
     if as_json:
         print_document("ensure", {"did": did, "pid": pid, "home": str(home.root)})
@@ -49,7 +52,7 @@ def _ensured(home: Home, until_done: bool, no_monitors: bool, no_dashboard: bool
         text = f"campaign {seen.campaign} was stopped on purpose; take it up again with `swarmd start`"
         return "nothing", None, text
     try:
-        keeper = DashboardKeeper(home, is_on=not no_dashboard)
+        keeper = DashboardKeeper(home, is_on=seen.has_dashboard and not no_dashboard)
         pid = start_detached(home, None, until_done=until_done, monitors=has_monitors, dashboard=keeper)
     except OperatorError:
         # Another ensure may have been quicker by a moment; then everything is as it should be.

@@ -24,13 +24,14 @@ from swarmd.supervisor.presence import daemon_of
 def restart(
     now: bool, timeout: float, until_done: bool, no_monitors: bool, no_dashboard: bool, home: Home, as_json: bool
 ) -> None:
-    """Stop, then start the last campaign again, detached."""
-    require_campaign(home)
+    """Stop, then start the last campaign again, detached, with monitors and dashboard where it had them."""
+    seen = require_campaign(home)
     running = daemon_of(home)
     if running is not None:
         stop_daemon(home, running, now=now, timeout_s=timeout)
-    keeper = DashboardKeeper(home, is_on=not no_dashboard)
-    pid = start_detached(home, None, until_done=until_done, monitors=not no_monitors, dashboard=keeper)
+    keeper = DashboardKeeper(home, is_on=seen.has_dashboard and not no_dashboard)
+    has_monitors = seen.has_monitors and not no_monitors
+    pid = start_detached(home, None, until_done=until_done, monitors=has_monitors, dashboard=keeper)
     if as_json:
         print_document("restart", {"stopped_pid": running.pid if running else None, "pid": pid, "home": str(home.root)})
     else:

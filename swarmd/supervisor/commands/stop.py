@@ -12,6 +12,7 @@ from swarmd.state.errors import OutsideError
 from swarmd.state.store.files import Home, is_locked
 from swarmd.supervisor.asking import answered
 from swarmd.supervisor.commands.options import home_option, json_option, print_document
+from swarmd.supervisor.dashboard.keeper import DashboardKeeper
 from swarmd.supervisor.detached import start_detached
 from swarmd.supervisor.glance import glance, newest_handoff
 from swarmd.supervisor.presence import Presence, ask, daemon_of, looks
@@ -32,7 +33,9 @@ def stop(now: bool, timeout: float, home: Home, as_json: bool) -> None:
     if running is None and _has_living_runs(home):
         # Its daemon died and they went on: only a daemon can drain them and write the handoff.
         click.echo("no daemon runs, but runs of a former one do: starting one to drain them", err=True)
-        start_detached(home, None, until_done=False, monitors=False)
+        seen = glance(home)
+        keeper = DashboardKeeper(home, is_on=seen.has_dashboard)
+        start_detached(home, None, until_done=False, monitors=seen.has_monitors, dashboard=keeper)
         running = daemon_of(home)
     if running is None:
         if as_json:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -191,13 +192,13 @@ def test_a_ledger_that_lost_what_any_campaign_told_is_missed_by_all(told_campaig
     assert exit_code_of(["ledger", "verify"]) == 0
     LOSSES[how](question, home, ledger_file(home), tmp_path)
     with pytest.raises(
-        OperatorError, match=r"mtf_ema\.jsonl: . of its lines are gone, .*put the ledger back"
+        OperatorError, match=r"mtf_ema\.jsonl: (1 of its lines is|[23] of its lines are) gone, .*put the ledger back"
     ) as refused:
         require_told(home, SYMBOL, days)
     assert str(results(home.root) / "ledger_told.json") in str(refused.value)
     capsys.readouterr()
     assert exit_code_of(["ledger", "verify"]) == 2
-    assert "of its lines are gone" in capsys.readouterr().err
+    assert re.search(r"\d of its lines (is|are) gone", capsys.readouterr().err)
     assert exit_code_of(["ledger", "verify", "--json"]) == 2
     lost = json.loads(capsys.readouterr().out)["lost"]
     assert [row["digest"] for row in lost] == [line.digest for line in lost_lines(home)] != []

@@ -120,14 +120,14 @@ def test_a_detached_daemon_lives_is_asked_and_leaves_with_a_handoff(swarm: Swarm
 
 
 def test_a_killed_daemon_is_made_good_by_ensure_once_and_by_restart(swarm: Swarm) -> None:
-    swarm.json("start", swarm.campaign(n_assets=200), "--detach", "--no-monitors")
+    without = ("--no-monitors", "--no-dashboard")
+    swarm.json("start", swarm.campaign(n_assets=200), "--detach", *without)
     first = swarm.daemon()
     os.kill(first, signal.SIGKILL)
     while swarm.daemon():
         time.sleep(0.02)
-    without = ("--no-monitors", "--no-dashboard")
-    # It was started without monitors, and that stands.
-    both = [swarm.begin("ensure", "--no-dashboard", "--json") for _ in range(2)]
+    # It was started without monitors and dashboard, and that stands.
+    both = [swarm.begin("ensure", "--json") for _ in range(2)]
     answers = [json.loads(each.communicate(timeout=WITHIN_S)[0]) for each in both]
     assert [each.returncode for each in both] == [0, 0]
     second = swarm.daemon()
@@ -136,7 +136,7 @@ def test_a_killed_daemon_is_made_good_by_ensure_once_and_by_restart(swarm: Swarm
     assert "started" in {each["did"] for each in answers}
     assert set(without) <= set(words_of(second))
 
-    restarted = swarm.json("restart", *without)
+    restarted = swarm.json("restart")
     assert set(without) <= set(words_of(swarm.daemon()))
     assert restarted["stopped_pid"] == second
     assert restarted["pid"] == swarm.daemon() != second
