@@ -44,7 +44,7 @@ from builders import (
     an_incident,
     the_settings,
 )  # fmt: skip
-from swarm_builders import a_home, a_swarm
+from swarm_builders import a_home, a_swarm, a_vigil
 
 from swarmd.state.records.record import Record
 from swarmd.state.store.files import Home, lock_file
@@ -244,7 +244,7 @@ class LivingHome:
 
     def _turn(self) -> None:
         while not self._stop.wait(0.05):
-            asyncio.run(turn(self.swarm, ROSTER, late=0))
+            asyncio.run(turn(self.swarm, ROSTER, a_vigil(self.swarm)))
 
     def end(self) -> None:
         if self._thread is not None:

@@ -24,6 +24,7 @@ from swarmd.supervisor.clock import SteadyClock, boot_id
 from swarmd.supervisor.cycle import Turn, turn
 from swarmd.supervisor.monitors.desk import MonitorDesk
 from swarmd.supervisor.swarm import Swarm
+from swarmd.supervisor.vigil import Vigil
 
 SLEEPER = [sys.executable, "-S", "-c", "import time; time.sleep(60)"]
 
@@ -66,7 +67,14 @@ def a_swarm(home: Home, *records: Record) -> Iterator[Swarm]:
 
 
 def turned(swarm: Swarm, *wishes: Action, late: Millis = 0) -> Turn:
-    return asyncio.run(turn(swarm, [Wisher(lambda view: wishes)], late=late))
+    return asyncio.run(turn(swarm, [Wisher(lambda view: wishes)], a_vigil(swarm, late=late)))
+
+
+def a_vigil(swarm: Swarm, *, late: Millis = 0) -> Vigil:
+    """One that looks now, and has overslept so long before."""
+    vigil = Vigil(swarm.clock.now(), every=swarm.projection.view().policy.cycle_every)
+    vigil.late = late
+    return vigil
 
 
 @contextmanager

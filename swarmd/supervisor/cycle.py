@@ -36,6 +36,7 @@ from swarmd.supervisor.sensors.runs import observe_runs
 from swarmd.supervisor.sensors.sources import DISK, observe_disk, observe_monitors, observe_published
 from swarmd.supervisor.swarm import Swarm
 from swarmd.supervisor.verdict_records import agent_failed, agent_recovered, daemon_gauges, record_verdict
+from swarmd.supervisor.vigil import Vigil
 from swarmd.supervisor.widening import widened
 
 _HOST_EVERY: Millis = 5 * SECOND
@@ -57,17 +58,17 @@ class Turn:
     ending: str | None
 
 
-async def turn(swarm: Swarm, roster: Iterable[Agent], *, late: Millis, is_hasty: bool = False) -> Turn:
-    """One cycle: look, project, decide, arbitrate, record, enact.
+async def turn(swarm: Swarm, roster: Iterable[Agent], vigil: Vigil, *, is_hasty: bool = False) -> Turn:
+    """One cycle, as of the vigil's last look: look, project, decide, arbitrate, record, enact.
 
     A hasty one answers the end of a lane: it looks at runs and results alone, and leaves everything else, telling
     included, to the whole turn that follows it. What is decided and recorded is decided and recorded in the same way.
     """
     began = time.perf_counter()
     swarm.number += 1
-    now = swarm.clock.now()
+    now, late = vigil.looked_at, vigil.late
 
-    done_with = observe(swarm, now, late, is_hasty=is_hasty)
+    done_with = observe(swarm, vigil, is_hasty=is_hasty)
     view = swarm.projection.view()
     wishes = decide(view, roster, now, swarm)
     verdict = arbitrate(view, wishes, now)
@@ -108,9 +109,9 @@ def tell(swarm: Swarm, view: View, now: Millis) -> None:
         log.error("cycle %d could not be told: %s", swarm.number, error)
 
 
-def observe(swarm: Swarm, now: Millis, late: Millis, *, is_hasty: bool = False) -> list[Path]:
+def observe(swarm: Swarm, vigil: Vigil, *, is_hasty: bool = False) -> list[Path]:
     """The sensors, each against the picture as the former left it. Gives back the inbox files that were read."""
-    view = swarm.projection.view()
+    view, now, late = swarm.projection.view(), vigil.looked_at, vigil.late
     sees_states = swarm.has_child_news or late > 0 or now - swarm.states_seen_at >= _STATES_EVERY
     swarm.record(
         observe_runs(
@@ -125,6 +126,7 @@ def observe(swarm: Swarm, now: Millis, late: Millis, *, is_hasty: bool = False) 
             sees_states=sees_states,
         )
     )
+    vigil.excused()  # with every run, whatever becomes of the rest of this turn
     if sees_states:
         swarm.has_child_news, swarm.states_seen_at = False, now
     swarm.backend.oom.look(is_hasty=is_hasty)

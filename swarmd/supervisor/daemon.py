@@ -9,7 +9,6 @@ import contextlib
 import gc
 import os
 import signal
-import time
 from collections.abc import Callable
 
 from swarmd.agents.rules.budget import is_out_of_budget
@@ -50,13 +49,11 @@ from swarmd.supervisor.sensors.home_lock import HomeLock
 from swarmd.supervisor.sensors.sources import journal_damages
 from swarmd.supervisor.study_server import keeper_for
 from swarmd.supervisor.swarm import Swarm
+from swarmd.supervisor.vigil import Vigil
 from swarmd.supervisor.wakers import Wakers
 
 OnCycle = Callable[[View, Millis], None]
 
-# An event after a quiet moment turns the cycle at once; those that follow within this time of a turn's beginning share
-# the next one, which bounds how often the loop can turn.
-_GATHER_S = 0.02
 # Cycles in a row that may follow each other at once because each decided something.
 _RESTLESS_MAX = 30
 _LEFT_IN_HASTE = 130
@@ -226,19 +223,21 @@ async def _loop(swarm: Swarm, wakers: Wakers, wake: asyncio.Event, on_cycle: OnC
     """Turn the cycle when something happens or a look is due, until an agent ends the session."""
     every = swarm.projection.view().policy.cycle_every
     hasty_since: Millis | None = None
-    late: Millis = 0
+    # Runs of a former daemon are judged from the session's first moment on: a sleep while it opened counts too.
+    vigil = Vigil(swarm.started_at, every=every)
     n_restless, is_settled = 0, False
     with Glances(swarm.home.beats_path) as glances:
         swarm.moved_at = glances.moved_at
         while True:
             wake.clear()
-            began, turned_at, said = swarm.clock.now(), time.monotonic(), swarm.journal.seq
+            now, said = swarm.clock.now(), swarm.journal.seq
+            vigil.look(now)
             # A storm of ends must not put off the whole look for ever.
             swarm.has_child_news = wakers.take_child_news() or swarm.has_child_news
-            is_hasty = wakers.take_haste() and (hasty_since is None or began - hasty_since <= every)
-            done = await _turn(swarm, late=late, is_hasty=is_hasty)
+            is_hasty = wakers.take_haste() and (hasty_since is None or now - hasty_since <= every)
+            done = await _turn(swarm, vigil, is_hasty=is_hasty)
             systemd.turned(_status(done.view), now=swarm.clock.now())
-            hasty_since = (hasty_since or began) if is_hasty else None
+            hasty_since = (hasty_since or now) if is_hasty else None
             if on_cycle is not None and not _has_told(on_cycle, done.view, swarm.clock.now()):
                 on_cycle = None
             if done.ending is not None:
@@ -255,15 +254,13 @@ async def _loop(swarm: Swarm, wakers: Wakers, wake: asyncio.Event, on_cycle: OnC
             is_still = not is_hasty and not swarm.is_losing_turns and swarm.journal.seq == said
             is_still = is_still and wakers.hears_requests
             adopted = swarm.backend.adopted()
-            late = await rest(swarm.clock, wake, glances, done.view, adopted, began=began, is_still=is_still)
-            if (early := turned_at + _GATHER_S - time.monotonic()) > 0:
-                await asyncio.sleep(early)
+            await rest(vigil, swarm.clock, wake, glances, done.view, adopted, is_still=is_still)
 
 
-async def _turn(swarm: Swarm, *, late: Millis, is_hasty: bool) -> Turn:
+async def _turn(swarm: Swarm, vigil: Vigil, *, is_hasty: bool) -> Turn:
     """One cycle. What goes wrong in it costs that cycle and not the daemon: runs go on, the next turn tries again."""
     try:
-        done = await turn(swarm, ROSTER, late=late, is_hasty=is_hasty)
+        done = await turn(swarm, ROSTER, vigil, is_hasty=is_hasty)
         if not is_hasty:
             swarm.backend.keep_spares(done.view)
             swarm.notices.look(done.view, swarm.clock.now(), is_last=done.ending is not None)

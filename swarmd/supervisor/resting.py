@@ -14,52 +14,48 @@ from swarmd.supervisor.clock import SteadyClock
 from swarmd.supervisor.glances import GLANCE_EVERY_S, Glances
 from swarmd.supervisor.glancing_loop import running_loop
 from swarmd.supervisor.logs import log
-from swarmd.supervisor.pace import overslept, rest_for
+from swarmd.supervisor.pace import rest_for
+from swarmd.supervisor.vigil import Vigil
+
+# An event after a quiet moment turns the cycle at once; those that follow within this time of a turn's beginning share
+# the next one, which bounds how often the loop can turn.
+GATHER_S = 0.02
 
 
 async def rest(
+    vigil: Vigil,
     clock: SteadyClock,
     wake: asyncio.Event,
     glances: Glances,
     view: View,
     adopted: Mapping[str, int],
     *,
-    began: Millis,
     is_still: bool,
-) -> Millis:
-    """Wait for an event or the next look, with a glance now and then. Gives back how long was overslept meanwhile.
+) -> None:
+    """Wait for an event or the next look, with a glance now and then. Awaited in a GlancingLoop.
 
-    ``adopted`` has the pids by run of those that are no children of ours, ``began`` is when the turn began that came
-    before, and ``is_still`` says that it had nothing to record. Awaited in a GlancingLoop.
+    ``vigil`` last looked when the turn that came before began. ``adopted`` has the pids by run of those that are no
+    children of ours, and ``is_still`` says that that turn had nothing to record.
     """
-    every, now = view.policy.cycle_every, clock.now()
+    began, now = vigil.looked_at, clock.now()
+    vigil.look(now)
     # Runs come and go in turns alone, so all that is asked of them between two is gathered once.
     glances.expect(view.live_runs(), {run: beat.process_state for run, beat in view.beats.items()}, adopted)
-    pause = _Pause(
-        clock,
-        glances,
-        wake,
-        every=every,
-        next_look=began + every,
-        until=now + rest_for(view, now, began=began, is_still=is_still),
-        looked_at=now,
-        late=overslept(began, now, every=every),
-    )
-    if not wake.is_set() and now < pause.until:
-        await pause.end()
-    return pause.late
+    until = now + rest_for(view, now, began=began, is_still=is_still)
+    if not wake.is_set() and now < until:
+        await _Pause(vigil, clock, glances, wake, next_look=began + vigil.every, until=until).end()
+    if (early := began + round(GATHER_S * 1000) - clock.now()) > 0:
+        await asyncio.sleep(early / 1000)
 
 
-@dataclass(slots=True)
+@dataclass
 class _Pause:
+    vigil: Vigil
     clock: SteadyClock
     glances: Glances
     wake: asyncio.Event
-    every: Millis
     next_look: Millis
     until: Millis
-    looked_at: Millis
-    late: Millis
     due: float = 0.0
 
     async def end(self) -> None:
@@ -83,13 +79,12 @@ class _Pause:
         return is_over
 
     def _wind(self) -> None:
-        self.due = time.monotonic() + min(GLANCE_EVERY_S, (self.until - self.looked_at) / 1000)
+        self.due = time.monotonic() + min(GLANCE_EVERY_S, (self.until - self.vigil.looked_at) / 1000)
 
     def _look(self) -> bool:
         """Whether the next turn is due."""
         now = self.clock.now()
-        slept = overslept(self.looked_at, now, every=self.every)
-        self.late, self.looked_at = self.late + slept, now
+        is_late = self.vigil.look(now)
         # Looked at after a sleep too: what moved meanwhile must not pass for having stood still.
         try:
             is_news = self.glances.look(now)
@@ -98,4 +93,4 @@ class _Pause:
             is_news = True
         if self.glances.has_moved:
             self.until = min(self.until, self.next_look)
-        return is_news or slept > 0 or now >= self.until
+        return is_news or is_late or now >= self.until

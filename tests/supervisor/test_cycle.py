@@ -6,9 +6,11 @@ from typing import Any
 
 import pytest
 from builders import JOB, RUN, a_beat, a_job, a_request, a_result, a_run, an_action_wished
-from swarm_builders import Wisher, a_home, a_sleeper, a_swarm, turned
+from faulty_disk import file_size_limit
+from swarm_builders import Wisher, a_home, a_sleeper, a_swarm, a_vigil, turned
 
 from swarmd.state.actions import Action
+from swarmd.state.errors import OutsideError
 from swarmd.state.records.incident import IncidentStatus, Signature
 from swarmd.state.records.job import JobStatus
 from swarmd.state.records.run import RunEnded
@@ -30,6 +32,23 @@ def test_the_cycle_says_how_long_nobody_looked(tmp_path: Path) -> None:
         cycle = swarm.projection.view().cycle
     assert cycle is not None
     assert (cycle.late, cycle.actions) == (700, 1)
+
+
+def test_what_was_overslept_is_owed_until_it_is_on_record_with_the_runs_and_no_longer(tmp_path: Path) -> None:
+    home = a_home(tmp_path)
+    with a_sleeper() as process, a_swarm(home, a_job(attempt=1)) as swarm:
+        stat = read_stat(process.pid)
+        assert stat is not None
+        identity: dict[str, Any] = {"pid": process.pid, "start_ticks": stat.start_ticks, "boot_id": swarm.boot}
+        swarm.record([a_run(status="running", **identity), a_beat()])
+        swarm.journal.commit()
+        vigil = a_vigil(swarm, late=700)
+        written = max(each.stat().st_size for each in home.journal.iterdir())
+        with file_size_limit(written), pytest.raises(OutsideError, match="cannot append"):
+            asyncio.run(turn(swarm, [], vigil))
+        assert (vigil.late, swarm.projection.view().beats[RUN].overslept) == (700, 0)
+        asyncio.run(turn(swarm, [], vigil))
+        assert (vigil.late, swarm.projection.view().beats[RUN].overslept) == (0, 700)
 
 
 def test_the_end_of_a_session_survives_views_that_cannot_be_published(tmp_path: Path) -> None:
@@ -119,7 +138,7 @@ def test_a_hasty_turn_decides_and_records_and_leaves_requests_and_telling_to_the
     with a_swarm(home) as swarm:
         ask(home, "pause")
         said = Wisher(lambda view: [an_action_wished("say", topic="t", reason="1 word")])
-        assert asyncio.run(turn(swarm, [said], late=0, is_hasty=True)).n_actions == 1
+        assert asyncio.run(turn(swarm, [said], a_vigil(swarm), is_hasty=True)).n_actions == 1
         assert swarm.projection.view().findings["wisher/t"].text == "1 word"
         assert swarm.projection.view().requests == {}
         assert not published.exists()

@@ -13,7 +13,6 @@ from swarmd.state.records.session import Session, SessionStatus
 from swarmd.state.view import View
 from swarmd.supervisor.daemon import exit_code, last_number
 from swarmd.supervisor.opening import check_campaign_unchanged, opening_records, policy_of
-from swarmd.supervisor.pace import overslept
 from swarmd.supervisor.question import digest
 
 NOW = 1_000
@@ -72,13 +71,6 @@ def test_the_same_question_may_be_started_again_and_a_changed_one_may_not_keep_i
 def test_resuming_without_any_campaign_says_how_to_begin() -> None:
     with pytest.raises(OperatorError, match=r"swarmd start CAMPAIGN\.yaml"):
         check_campaign_unchanged(a_view(campaigns=[]), None)
-
-
-@pytest.mark.parametrize(
-    ("now", "late"), [(11_000, 0), (11_250, 0), (10_020, 0), (11_251, 251), (611_000, 600_000), (9_000, 0)]
-)
-def test_only_what_goes_beyond_a_cycle_and_its_jitter_is_overslept(now: int, late: int) -> None:
-    assert overslept(10_000, now, every=1_000) == late
 
 
 def test_cycles_are_numbered_on_from_the_last_that_acted_though_its_own_record_was_lost() -> None:

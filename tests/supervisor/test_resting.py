@@ -15,6 +15,7 @@ from swarmd.supervisor.clock import SteadyClock
 from swarmd.supervisor.glances import Glances
 from swarmd.supervisor.glancing_loop import run
 from swarmd.supervisor.resting import rest
+from swarmd.supervisor.vigil import Vigil
 
 CLOCK = SteadyClock(1_000_000)
 NEVER = 10**9
@@ -27,9 +28,12 @@ class Between:
     view: View
 
     async def rest(self, wake: asyncio.Event, *, began_ago: int = 0, is_still: bool = False) -> int:
-        resting = rest(CLOCK, wake, self.glances, self.view, {}, began=CLOCK.now() - began_ago, is_still=is_still)
+        """How long was overslept when the next turn begins."""
+        vigil = Vigil(CLOCK.now() - began_ago, every=self.view.policy.cycle_every)
         async with asyncio.timeout(60):
-            return await resting
+            await rest(vigil, CLOCK, wake, self.glances, self.view, {}, is_still=is_still)
+        vigil.look(CLOCK.now())
+        return vigil.late
 
 
 @pytest.fixture
@@ -98,6 +102,16 @@ def test_what_the_daemon_itself_overslept_is_told_whoever_wakes_it(between: Betw
         return await between.rest(wake, is_still=True)
 
     assert run(held_up()) >= 900, "all of it but the half second in which a look was due"
+
+
+def test_what_is_overslept_while_events_gather_is_told_too(between: Between) -> None:
+    async def held_up() -> int:
+        wake = asyncio.Event()
+        wake.set()
+        asyncio.get_running_loop().call_soon(time.sleep, 1.5)  # runs as soon as the rest waits for what gathers
+        return await between.rest(wake)
+
+    assert run(held_up()) >= 900
 
 
 def test_a_turn_that_took_long_was_overslept_too(between: Between) -> None:

@@ -1,12 +1,12 @@
 """Paths, whole-file replacement and locks, with real files and real processes."""
 
 import os
-import resource
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from faulty_disk import file_size_limit
 
 from swarmd.state.errors import OperatorError, OutsideError
 from swarmd.state.store.files import Home, atomic_write, home_from, is_locked, lock_file, lock_holder
@@ -72,13 +72,8 @@ def test_a_write_replaces_the_whole_file_and_leaves_nothing_else(tmp_path: Path)
 def test_a_write_that_does_not_fit_keeps_the_old_content(tmp_path: Path) -> None:
     path = tmp_path / "a.json"
     atomic_write(path, b"old")
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (4096, before[1]))
-    try:
-        with pytest.raises(OutsideError, match=r"cannot write .*a\.json"):
-            atomic_write(path, b"x" * 10_000)
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    with file_size_limit(4096), pytest.raises(OutsideError, match=r"cannot write .*a\.json"):
+        atomic_write(path, b"x" * 10_000)
     assert path.read_bytes() == b"old"
     assert [entry.name for entry in tmp_path.iterdir()] == ["a.json"]
 

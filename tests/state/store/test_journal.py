@@ -2,7 +2,6 @@
 
 import errno
 import os
-import resource
 import shutil
 import subprocess
 import tempfile
@@ -12,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from builders import a_finding, a_gauge, a_job, a_run
+from faulty_disk import file_size_limit
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -355,16 +355,6 @@ def test_leftovers_of_an_interrupted_snapshot_are_cleared_away(tmp_path: Path) -
 
 
 # -- a failing disk -------------------------------------------------------------------------------------------------
-
-
-@contextmanager
-def file_size_limit(size: int) -> Iterator[None]:
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
 def test_a_partial_write_is_cut_back_and_can_be_tried_again(tmp_path: Path) -> None:
