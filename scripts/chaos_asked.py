@@ -33,12 +33,23 @@ def arguments() -> argparse.Namespace:
 
 
 def settings_of(asked: argparse.Namespace) -> dict[str, Any]:
-    """The campaign with its bars made absolute: from --data, for the example from the tests' data, else its folder."""
-    settings: dict[str, Any] = yaml.safe_load(asked.campaign.read_text())
+    """The campaign with its bars made absolute: from --data, for the example from the tests' data, else its folder.
+
+    Raises ValueError where the file cannot be read, or is no campaign.
+    """
+    try:
+        settings = yaml.safe_load(asked.campaign.read_text())
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as cause:
+        raise ValueError(
+            f"cannot read {asked.campaign}: {cause}; name a campaign file, or none for the example"
+        ) from cause
+    data = settings.get("data") if isinstance(settings, dict) else None
+    if not isinstance(data, dict) or not isinstance(data.get("root"), str):
+        raise ValueError(f"{asked.campaign} has no data.root: it is no campaign file")
     beside = asked.campaign.resolve().parent
     if asked.campaign == _EXAMPLE:
         beside = Path(os.environ.get("SWARMD_TEST_DATA") or _PROJECT.parent / "shared" / "data")
-    settings["data"]["root"] = str(((asked.data or beside) / settings["data"]["root"]).resolve())
+    data["root"] = str(((asked.data or beside) / data["root"]).resolve())
     return settings
 
 
