@@ -99,9 +99,10 @@ def preflight(order: WorkOrder, desk: Desk) -> ResultSummary:
         desk.say(warning)
     written = desk.write_json(folder / PREFLIGHT_FILE, document, sync=True)
     desk.work(1)
+    noun = "warning" if len(warnings) == 1 else "warnings"
     return ResultSummary(
         verdict="pass",
-        headline=f"{order.symbol}: {bars.n_bars} bars fit to use, {len(warnings)} warnings",
+        headline=f"{order.symbol}: {bars.n_bars} bars fit to use, {len(warnings)} {noun}",
         tried=len(probes),
         figures={
             "bars": bars.n_bars,
