@@ -108,10 +108,11 @@ def test_what_is_overslept_while_events_gather_is_told_too(between: Between) -> 
     async def held_up() -> int:
         wake = asyncio.Event()
         wake.set()
-        asyncio.get_running_loop().call_soon(time.sleep, 1.5)  # runs as soon as the rest waits for what gathers
-        return await between.rest(wake)
+        asyncio.get_running_loop().call_soon(time.sleep, 2)  # runs as soon as the rest waits for what gathers
+        # A turn that begins a second from now gathers until then, however slow the machine is.
+        return await between.rest(wake, began_ago=-1_000)
 
-    assert run(held_up()) >= 900
+    assert run(held_up()) >= 1_400, "the second of gathering alone would be half of it"
 
 
 def test_a_turn_that_took_long_was_overslept_too(between: Between) -> None:
