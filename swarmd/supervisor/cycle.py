@@ -164,7 +164,7 @@ def observe(swarm: Swarm, vigil: Vigil, *, is_hasty: bool = False) -> list[Path]
         swarm.record(widened(swarm.projection.view(), now=now))
         swarm.record(lanes_of_node_gpus(swarm.projection.view(), now=now))
     if now - swarm.host_seen_at >= _HOST_EVERY:
-        swarm.record(observe_host(view, swarm.home, now=now))
+        swarm.measure(observe_host(view, swarm.home, now=now))
         swarm.host_seen_at = now
     if now - swarm.logs_seen_at >= _LOGS_EVERY:
         cut_living_logs(view, swarm.home, now)

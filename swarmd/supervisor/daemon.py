@@ -230,7 +230,7 @@ async def _loop(swarm: Swarm, wakers: Wakers, wake: asyncio.Event, on_cycle: OnC
         swarm.moved_at = glances.moved_at
         while True:
             wake.clear()
-            now, said = swarm.clock.now(), swarm.journal.seq
+            now, n_news = swarm.clock.now(), swarm.n_news
             vigil.look(now)
             # A storm of ends must not put off the whole look for ever.
             swarm.has_child_news = wakers.take_child_news() or swarm.has_child_news
@@ -251,7 +251,7 @@ async def _loop(swarm: Swarm, wakers: Wakers, wake: asyncio.Event, on_cycle: OnC
             n_restless = n_restless + 1 if done.n_actions else 0
             if is_hasty or 0 < n_restless <= _RESTLESS_MAX:
                 wake.set()
-            is_still = not is_hasty and not swarm.is_losing_turns and swarm.journal.seq == said
+            is_still = not is_hasty and not swarm.is_losing_turns and swarm.n_news == n_news
             is_still = is_still and wakers.hears_requests
             adopted = swarm.backend.adopted()
             await rest(vigil, swarm.clock, wake, glances, done.view, adopted, is_still=is_still)

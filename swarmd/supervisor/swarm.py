@@ -79,6 +79,7 @@ class Swarm:
     is_losing_turns: bool = False
     lost: LostTurns | None = None
     lost_turns: int = 0
+    n_readings: int = 0
     turn_ms: dict[str, float] = field(default_factory=dict)
     asked: list[Request] = field(default_factory=list)
     asked_to_stop: set[str] = field(default_factory=set)
@@ -116,6 +117,16 @@ class Swarm:
                 self.projection.apply(record)
             for refused in self.projection.take_refused_moves():
                 log.error("a record was kept and not believed: %s", refused)
+
+    def measure(self, readings: Sequence[Record]) -> None:
+        """Record how the machine fares, which the agents of this very turn see: no reason for another one soon."""
+        self.record(readings)
+        self.n_readings += len(readings)
+
+    @property
+    def n_news(self) -> int:
+        """How much was ever recorded, readings of the machine aside: a swarm in which this stands still is still."""
+        return self.journal.seq - self.n_readings
 
     def facts(self, now: Millis) -> DaemonFacts:
         times = sorted(self.took_ms) or [0.0]

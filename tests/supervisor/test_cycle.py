@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from builders import JOB, RUN, a_beat, a_job, a_request, a_result, a_run, an_action_wished
+from builders import JOB, RUN, a_beat, a_gauge, a_job, a_request, a_result, a_run, an_action_wished
 from faulty_disk import file_size_limit
 from swarm_builders import Wisher, a_home, a_sleeper, a_swarm, a_vigil, turned
 
@@ -49,6 +49,21 @@ def test_what_was_overslept_is_owed_until_it_is_on_record_with_the_runs_and_no_l
         assert (vigil.late, swarm.projection.view().beats[RUN].overslept) == (700, 0)
         asyncio.run(turn(swarm, [], vigil))
         assert (vigil.late, swarm.projection.view().beats[RUN].overslept) == (0, 700)
+
+
+def test_a_turn_that_only_read_how_the_machine_fares_brought_no_news(tmp_path: Path) -> None:
+    with a_swarm(a_home(tmp_path)) as swarm:
+        for _ in range(3):  # until all there is to say of a swarm that does nothing is said
+            turned(swarm)
+        swarm.measure([a_gauge(id="host.load1", at=swarm.clock.now(), value=10_000.0)])
+        swarm.host_seen_at = 0
+        said, n_news = swarm.journal.seq, swarm.n_news
+        turned(swarm)
+        assert swarm.projection.view().gauge("host.load1") < 10_000
+        assert swarm.journal.seq > said
+        assert swarm.n_news == n_news
+        swarm.record([a_job()])
+        assert swarm.n_news == n_news + 1
 
 
 def test_the_end_of_a_session_survives_views_that_cannot_be_published(tmp_path: Path) -> None:
