@@ -19,8 +19,8 @@ class Glance:
 
     ``stopped_by`` says who asked for the last stop: ``cli`` is a person's wish, a signal may be a machine going down.
     ``refused`` are the requests whose answer is a no; ``lanes``, ``runs``, ``jobs`` (of the campaign) and ``symbols``
-    are the names that a verb may be given. ``has_monitors`` and ``has_dashboard`` are what
-    the last start chose.
+    are the names that a verb may be given. ``has_monitors`` and ``has_dashboard`` are what the last start
+    chose.
     """
 
     campaign: str

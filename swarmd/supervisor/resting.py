@@ -19,7 +19,7 @@ from swarmd.supervisor.vigil import Vigil
 
 # An event after a quiet moment turns the cycle at once; those that follow within this time of a turn's beginning share
 # the next one, which bounds how often the loop can turn.
-GATHER_S = 0.02
+_GATHER: Millis = 20
 
 
 async def rest(
@@ -44,7 +44,7 @@ async def rest(
     until = now + rest_for(view, now, began=began, is_still=is_still)
     if not wake.is_set() and now < until:
         await _Pause(vigil, clock, glances, wake, next_look=began + vigil.every, until=until).end()
-    if (early := began + round(GATHER_S * 1000) - clock.now()) > 0:
+    if (early := began + _GATHER - clock.now()) > 0:
         await asyncio.sleep(early / 1000)
 
 

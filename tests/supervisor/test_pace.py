@@ -71,6 +71,8 @@ def test_the_look_comes_in_the_very_millisecond_in_which_a_limit_is_crossed(told
     assert judged[1] is not None
 
 
-@pytest.mark.parametrize(("now", "late"), [(11_250, 0), (11_251, 251), (611_000, 600_000)])
+@pytest.mark.parametrize(
+    ("now", "late"), [(9_000, 0), (10_020, 0), (11_000, 0), (11_250, 0), (11_251, 251), (611_000, 600_000)]
+)
 def test_what_goes_beyond_a_cycle_and_its_jitter_is_overslept(now: int, late: int) -> None:
     assert overslept(10_000, now, every=1_000) == late
