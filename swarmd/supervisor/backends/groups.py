@@ -155,10 +155,11 @@ def _move(path: Path, pid: int) -> None:
 def counter(path: Path, name: str) -> int | None:
     """A figure of a file of ``name figure`` lines; None where the file or the name is missing."""
     try:
-        words = [line.split() for line in path.read_text().splitlines()]
+        lines = path.read_bytes().splitlines()
     except OSError:
         return None
-    return next((int(word[1]) for word in words if len(word) == 2 and word[0] == name), None)
+    start = name.encode() + b" "
+    return next((int(line[len(start) :]) for line in lines if line.startswith(start)), None)
 
 
 def group_of(pid: int, version: Version) -> Path | None:

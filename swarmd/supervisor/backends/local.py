@@ -225,9 +225,9 @@ class LocalBackend:
         return self._processes[run.id]
 
     def bury(self, run: RunOrdered | RunAlive) -> Exit:
-        """After its end: kill what is left of its group, reap it, let go of it.
+        """After its end: kill what is left of its process group, reap it, let go of it.
 
-        What it left in sessions of its own is found by a walk through all of /proc, and dies in ``end_strays``.
+        What it left in sessions of its own dies in ``end_strays``.
         """
         process = self._processes.pop(run.id, None)
         exited = Exit()
@@ -243,19 +243,21 @@ class LocalBackend:
             self._let_go(process)
             if exited.signal == signal.SIGKILL and not getattr(run, "killed_at", 0):
                 exited = replace(exited, oom=self.oom.told_of(run.id, process.pid))
-        self.groups.remove(run.id)
-        self._bereft.add(self._mark(run.id))
+        self._bereft.add(run.id)
         return exited
 
     def end_strays(self) -> None:
-        """End what the runs buried since the last call have left behind, wherever it moved itself.
+        """End what the runs buried since the last call have left behind, wherever it moved itself, and their groups.
 
         Once a turn and after its effects: a walk through /proc takes longer than starting the successor. A daemon that
         dies in between leaves them to the next one's ``end_strays_but``.
         """
-        if self._bereft:
-            kill_stragglers(RUN_VARIABLE, self._bereft)
-            self._bereft.clear()
+        if not self._bereft:
+            return
+        for run in self._bereft:
+            self.groups.remove(run)
+        kill_stragglers(RUN_VARIABLE, {self._mark(run) for run in self._bereft})
+        self._bereft.clear()
 
     def end_strays_but(self, runs: Collection[str]) -> list[int]:
         """End whatever carries the mark of a run of this home that is not one of these; gives back the pids.

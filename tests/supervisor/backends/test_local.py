@@ -13,6 +13,7 @@ from swarm_builders import a_home
 
 from swarmd.state.beats import BeatsPage
 from swarmd.state.records.run import RunOrdered
+from swarmd.supervisor.backends.groups import find_groups, group_of
 from swarmd.supervisor.backends.local import Identity, LocalBackend
 from swarmd.supervisor.effects.runs import work_order
 from swarmd.supervisor.processes import processes_with, read_stat
@@ -84,6 +85,21 @@ def test_what_a_buried_run_left_in_a_session_of_its_own_ends_with_the_turn(backe
     assert eventually(lambda: read_stat(int(escaped)) is None)
     # Its brother, forked before it moved, goes with it; one that is dying still shows its environment for a moment.
     assert eventually(lambda: processes_with("SWARMD_RUN", f"{run.id}@{backend.home.run_dir}") == [])
+
+
+def test_the_control_group_of_a_buried_run_goes_with_the_turn(backend: LocalBackend) -> None:
+    if group_of(os.getpid(), 1) is None or (found := find_groups(backend.home.run_dir)).parent is None:
+        pytest.skip("no version 1 memory controller may be written here")
+    backend.groups, run = found, the_order()
+    identity, _ = launched(backend, run)
+    group = Path(backend.groups.place(run.id))
+    assert group.is_dir()
+    os.kill(identity.pid, signal.SIGKILL)
+    assert eventually(lambda: backend.ended() == {run.id})
+    backend.bury(run)
+    backend.end_strays()
+    assert not group.exists()
+    assert backend.groups.place(run.id) == ""
 
 
 def test_what_a_daemon_that_died_left_undone_is_ended_by_the_next(backend: LocalBackend) -> None:
