@@ -18,6 +18,8 @@ from bench_supervisor_peers import Figures, Ours, Peer, running
 from bench_supervisor_processes import cpu_ns, is_alive, nap, resident_kib, wait_for
 
 MANY = 100
+# What a cycle that starts a lost lane again appends to the journal, about.
+CYCLE_BYTES = 4096
 GRANDCHILDREN = {"gc": "same group", "gcsid": "own session", "gcdf": "double fork"}
 
 
@@ -42,7 +44,7 @@ def crashes(kinds: dict[str, type[Peer]], tools: Path, rounds: int, setting: str
                         missed[name] += 1
                     else:
                         took[name].append(ms)
-    return {"crash_ms": took, "missed": missed}
+    return {"crash_ms": took, "missed": missed, "woken_ms": floor.woken_ms, "synced_ms": floor.synced_ms}
 
 
 def crash(peer: Peer, within_s: float) -> float | None:
@@ -55,11 +57,18 @@ def crash(peer: Peer, within_s: float) -> float | None:
 
 
 class Floor:
-    """What cannot be avoided: kill, wake by epoll on the pidfd, reap, posix_spawn, the child's own first line."""
+    """What cannot be avoided: kill, wake by epoll on the pidfd, reap, posix_spawn, the child's own first line.
+
+    ``woken_ms`` is how long each took as far as the wake, ``synced_ms`` how long an fdatasync of a cycle's worth of
+    journal took right after it: how quiet the machine was.
+    """
 
     def __init__(self, child: Path, log: Path) -> None:
         self.words, self.log = [str(child), str(log), "x", "sleep"], log
         self.pid = os.posix_spawn(self.words[0], self.words, os.environ)
+        self.journal = os.open(log.with_name("journal"), os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        self.woken_ms: list[float] = []
+        self.synced_ms: list[float] = []
 
     def crash(self) -> float:
         pidfd = os.pidfd_open(self.pid)
@@ -69,14 +78,23 @@ class Floor:
         at = time.monotonic_ns()
         os.kill(self.pid, signal.SIGKILL)
         looker.poll(5)
+        self.woken_ms.append((time.monotonic_ns() - at) / 1e6)
         os.waitid(os.P_PIDFD, pidfd, os.WEXITED)
         self.pid = os.posix_spawn(self.words[0], self.words, os.environ)
         line = wait_for(lambda: self.log.exists() and self.log.read_text().split(), 5)
         looker.close()
         os.close(pidfd)
+        self._sync()
         return (int(line[4]) - at) / 1e6 if line else float("nan")
 
+    def _sync(self) -> None:
+        at = time.monotonic_ns()
+        os.write(self.journal, bytes(CYCLE_BYTES))
+        os.fdatasync(self.journal)
+        self.synced_ms.append((time.monotonic_ns() - at) / 1e6)
+
     def close(self) -> None:
+        os.close(self.journal)
         with suppress(ProcessLookupError):
             os.kill(self.pid, signal.SIGKILL)
 

@@ -10,7 +10,7 @@ import statistics
 from pathlib import Path
 from typing import Any
 
-from bench_supervisor_crashes import GRANDCHILDREN
+from bench_supervisor_crashes import CYCLE_BYTES, GRANDCHILDREN
 from bench_supervisor_hangs import LIMIT_S, STARVED_TO
 from bench_supervisor_peers import Figures
 
@@ -47,8 +47,11 @@ def page_of(document: Figures) -> str:
         "| exits at once: starts in 10 s | grandchildren left: group / session / double fork |",
         "|---|---|---|---|---|---|---|---|---|---|---|---|---|",
     ]
-    floor = document["crash_ms"]["floor"]
-    lines.append(f"| floor (`posix_spawn` → first line) | {quantiles(floor)} |" + " |" * 11)
+    floor = f"{quantiles(document['crash_ms']['floor'])}, of it until its pidfd wakes {quantiles(document['woken_ms'])}"
+    lines.append(f"| floor (kill → pidfd → `posix_spawn` → first line) | {floor} |" + " |" * 11)
+    lines.append(
+        f"| an fdatasync of {CYCLE_BYTES // 1024} KiB beside it | {quantiles(document['synced_ms'])} |" + " |" * 11
+    )
     for name, of in document["peers"].items():
         if of["missing"]:
             lines.append(f"| {of['name']} | not measured: {of['missing']} |" + " |" * 11)
