@@ -6,6 +6,7 @@ sentry sees in the next cycle like any other.
 
 import asyncio
 import contextlib
+import itertools
 import shutil
 import signal
 import sys
@@ -26,6 +27,8 @@ from swarmd.supervisor.sensors.runs import ended, evidence_of, launched
 
 _STACK_WITHIN_S = 2.0
 _STACK_TRIES = 8
+# Of py-spy's dump, which tells the innermost frame first: where Python begins the main thread.
+_ROOTS = ("<module> (", "_run_module_as_main (")
 _LOG_TAIL_BYTES = 4096
 
 
@@ -105,16 +108,18 @@ async def _stack(pid: int) -> str:
         return "--- stack: py-spy is not installed\n"
     told = ""
     for _ in range(_STACK_TRIES):
-        told, is_whole = await _dump(program, pid)
+        latest, is_whole = await _dump(program, pid)
         if is_whole:
-            break
+            return latest
+        told = max(told, latest, key=len)
     return told
 
 
 async def _dump(program: str, pid: int) -> tuple[str, bool]:
     """What py-spy says of a process, and whether to leave it at that.
 
-    It reads while the process runs on: a frame that goes away under its eyes ends the dump, and the next is luckier.
+    It reads while the process runs on: a frame that goes away under its eyes ends the dump, or a thread's part of it,
+    and the next is luckier.
     """
     try:
         dump = await asyncio.create_subprocess_exec(
@@ -136,7 +141,18 @@ async def _dump(program: str, pid: int) -> tuple[str, bool]:
         dump.kill()
         return f"--- stack: py-spy gave none within {_STACK_WITHIN_S:g} s\n", True
     text = told.decode(errors="replace")
-    return f"--- stack (py-spy dump --nonblocking --pid {pid})\n{text}", dump.returncode == 0
+    is_whole = dump.returncode == 0 and has_whole_main_thread(text, pid)
+    return f"--- stack (py-spy dump --nonblocking --pid {pid})\n{text}", is_whole
+
+
+def has_whole_main_thread(dump: str, pid: int) -> bool:
+    """Whether the main thread's frames go down to where Python began it; True where the dump names none.
+
+    ``dump`` is what ``py-spy dump`` printed. A dump in which that thread's stack breaks off is a success to py-spy.
+    """
+    _, named, rest = dump.partition(f"\nThread {pid} (")
+    own = list(itertools.takewhile(lambda line: line.startswith("    "), rest.splitlines()[1:]))
+    return not named or (bool(own) and own[-1].strip().startswith(_ROOTS))
 
 
 def _log_tail(path: Path) -> str:

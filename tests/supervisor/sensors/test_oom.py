@@ -45,5 +45,6 @@ def test_the_end_of_a_run_killed_for_want_of_memory_names_the_counter_and_its_hi
         assert isinstance(ended, RunEnded)
         assert ended.reason == f"killed by SIGKILL: oom_kill counter of {place} rose by 1"
         assert ended.high_water_bytes > 32 << 20
+        backend.end_strays()
         assert not Path(place).exists()
         backend.close()
