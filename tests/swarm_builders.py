@@ -3,6 +3,7 @@
 import asyncio
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -23,6 +24,7 @@ from swarmd.supervisor.chronicle import Chronicle
 from swarmd.supervisor.clock import SteadyClock, boot_id
 from swarmd.supervisor.cycle import Turn, turn
 from swarmd.supervisor.monitors.desk import MonitorDesk
+from swarmd.supervisor.processes import state_of
 from swarmd.supervisor.swarm import Swarm
 from swarmd.supervisor.vigil import Vigil
 
@@ -82,6 +84,29 @@ def a_sleeper() -> Iterator[subprocess.Popen[bytes]]:
     """A process of ours that leads its own session, as a run does."""
     with subprocess.Popen(SLEEPER, start_new_session=True) as process:
         try:
+            yield process
+        finally:
+            process.kill()
+
+
+# Its first thread ends alone, without a word to the interpreter; the other lives until there is nothing more to read.
+_HEADLESS = """
+import ctypes, sys, threading
+threading.Thread(target=sys.stdin.read).start()
+ctypes.CDLL(None).pthread_exit(None)
+"""
+
+
+@contextmanager
+def a_headless_process() -> Iterator[subprocess.Popen[bytes]]:
+    """A process of ours whose first thread has ended, a zombie by its state; another lives on until stdin ends."""
+    command = [sys.executable, "-S", "-c", _HEADLESS]
+    with subprocess.Popen(command, start_new_session=True, stdin=subprocess.PIPE) as process:
+        try:
+            until = time.monotonic() + 30
+            while state_of(process.pid) != "Z":
+                assert time.monotonic() < until
+                time.sleep(0.01)
             yield process
         finally:
             process.kill()

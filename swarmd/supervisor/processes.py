@@ -39,13 +39,14 @@ class ProcessStat:
 
 
 def read_stat(pid: int) -> ProcessStat | None:
-    """None when the process is gone or only a zombie is left."""
+    """None when the process is gone or only a zombie is left. As long as a thread outlives the first one, with files
+    and locks in its hands, the process is there, in state Z."""
     try:
         fields = _read(f"/proc/{pid}/stat").rpartition(b")")[2].split()
         waited = _read(f"/proc/{pid}/schedstat").split()
     except (OSError, ValueError):
         return None
-    if len(fields) < 22 or fields[0] in (b"Z", b"X"):
+    if len(fields) < 22 or (fields[0] in (b"Z", b"X") and int(fields[17]) <= 1):
         return None
     return ProcessStat(
         state=fields[0].decode(),

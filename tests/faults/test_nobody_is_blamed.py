@@ -61,7 +61,8 @@ def test_starvation_a_sleeping_daemon_a_suspend_and_steps_of_the_clock_are_nobod
         wait("a look of the daemon's", lambda looked=looked: _published_at(swarm) > looked)  # type: ignore[misc]
     orders[2].unlink()
     assert swarm.finish() == 0
-    assert {row["signature"] for row in swarm.records("incident").values()} <= {"clock_stepped"}
+    blamed = [row for row in swarm.records("incident").values() if row["signature"] != "clock_stepped"]
+    assert blamed == []
     assert {row["attempt"] for row in swarm.records("job").values()} == {1}
     assert not state_of(lane)
     assert outcome(swarm) == undisturbed

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from swarm_builders import a_headless_process
 
 from swarmd.state.errors import OutsideError
 from swarmd.supervisor.processes import (
@@ -87,6 +88,21 @@ def test_a_zombie_is_not_called_alive(sleeper: Process) -> None:
     sleeper.send(signal.SIGKILL)
     assert eventually(sleeper.has_ended)
     assert read_stat(sleeper.pid) is None
+
+
+def test_a_process_is_there_as_long_as_a_thread_outlives_its_first_one() -> None:
+    with a_headless_process() as child:
+        stat = read_stat(child.pid)
+        assert stat is not None
+        assert stat.state == "Z"
+        process = hold(child.pid, stat.start_ticks, is_child=False)
+        assert process is not None
+        assert not process.has_ended()
+        assert child.stdin is not None
+        child.stdin.close()
+        assert eventually(process.has_ended)
+        assert read_stat(child.pid) is None
+        process.close()
 
 
 def test_a_pid_with_another_start_time_is_a_stranger_and_is_not_held(sleeper: Process) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from builders import JOB, RUN, a_beat, a_campaign, a_job, a_policy, a_run, a_view
-from swarm_builders import a_home, a_sleeper
+from swarm_builders import a_headless_process, a_home, a_sleeper
 
 from swarmd.agents.rules.pulse import hang_of
 from swarmd.state.beats import BeatsPage
@@ -215,6 +215,29 @@ def test_what_neither_works_nor_beats_is_written_down_again_when_somebody_is_abo
     assert sight.look(view, now=HOURS_LATER + 20_000) == []
     fresh = the_beat(sight.look(view, now=HOURS_LATER + 20_001))
     assert (fresh.progress_at, fresh.at) == (HOURS_LATER, HOURS_LATER + 20_001)
+
+
+def test_a_run_whose_first_thread_has_ended_before_the_others_is_judged_by_its_last_pulse_and_not_by_an_older_one(
+    sight: Sight,
+) -> None:
+    """On its way out, on a busy machine: the kernel says that it has ended only when its last thread has."""
+    with a_headless_process() as leaving:
+        writer = sight.page.writer(0, 1)
+        writer.ready()
+        writer.pulse(HOURS_LATER + 19_000)
+        run, last = running(leaving), the_beat_of_an_hour_later(progress=1)
+        policy = a_policy(run_timeout=2 * HOURS_LATER, stuck_after=45_000, silent_after=20_000)
+        due = HOURS_LATER + 20_001
+        assert hang_of(run, last, policy=policy, watched_since=0, now=due) is not None
+        view = a_view(runs=[run], beats=[last], policy=policy)
+        beat = the_beat(sight.look(view, now=due))
+        assert hang_of(run, beat, policy=policy, watched_since=0, now=due) is None
+        # One that never gets away is still a hang.
+        late = HOURS_LATER + 39_001
+        beat = the_beat(sight.look(a_view(runs=[run], beats=[beat], policy=policy), now=late))
+        hang = hang_of(run, beat, policy=policy, watched_since=0, now=late)
+        assert hang is not None
+        assert hang.signature == "silent"
 
 
 def test_progress_seen_to_move_between_two_looks_counts_from_when_it_moved(
