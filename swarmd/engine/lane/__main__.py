@@ -6,6 +6,7 @@ is not known yet (`spare`).
 
 import sys
 
+from swarmd.engine.lane.leaving import leave
 from swarmd.engine.lane.order_file import named_order, settle_threads
 from swarmd.state.work_order import SPARE_OPTION, ExitCode
 
@@ -25,4 +26,4 @@ def main(arguments: list[str]) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    leave(main(sys.argv[1:]))

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from swarmd.engine.lane.changes import ChangesThere
+from swarmd.engine.lane.leaving import leave
 from swarmd.engine.lane.order_file import read_order, settle_threads
 from swarmd.engine.lane.parcels import Unpacker, packed, unpacked
 from swarmd.engine.phases.child import die_with
@@ -138,4 +139,4 @@ def _order_from(link: socket.socket) -> WorkOrder | None:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    leave(main(sys.argv[1:]))

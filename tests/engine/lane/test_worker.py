@@ -209,6 +209,29 @@ def test_no_order_at_all_is_a_bad_order(tmp_path):
         assert ended.stderr
 
 
+_CLINGING = """
+import threading
+from dataclasses import replace
+
+from swarmd.engine.strategies.mtf_ema import MtfEma
+
+
+class Clinging(MtfEma):
+    card = replace(MtfEma.card, name="clinging")
+
+
+threading.Thread(target=threading.Event().wait).start()
+"""
+
+
+def test_it_ends_with_its_work_whatever_threads_a_strategy_leaves_behind(prepared, home, tmp_path):
+    (tmp_path / "clinging.py").write_text(_CLINGING)
+    strategy = {"name": f"{tmp_path / 'clinging.py'}:Clinging", "modes": [MODE]}
+    run = Run(order_of(home, prepared, "prescreen", strategy=strategy))
+    assert run.ended() == ExitCode.DONE
+    assert run.events()[-1]["summary"]["verdict"] == "pass"
+
+
 def test_by_hand_it_needs_no_supervisor(prepared, home):
     run = Run(order_of(home, prepared, "preflight"), is_supervised=False)
     assert run.ended() == ExitCode.DONE
