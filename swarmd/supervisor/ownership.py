@@ -18,6 +18,7 @@ from swarmd.state.records.campaign_settings import CampaignSettings
 from swarmd.state.records.record import Record
 from swarmd.state.records.request import Request, RequestStatus, Verb
 from swarmd.state.records.source import Source, SourceStatus
+from swarmd.state.steady_event import SteadyEvent
 from swarmd.state.storage_address import shown, whole
 from swarmd.state.store.files import Home
 from swarmd.state.store.lease import Lease, LeaseLost, LeaseStore, same_database
@@ -47,7 +48,7 @@ class Ownership:
         self.lease: Lease = self._store.take(campaign, holder, lasts=lasts)
         self.note = f"owned with token {self.lease.token}"
         self._is_lost = False
-        self._leaves = threading.Event()
+        self._leaves = SteadyEvent()
         self._thread = threading.Thread(target=self._kept, name="lease", daemon=True)
 
     def begin(self) -> None:

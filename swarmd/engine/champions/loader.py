@@ -17,6 +17,7 @@ from swarmd.engine.champions.champion import ChampionFile, champion_of_file, cha
 from swarmd.engine.champions.changes import dethroning_of, readable_changes
 from swarmd.engine.strategies.registry import strategy_named
 from swarmd.state.errors import OperatorError
+from swarmd.state.steady_event import SteadyEvent
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +48,7 @@ class Watch:
         self._look = look
         self._on_change = on_change
         self._every = every_seconds
-        self._stopped = threading.Event()
+        self._stopped = SteadyEvent()
         self._thread = threading.Thread(target=self._run, name=f"champion of {name}", daemon=True)
         self._thread.start()
 

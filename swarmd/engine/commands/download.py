@@ -19,6 +19,7 @@ from swarmd.engine.commands.download_report import Fetched, Screen, progress_scr
 from swarmd.engine.commands.faults import told_to_the_operator
 from swarmd.engine.commands.instants import instant_of
 from swarmd.state.errors import OperatorError, OutsideError
+from swarmd.state.steady_event import SteadyEvent
 
 if TYPE_CHECKING:  # ccxt alone takes seconds; everything that computes comes in when the command runs
     from swarmd.engine.market.download import Downloaded, Request
@@ -71,7 +72,7 @@ def download(
     from swarmd.engine.market.patience import ExchangeError, Pace, Patience, StoppedError
     from swarmd.engine.market.timeframes import parse_interval
 
-    stop = threading.Event()
+    stop = SteadyEvent()
     pace, patience = Pace(stop), Patience(attempts=attempts, first_wait_s=retry_wait)
     with told_to_the_operator():
         wanted = _listed(symbols)
@@ -214,7 +215,7 @@ def _in_threads(
     fetch: Callable[["Request", str], Fetched],
     work: list[tuple["Request", str]],
     parallel: int,
-    stop: threading.Event,
+    stop: SteadyEvent,
 ) -> list[Fetched]:
     """Every symbol's end, in the order asked for; a fault of our own in one stops the others and is raised."""
     waiting: queue.SimpleQueue[tuple[int, tuple[Request, str]]] = queue.SimpleQueue()

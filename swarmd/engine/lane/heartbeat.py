@@ -12,6 +12,7 @@ from typing import Self
 
 from swarmd.state.beats import BeatsPage, BeatWriter
 from swarmd.state.errors import OperatorError
+from swarmd.state.steady_event import SteadyEvent
 from swarmd.state.work_order import BEATS_VARIABLE
 
 PULSE_SECONDS = 0.25
@@ -22,7 +23,7 @@ class Heartbeat:
 
     def __init__(self, variable: str | None, *, token: int) -> None:
         self._writer = _slot(variable, token)
-        self._stop = threading.Event()
+        self._stop = SteadyEvent()
         self._thread = threading.Thread(target=self._pulse, name="heartbeat", daemon=True)
 
     def __enter__(self) -> Self:

@@ -9,7 +9,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 Reply = TypeVar("Reply")
 
@@ -89,11 +89,18 @@ def asked(
     raise ValueError(f"patience of {patience.attempts} attempts: give at least one")
 
 
+class Stop(Protocol):
+    """An event between threads."""
+
+    def wait(self, seconds: float, /) -> bool:
+        """Whether it is set, at the latest after so long."""
+
+
 @dataclass(slots=True)
 class Pace:
     """When the next request may leave, one for all threads; every wait ends at once when `stop` is set."""
 
-    stop: threading.Event
+    stop: Stop
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _free_at: float = 0.0
     _held_until: float = 0.0

@@ -30,6 +30,7 @@ from optuna.trial import FrozenTrial, TrialState
 from swarmd.engine.search.presence import held
 from swarmd.engine.search.storage_contract import LOST
 from swarmd.state.errors import OperatorError, OutsideError
+from swarmd.state.steady_event import SteadyEvent
 from swarmd.state.store.files import is_locked
 
 log = logging.getLogger(__name__)
@@ -82,7 +83,7 @@ class BeatPresence:
         self._nameless_s: dict[int, float] = {}
         self._looked_at: float | None = None
         self._passed_s = 0.0
-        self._is_deposed = threading.Event()
+        self._is_deposed = SteadyEvent()
 
     @contextlib.contextmanager
     def turn(self) -> Iterator[None]:
@@ -199,7 +200,7 @@ class BeatPresence:
         }  # fmt: skip
         with held(lock):
             row = self._new_row(told)
-            is_over = threading.Event()
+            is_over = SteadyEvent()
             beating = threading.Thread(target=self._beat, args=(row, told, is_over), name="heartbeat", daemon=True)
             beating.start()
             try:
@@ -212,7 +213,7 @@ class BeatPresence:
         template = optuna.trial.create_trial(state=TrialState.RUNNING, user_attrs=told)
         return self._storage.create_new_trial(self._study_id, template_trial=template)
 
-    def _beat(self, row: int, told: dict[str, object], is_over: threading.Event) -> None:
+    def _beat(self, row: int, told: dict[str, object], is_over: SteadyEvent) -> None:
         beat = 0
         while not is_over.wait(self._pulse.every_s):
             beat += 1

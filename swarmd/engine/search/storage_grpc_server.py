@@ -4,7 +4,6 @@ The journal is the truth: a proxy that is killed loses nothing, and the next one
 """
 
 import os
-import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -16,6 +15,7 @@ from optuna.storages import JournalStorage
 
 from swarmd.engine.search.storage import SoleWriterJournal, clear_stale_lock, cut_damage
 from swarmd.state.errors import OperatorError, OutsideError
+from swarmd.state.steady_event import SteadyEvent
 from swarmd.state.storage_address import host_and_port
 from swarmd.state.store.files import lock_file, lock_holder
 
@@ -84,7 +84,7 @@ def serve(journal: Path, url: str, *, ready: Callable[[], None], is_over: Callab
     server.start()
     ready()
     try:
-        over = threading.Event()
+        over = SteadyEvent()
         while not over.wait(_LOOK_EVERY_S) and not is_over(time.monotonic() - asked.at):
             pass
     finally:

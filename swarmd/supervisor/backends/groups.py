@@ -17,11 +17,12 @@ from pathlib import Path
 from queue import SimpleQueue
 from typing import Literal
 
+from swarmd.state.steady_event import SteadyEvent
 from swarmd.supervisor.logs import log
 
 Version = Literal[1, 2]
 # The group's path, the process that joins it, and what to set once it has.
-_Move = tuple[Path, int, threading.Event]
+_Move = tuple[Path, int, SteadyEvent]
 
 # Where the daemon itself stands in version 2, beside its lanes; the unit of `swarmd service` names it too.
 DAEMON_LEAF = "swarmd-daemon"
@@ -50,7 +51,7 @@ class LaneGroups:
     version: Version = 2
     owner: str = ""
     _of_run: dict[str, Path] = field(default_factory=dict)
-    _joining: dict[str, threading.Event] = field(default_factory=dict)
+    _joining: dict[str, SteadyEvent] = field(default_factory=dict)
     _moves: SimpleQueue[_Move] | None = None
 
     def make(self, run: str, *, limit_bytes: int = 0) -> None:
@@ -86,7 +87,7 @@ class LaneGroups:
         if self._moves is None:
             self._moves = SimpleQueue()
             threading.Thread(target=_move_on, args=(self._moves,), name="join", daemon=True).start()
-        self._joining[run] = threading.Event()
+        self._joining[run] = SteadyEvent()
         self._moves.put((path, pid, self._joining[run]))
 
     def settle(self, run: str) -> None:

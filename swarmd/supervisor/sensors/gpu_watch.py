@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
+from swarmd.state.steady_event import SteadyEvent
 from swarmd.supervisor.logs import log
 
 NO_DRIVER = "no NVIDIA driver on this machine (libnvidia-ml is not there)"
@@ -81,7 +82,7 @@ class GpuWatch:
     _xids: dict[int, list[int]] = field(default_factory=dict)
     _asking_since: float | None = None
     _lock: threading.Lock = field(default_factory=threading.Lock)
-    _stop: threading.Event = field(default_factory=threading.Event)
+    _stop: SteadyEvent = field(default_factory=SteadyEvent)
 
     def begin(self) -> None:
         # A daemon thread: one that the driver never lets go of must not keep the process from leaving.
