@@ -29,16 +29,32 @@ def _changes(before: View | None, view: View) -> Iterator[str]:
         jobs = job_counts(view)
         yield "jobs: " + (", ".join(f"{number} {name}" for name, number in jobs.items() if number) or "none yet")
         return
+    # Two pictures of one projection share a table into which nothing was put in between.
+    if view.jobs is not before.jobs:
+        yield from _of_jobs(before, view)
+    if view.incidents is not before.incidents:
+        yield from _of_incidents(before, view)
+    if view.champions is not before.champions:
+        yield from _of_champions(before, view)
+
+
+def _of_jobs(before: View, view: View) -> Iterator[str]:
     for job in view.jobs_of_campaign():
         known = before.jobs.get(job.id)
         if job.status is not JobStatus.QUEUED and (known is None or known.status is JobStatus.QUEUED):
             yield f"job {job.id}: {outcome(view, job)}" + (f": {job.reason}" if job.reason else "")
+
+
+def _of_incidents(before: View, view: View) -> Iterator[str]:
     for incident in view.incidents.values():
         seen = before.incidents.get(incident.id)
         if seen is None and incident.status is not IncidentStatus.CLOSED:
             yield f"incident {incident.id}: {incident.cause}; {incident.remedy}"
         elif incident.status is IncidentStatus.CLOSED and (seen is None or seen.status is not IncidentStatus.CLOSED):
             yield f"incident {incident.id} closed: {incident.outcome}"
+
+
+def _of_champions(before: View, view: View) -> Iterator[str]:
     for champion in view.champions.values():
         held = before.champions.get(champion.id)
         is_new = held is None or held.checksum != champion.checksum

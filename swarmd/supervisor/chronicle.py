@@ -13,7 +13,6 @@ from typing import Any
 import orjson
 
 from swarmd.state.errors import OutsideError
-from swarmd.state.records.job import JobStatus
 from swarmd.state.store.files import Home, write_whole
 from swarmd.state.units import SECOND, Millis, iso
 from swarmd.state.view import View
@@ -40,8 +39,8 @@ class Chronicle:
             _append(self.home.logs / "workflow_events.log", "".join(f"{line}\n" for line in lines).encode())
         done = [
             {"at": iso(taken.at), "id": taken.id, **taken.action.model_dump(mode="json")}
-            for taken in view.actions.values()
-            if taken.agent == _AUTHORITY and taken.id.startswith(f"a{cycle}-")
+            for taken in view.actions_of_cycle(cycle)
+            if taken.agent == _AUTHORITY
         ]
         if done:
             _append(self.home.state / f"{_AUTHORITY}_events.jsonl", _lines(done))
@@ -52,14 +51,15 @@ class Chronicle:
         self._before = view
 
     def _heartbeat(self, view: View, now: Millis, cycle: int) -> dict[str, Any]:
-        jobs = view.jobs_of_campaign()
+        campaign = view.campaign
+        jobs = view.n_jobs(campaign.id) if campaign else 0
         return {
             "at": iso(now),
             "cycle": cycle,
-            "campaign": view.campaign.id if view.campaign else "",
-            "status": view.campaign.status.value if view.campaign else "idle",
-            "jobs_settled": sum(job.status is not JobStatus.QUEUED for job in jobs),
-            "jobs": len(jobs),
+            "campaign": campaign.id if campaign else "",
+            "status": campaign.status.value if campaign else "idle",
+            "jobs_settled": jobs - view.n_queued_jobs,
+            "jobs": jobs,
             "runs_open": [run.id for run in view.open_runs()],
             "incidents_open": len(view.open_incidents()),
         }

@@ -1,8 +1,8 @@
 """Glances between two turns: has anything moved that should not wait for the next one?
 
-Five times a second the daemon compares the page of progress counters with what it was, in some microseconds, and asks
-for the state of those lanes whose stopping no signal tells us of. It only remembers when a counter last moved: nothing
-is decided or recorded here, and whatever a glance misses the next turn sees.
+Five times a second, four where nothing moves, the daemon compares the page of progress counters with what it was, in
+some microseconds, and asks for the state of those lanes whose stopping no signal tells us of. It only remembers when a
+counter last moved: nothing is decided or recorded here, and whatever a glance misses the next turn sees.
 """
 
 import mmap
@@ -18,6 +18,9 @@ from swarmd.state.units import Millis
 from swarmd.supervisor.processes import state_of
 
 GLANCE_EVERY_S = 0.2
+# While nothing at all moves. A glance costs 0.15 ms with cold caches, most of it for waking up: with a hundred idle
+# lanes that is half of what the daemon uses.
+STILL_GLANCE_EVERY_S = 0.25
 
 # Of a slot: is it ready, and its progress counter.
 _SEEN = struct.Struct("=8xQQ")

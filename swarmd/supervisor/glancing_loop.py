@@ -1,7 +1,7 @@
 """The daemon's event loop: asyncio's own, whose wait for events is cut into pieces, with a look after each.
 
 A timer of the loop's own costs twice as much: each pass of asyncio through its heap, handles and callbacks takes 0.1 ms
-with cold caches, five times a second, for a look that nearly always finds nothing. Here the loop does not hear of a
+with cold caches, some times a second, for a look that nearly always finds nothing. Here the loop does not hear of a
 look before one of them ends the pause.
 """
 

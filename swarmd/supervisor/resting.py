@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from swarmd.state.units import Millis
 from swarmd.state.view import View
 from swarmd.supervisor.clock import SteadyClock
-from swarmd.supervisor.glances import GLANCE_EVERY_S, Glances
+from swarmd.supervisor.glances import GLANCE_EVERY_S, STILL_GLANCE_EVERY_S, Glances
 from swarmd.supervisor.glancing_loop import running_loop
 from swarmd.supervisor.logs import log
 from swarmd.supervisor.pace import rest_for
@@ -43,7 +43,9 @@ async def rest(
     glances.expect(view.live_runs(), {run: beat.process_state for run, beat in view.beats.items()}, adopted)
     until = now + rest_for(view, now, began=began, is_still=is_still)
     if not wake.is_set() and now < until:
-        await _Pause(vigil, clock, glances, wake, next_look=began + vigil.every, until=until).end()
+        # Nothing tells of an adopted run that stops but a glance.
+        glance_every_s = STILL_GLANCE_EVERY_S if is_still and not adopted else GLANCE_EVERY_S
+        await _Pause(vigil, clock, glances, wake, began + vigil.every, until, glance_every_s).end()
     if (early := began + _GATHER - clock.now()) > 0:
         await asyncio.sleep(early / 1000)
 
@@ -56,6 +58,7 @@ class _Pause:
     wake: asyncio.Event
     next_look: Millis
     until: Millis
+    glance_every_s: float
     due: float = 0.0
 
     async def end(self) -> None:
@@ -79,7 +82,7 @@ class _Pause:
         return is_over
 
     def _wind(self) -> None:
-        self.due = time.monotonic() + min(GLANCE_EVERY_S, (self.until - self.vigil.looked_at) / 1000)
+        self.due = time.monotonic() + min(self.glance_every_s, (self.until - self.vigil.looked_at) / 1000)
 
     def _look(self) -> bool:
         """Whether the next turn is due."""
@@ -92,5 +95,5 @@ class _Pause:
             log.exception("a glance failed: the next turn is due at once")
             is_news = True
         if self.glances.has_moved:
-            self.until = min(self.until, self.next_look)
+            self.until, self.glance_every_s = min(self.until, self.next_look), GLANCE_EVERY_S
         return is_news or is_late or now >= self.until

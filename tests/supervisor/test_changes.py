@@ -2,9 +2,11 @@
 
 import subprocess
 import sys
+from dataclasses import replace
 
-from builders import a_campaign, a_champion, a_job, a_view, an_incident
+from builders import a_campaign, a_champion, a_job, a_policy, a_view, an_incident
 
+from swarmd.state.projection import Projection
 from swarmd.state.records.champion import Champion
 from swarmd.supervisor.changes import changes
 
@@ -35,6 +37,27 @@ def test_each_change_is_one_line_and_told_once() -> None:
         "champion BTCUSDT_5m: annual_sharpe 1.60 in sample, 1.10 out of sample, score 1.50, tried 250,200",
     ]
     assert list(changes(after, after, 0)) == []
+
+
+def test_tables_that_two_pictures_share_tell_what_copies_of_them_would() -> None:
+    projection = Projection()
+    for record in (a_policy(), a_campaign(), a_job(), a_job(phase="refine"), an_incident("r0"), a_champion()):
+        projection.apply(record)
+    before = projection.view()
+    for record in (
+        a_campaign(status="done", reason="all settled"),
+        a_job(status="done", reason="500 kept"),
+        an_incident("r0", status="closed", outcome="run 2 went on"),
+        a_champion(status="dethroned", note="the monitor: e = 22.1"),
+    ):
+        projection.apply(record)
+        view = projection.view()
+        shared = [name for name in ("jobs", "incidents", "champions") if getattr(view, name) is getattr(before, name)]
+        assert len(shared) >= 2
+        told = list(changes(before, view, 0))
+        assert len(told) == 1
+        assert told == list(changes(before, replace(view, **{name: dict(getattr(view, name)) for name in shared}), 0))
+        before = view
 
 
 def test_what_becomes_of_a_champion_is_one_line_with_the_reason() -> None:

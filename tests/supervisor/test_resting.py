@@ -1,6 +1,7 @@
 """Between two turns: an event ends it, so does the next look or a glance with news, and what was overslept is told."""
 
 import asyncio
+import os
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -12,13 +13,14 @@ from builders import a_beat, a_policy, a_run, a_view
 from swarmd.state.beats import BeatsPage
 from swarmd.state.view import View
 from swarmd.supervisor.clock import SteadyClock
-from swarmd.supervisor.glances import Glances
-from swarmd.supervisor.glancing_loop import run
-from swarmd.supervisor.resting import rest
+from swarmd.supervisor.glances import GLANCE_EVERY_S, STILL_GLANCE_EVERY_S, Glances
+from swarmd.supervisor.glancing_loop import run, running_loop
+from swarmd.supervisor.resting import _Pause, rest
 from swarmd.supervisor.vigil import Vigil
 
 CLOCK = SteadyClock(1_000_000)
 NEVER = 10**9
+PATIENT = {"silent_after": NEVER, "stuck_after": NEVER, "first_result_within": NEVER, "run_timeout": NEVER}
 
 
 @dataclass(frozen=True)
@@ -39,8 +41,7 @@ class Between:
 @pytest.fixture
 def between(tmp_path: Path) -> Iterator[Between]:
     """One run that works, and a cycle every half second."""
-    patient = {"silent_after": NEVER, "stuck_after": NEVER, "first_result_within": NEVER, "run_timeout": NEVER}
-    policy = a_policy(cycle_every=500, start_within=NEVER, **patient)
+    policy = a_policy(cycle_every=500, start_within=NEVER, **PATIENT)
     view = a_view(policy=policy, runs=[a_run(status="running")], beats=[a_beat(is_ready=True)])
     with BeatsPage(tmp_path / "beats", create=True) as page, Glances(tmp_path / "beats") as glances:
         glances.expect(view.live_runs(), {}, {})
@@ -86,6 +87,37 @@ def test_progress_that_moves_quickens_a_still_pace_and_is_dated(between: Between
         assert before < moved_at <= CLOCK.now()
 
     run(moving())
+
+
+@pytest.mark.parametrize(
+    ("is_still", "adopted", "moves", "every_s"),
+    [
+        (True, {}, False, STILL_GLANCE_EVERY_S),
+        (True, {}, True, GLANCE_EVERY_S),
+        (True, {"cpu0-1": os.getpid()}, False, GLANCE_EVERY_S),
+        (False, {}, False, GLANCE_EVERY_S),
+    ],
+)
+def test_it_glances_more_rarely_where_nothing_moves_and_every_stop_of_a_run_is_told_by_a_signal(
+    between: Between, is_still: bool, adopted: dict[str, int], moves: bool, every_s: float
+) -> None:
+    async def paces() -> float:
+        wake, loop, seen = asyncio.Event(), running_loop(), []
+
+        def look() -> None:
+            assert isinstance(loop.glancing.pause, _Pause)
+            seen.append(loop.glancing.pause.glance_every_s)
+            wake.set()
+
+        if moves:
+            loop.call_later(0.01, between.page.writer(0, 1).advance)
+        loop.call_later(0.4, look)
+        patient = replace(between.view, policy=a_policy(cycle_every=60_000, start_within=NEVER, **PATIENT))
+        vigil = Vigil(CLOCK.now(), every=60_000)
+        await rest(vigil, CLOCK, wake, between.glances, patient, adopted, is_still=is_still)
+        return seen[0]
+
+    assert run(paces()) == every_s
 
 
 @pytest.mark.parametrize("is_woken", [True, False])

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from functools import cached_property
+from itertools import takewhile
 
 from swarmd.state.actions import ActionTaken, StopRun
 from swarmd.state.index import EFFORTS, LAST_OF_CHAIN, is_loose
@@ -57,6 +58,11 @@ class OfTelling(Picture):
 
     def _fleet_wide(self) -> tuple[Incident, ...]:
         return tuple([each for each in self.incidents.values() if each.signature is Signature.FLEET_WIDE])
+
+    def actions_of_cycle(self, number: int) -> list[ActionTaken]:
+        """What was done in the last cycle that did anything, if it bears this number; in the order in which it was."""
+        mark = f"a{number}-"
+        return [*takewhile(lambda taken: taken.id.startswith(mark), reversed([*self.actions.values()]))][::-1]
 
     def pending_requests(self) -> list[Request]:
         return [*self._pending_by_id.values()]

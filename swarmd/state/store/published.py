@@ -36,7 +36,7 @@ class DaemonFacts:
 
 def published_views(view: View, now: Millis, *, daemon: DaemonFacts) -> dict[str, dict[str, Any]]:
     """File name (under ``state/``) to document. Pure: the same View, instant and facts give the same documents."""
-    last = _actions_of(view, daemon.cycle)
+    last = view.actions_of_cycle(daemon.cycle)
     documents = {state_file(agent): _agent(view, agent, last, now, daemon) for agent in AGENTS}
     documents["orchestration_consensus_state.json"] |= {
         "scores": _scores(view),
@@ -139,10 +139,6 @@ def _session(view: View, now: Millis, daemon: DaemonFacts) -> dict[str, Any]:
 
 
 # -- pieces ---------------------------------------------------------------------------------------------------------
-
-
-def _actions_of(view: View, cycle: int) -> list[ActionTaken]:
-    return [taken for taken in view.actions.values() if taken.id.startswith(f"a{cycle}-")]
 
 
 def _is_ahead(step: Step) -> bool:

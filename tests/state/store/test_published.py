@@ -71,6 +71,12 @@ def test_an_agent_shows_its_own_and_only_the_last_cycle() -> None:
     assert documents["orchestration_consensus_state.json"]["refusals_standing"][0]["because"] == a_refusal().because
 
 
+def test_the_actions_of_a_cycle_are_told_in_their_order_and_of_a_cycle_without_any_none() -> None:
+    view = a_view(actions=[an_action(id) for id in ("a6-0", "a7-0", "a7-1", "a70-0", "a70-1", "a70-2")])
+    assert [taken.id for taken in view.actions_of_cycle(70)] == ["a70-0", "a70-1", "a70-2"]
+    assert view.actions_of_cycle(7) == view.actions_of_cycle(71) == []
+
+
 def test_the_control_file_tells_of_the_daemon() -> None:
     control = published_views(VIEW, 1000, daemon=FACTS)["swarm_control_state.json"]
     assert control["daemon"] == {"pid": 42, "cycle": 7, "cycle_ms": {"p50": 1.25, "p99": 9.0}, "uptime_s": 60.0}
