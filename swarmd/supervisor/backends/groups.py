@@ -17,12 +17,14 @@ from pathlib import Path
 from queue import SimpleQueue
 from typing import Literal
 
-from swarmd.state.steady_event import SteadyEvent
 from swarmd.supervisor.logs import log
 
 Version = Literal[1, 2]
+# Not a SteadyEvent, which would hold a descriptor for as long as the lane lives, and could not be made where there is
+# none left: by when anybody waits for it, it has long been set.
+_Moved = threading.Event  # noqa: TID251
 # The group's path, the process that joins it, and what to set once it has.
-_Move = tuple[Path, int, SteadyEvent]
+_Move = tuple[Path, int, _Moved]
 
 # Where the daemon itself stands in version 2, beside its lanes; the unit of `swarmd service` names it too.
 DAEMON_LEAF = "swarmd-daemon"
@@ -51,7 +53,7 @@ class LaneGroups:
     version: Version = 2
     owner: str = ""
     _of_run: dict[str, Path] = field(default_factory=dict)
-    _joining: dict[str, SteadyEvent] = field(default_factory=dict)
+    _joining: dict[str, _Moved] = field(default_factory=dict)
     _moves: SimpleQueue[_Move] | None = None
 
     def make(self, run: str, *, limit_bytes: int = 0) -> None:
@@ -87,7 +89,7 @@ class LaneGroups:
         if self._moves is None:
             self._moves = SimpleQueue()
             threading.Thread(target=_move_on, args=(self._moves,), name="join", daemon=True).start()
-        self._joining[run] = SteadyEvent()
+        self._joining[run] = _Moved()
         self._moves.put((path, pid, self._joining[run]))
 
     def settle(self, run: str) -> None:

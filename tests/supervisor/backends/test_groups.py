@@ -142,6 +142,22 @@ def test_a_process_that_has_ended_already_is_no_trouble(groups: LaneGroups) -> N
     groups.remove(run)
 
 
+def test_a_run_in_its_group_holds_no_descriptor_of_ours(groups: LaneGroups) -> None:
+    """There are thousands of lanes, and a run must be startable with none to spare."""
+    run = name("thrifty")
+    process = started("pass")
+    try:
+        before = sorted(os.listdir("/proc/self/fd"))  # noqa: PTH208
+        groups.make(run)
+        groups.join(run, process.pid)
+        groups._joining[run].wait(10)
+        assert sorted(os.listdir("/proc/self/fd")) == before  # noqa: PTH208
+    finally:
+        process.kill()
+        process.communicate()
+        groups.remove(run)
+
+
 def test_a_group_left_behind_is_taken_again(groups: LaneGroups) -> None:
     run = name("again")
     groups.make(run)
