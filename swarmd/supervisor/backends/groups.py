@@ -11,6 +11,7 @@ import os
 import select
 import signal
 import threading
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -127,16 +128,20 @@ class LaneGroups:
         """End whatever is still in the group, wherever it moved itself and whatever it calls itself; then forget it."""
         self.settle(run)
         path = self._of_run.pop(run, None)
-        if path is None:
-            return
-        for _ in range(_LOOKS_FOR_LEFTOVERS):
-            if not _end_all(path):
-                break
-        try:
-            path.rmdir()
-        except OSError as error:
-            # Something in it dies slowly. Empty groups cost nothing, and `make` takes the name again.
-            log.info("the control group %s is left behind (%s)", path, error.strerror)
+        if path is not None:
+            _remove(path)
+
+    def remove_but(self, runs: Collection[str]) -> list[int]:
+        """The same for every group of this home that is of none of these runs; gives back the pids of who was in one.
+
+        A daemon that dies between burying a run and ending what it left behind leaves its group, and in it what carries
+        no mark of the run any more. One that stood elsewhere in the hierarchy has its groups there, out of our sight.
+        """
+        if self.parent is None or not self.owner:
+            return []
+        known = {self._name(run) for run in runs}
+        left = [path for path in self.parent.glob(f"{_PREFIX}{self.owner}*") if path.name not in known]
+        return [pid for path in left for pid in _remove(path)]
 
 
 def _move_on(moves: SimpleQueue[_Move]) -> None:
@@ -273,8 +278,24 @@ def _words(path: Path) -> list[str]:
         return []
 
 
-def _end_all(group: Path) -> bool:
-    """SIGKILL to each process of the group; whether there was any."""
+def _remove(group: Path) -> list[int]:
+    """End whatever is in it, and give back who was."""
+    ended: list[int] = []
+    for _ in range(_LOOKS_FOR_LEFTOVERS):
+        found = _end_all(group)
+        if not found:
+            break
+        ended += found
+    try:
+        group.rmdir()
+    except OSError as error:
+        # Something in it dies slowly. Empty groups cost nothing, and `make` takes the name again.
+        log.info("the control group %s is left behind (%s)", group, error.strerror)
+    return list(dict.fromkeys(ended))
+
+
+def _end_all(group: Path) -> list[int]:
+    """SIGKILL to each process of the group; who was in it."""
     pids = [int(pid) for pid in _words(group / "cgroup.procs") if pid.isdigit()]
     for pid in pids:
         with contextlib.suppress(OSError):
@@ -286,7 +307,7 @@ def _end_all(group: Path) -> bool:
                     _await_end(pidfd)
             finally:
                 os.close(pidfd)
-    return bool(pids)
+    return pids
 
 
 def _await_end(pidfd: int) -> None:

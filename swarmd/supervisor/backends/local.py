@@ -260,12 +260,15 @@ class LocalBackend:
         self._bereft.clear()
 
     def end_strays_but(self, runs: Collection[str]) -> list[int]:
-        """End whatever carries the mark of a run of this home that is not one of these; gives back the pids.
+        """End whatever is in a group, or carries the mark, of a run of this home that is not one of these: their pids.
 
         A spare of a daemon that died is such a thing, where the kernel has not ended it already.
         """
-        known = {self._mark(run) for run in runs} | self.spares.marks()
-        return kill_strangers(RUN_VARIABLE, f"@{self.home.run_dir}", known)
+        known = {self._mark(run) for run in runs} | self._marks_of_spares()
+        return [*self.groups.remove_but(runs), *kill_strangers(RUN_VARIABLE, f"@{self.home.run_dir}", known)]
+
+    def _marks_of_spares(self) -> frozenset[str]:
+        return self.spares.marks()
 
     def pids(self) -> frozenset[int]:
         """Children that somebody here waits for."""

@@ -158,6 +158,38 @@ def test_a_run_in_its_group_holds_no_descriptor_of_ours(groups: LaneGroups) -> N
         groups.remove(run)
 
 
+def test_a_group_that_a_daemon_left_behind_ends_with_all_that_is_in_it(groups: LaneGroups, tmp_path: Path) -> None:
+    kept, left, foreign = name("kept"), name("left"), name("foreign")
+    theirs = find_groups(tmp_path / "another")
+    processes = [started("input()") for _ in range(3)]
+    try:
+        for each, run, process in zip((groups, groups, theirs), (kept, left, foreign), processes, strict=True):
+            each.make(run)
+            each.join(run, process.pid)
+            each.settle(run)
+        successor = LaneGroups(groups.parent, groups.version, groups.owner)
+        assert successor.remove_but([kept]) == [processes[1].pid]
+        assert processes[1].wait(30) == -signal.SIGKILL
+        assert not Path(groups.place(left)).exists()
+        assert [process.poll() for process in processes] == [None, -signal.SIGKILL, None]
+        assert successor.remove_but([kept]) == []
+    finally:
+        for process in processes:
+            process.kill()
+            process.communicate()
+        theirs.remove(foreign)
+        for run in (kept, left):
+            groups.remove(run)
+
+
+def test_groups_of_nobody_known_are_left_alone(tmp_path: Path) -> None:
+    foreign = tmp_path / "swarmd-run-0123abcd-r"
+    foreign.mkdir()
+    assert LaneGroups(tmp_path, 2).remove_but([]) == []
+    assert LaneGroups().remove_but([]) == []
+    assert foreign.is_dir()
+
+
 def test_a_group_left_behind_is_taken_again(groups: LaneGroups) -> None:
     run = name("again")
     groups.make(run)

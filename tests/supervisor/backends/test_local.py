@@ -102,6 +102,22 @@ def test_the_control_group_of_a_buried_run_goes_with_the_turn(backend: LocalBack
     assert backend.groups.place(run.id) == ""
 
 
+def test_the_control_group_of_a_run_buried_by_a_daemon_that_died_goes_with_the_next(backend: LocalBackend) -> None:
+    if group_of(os.getpid(), 1) is None or (found := find_groups(backend.home.run_dir)).parent is None:
+        pytest.skip("no version 1 memory controller may be written here")
+    backend.groups, run = found, the_order()
+    identity, (_, _, escaped) = launched(backend, run)
+    group = Path(backend.groups.place(run.id))
+    os.kill(identity.pid, signal.SIGKILL)
+    assert eventually(lambda: backend.ended() == {run.id})
+    backend.bury(run)
+    # It dies here; the next one knows of no such run.
+    backend.groups = find_groups(backend.home.run_dir)
+    backend.end_strays_but([])
+    assert not group.exists()
+    assert eventually(lambda: read_stat(int(escaped)) is None)
+
+
 def test_what_a_daemon_that_died_left_undone_is_ended_by_the_next(backend: LocalBackend) -> None:
     run = the_order()
     identity, (_, _, escaped) = launched(backend, run)

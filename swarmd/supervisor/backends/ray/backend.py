@@ -5,7 +5,6 @@ Phases that look into the vault or judge by the ledgers stay here as plain lanes
 
 import importlib.util
 import sys
-from collections.abc import Collection
 from dataclasses import dataclass, field
 
 from swarmd.state.cluster import ADDRESS_VARIABLE, AWAY, ray_environment, token_path
@@ -13,11 +12,10 @@ from swarmd.state.errors import OperatorError
 from swarmd.state.records.run import RunOrdered
 from swarmd.state.store.files import Home
 from swarmd.state.view import View
-from swarmd.state.work_order import RUN_VARIABLE, WorkOrder
+from swarmd.state.work_order import WorkOrder
 from swarmd.supervisor.backends.local import LocalBackend
 from swarmd.supervisor.backends.ray.couriers import SpareCouriers
 from swarmd.supervisor.backends.spares import may_start_spare, spares_wanted
-from swarmd.supervisor.processes import kill_strangers
 
 COURIER = (sys.executable, "-P", "-m", "swarmd.engine.lane.courier")
 
@@ -71,9 +69,8 @@ class RayBackend(LocalBackend):
     def pids(self) -> frozenset[int]:
         return super().pids() | self.couriers.pids()
 
-    def end_strays_but(self, runs: Collection[str]) -> list[int]:
-        known = {self._mark(run) for run in runs} | self.spares.marks() | self.couriers.marks()
-        return kill_strangers(RUN_VARIABLE, f"@{self.home.run_dir}", known)
+    def _marks_of_spares(self) -> frozenset[str]:
+        return super()._marks_of_spares() | self.couriers.marks()
 
     def close(self) -> None:
         self.couriers.close()
