@@ -126,7 +126,6 @@ def observe_ownership(view: View, owned: Ownership, *, session: str, now: Millis
     status = SourceStatus.FRESH if standing is Standing.HELD else SourceStatus.DAMAGED
     known = view.sources.get(id)
     before = SourceStatus.FRESH if known is None else known.status
-    n_asked = sum(1 for name in view.requests if name.startswith(f"{session}-lease-"))
     is_told = any(each.verb is Verb.STOP for name, each in view.requests.items() if name.startswith(f"{session}-lease"))
     found: list[Record] = []
     if status is not before:
@@ -138,7 +137,7 @@ def observe_ownership(view: View, owned: Ownership, *, session: str, now: Millis
         verb = Verb.PAUSE if standing is Standing.UNHEARD else Verb.RESUME
     if verb is not None:
         asked = Request(
-            id=f"{session}-lease-{n_asked}", at=now, caused_by=(id,), verb=verb, asked_by=owned.note,
+            id=f"{session}-lease-{now}", at=now, caused_by=(id,), verb=verb, asked_by=owned.note,
             status=RequestStatus.PENDING,
         )  # fmt: skip
         found.append(asked)

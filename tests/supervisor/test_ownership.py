@@ -86,8 +86,11 @@ def test_a_server_that_does_not_answer_means_a_pause_and_an_answer_that_work_goe
         assert waited(lambda: owned.standing() is Standing.UNHEARD)
         found = observe_ownership(a_view(), owned, session="s", now=5)
         assert told(found) == ["damaged", "pause"]
+        # Requests answered long ago are forgotten, so that their number says nothing.
+        again = observe_ownership(a_view(), owned, session="s", now=6)
+        assert {each.id for each in found} & {each.id for each in again} == {"lease/silent"}
         admin.execute("ALTER DATABASE postgres ALLOW_CONNECTIONS true")
-    asked = a_request("pause", id="s-lease-0")
+    asked = a_request("pause", id="s-lease-5")
     view = a_view(sources=[each for each in found if isinstance(each, Source)], requests=[asked])
     assert waited(lambda: owned.standing() is Standing.HELD)
     assert told(observe_ownership(view, owned, session="s", now=9)) == ["fresh", "resume"]
