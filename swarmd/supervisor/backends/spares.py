@@ -133,8 +133,12 @@ class Spares:
         """Bring the stock nearer to what is wanted; starts one at most, for others wait for this turn to end."""
         self._ending = [spare for spare in self._ending if not spare.collect(0)]
         for spare in list(self._waiting):
-            if not spare.look():
-                self._n_failed = 0 if spare.is_ready else self._n_failed + 1
+            is_there = spare.look()
+            if spare.is_ready:
+                self._n_failed = 0
+            elif not is_there:
+                self._n_failed += 1
+            if not is_there:
                 log.warning("spare %d ended by itself%s", spare.pid, "" if spare.is_ready else f"; see {self._log()}")
                 self._end(spare)
             elif like is None or not spare.suits(like):
@@ -162,6 +166,7 @@ class Spares:
         if spare.take(HandOver(order=path, environment=dict(variables)), locked, log_fd):
             self._waiting.remove(spare)
             spare.let_go()
+            self._n_failed = 0
             log.info("run %s: begun by spare %d", order.run, spare.pid)
             return spare.pid
         log.warning("spare %d (state %s) did not take run %s: ended", spare.pid, state_of(spare.pid), order.run)
