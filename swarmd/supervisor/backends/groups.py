@@ -88,8 +88,13 @@ class LaneGroups:
         if path is None:
             return
         if self._moves is None:
-            self._moves = SimpleQueue()
-            threading.Thread(target=_move_on, args=(self._moves,), name="join", daemon=True).start()
+            moves: SimpleQueue[_Move] = SimpleQueue()
+            try:
+                threading.Thread(target=_move_on, args=(moves,), name="join", daemon=True).start()
+            except RuntimeError as error:  # no room for another thread
+                log.warning("pid %d could not join %s (%s): its memory is not counted apart", pid, path, error)
+                return
+            self._moves = moves
         self._joining[run] = _Moved()
         self._moves.put((path, pid, self._joining[run]))
 

@@ -5,6 +5,7 @@ import select
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -188,6 +189,21 @@ def test_groups_of_nobody_known_are_left_alone(tmp_path: Path) -> None:
     assert LaneGroups(tmp_path, 2).remove_but([]) == []
     assert LaneGroups().remove_but([]) == []
     assert foreign.is_dir()
+
+
+def test_where_no_thread_can_be_started_a_run_is_in_no_group_and_nobody_waits_for_it(
+    groups: LaneGroups, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    run = name("alone")
+    groups.make(run)
+    with monkeypatch.context() as system:
+        system.setattr(threading.Thread, "start", refused)
+        groups.join(run, os.getpid())
+    assert run not in groups._joining
+    groups.remove(run)
 
 
 def test_a_group_left_behind_is_taken_again(groups: LaneGroups) -> None:
