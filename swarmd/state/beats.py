@@ -38,32 +38,72 @@ class BeatsPage:
     """The page as either side maps it. The supervisor creates it and clears slots; a run writes only its own."""
 
     def __init__(self, path: Path, *, create: bool = False) -> None:
-        descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC | (os.O_CREAT if create else 0), 0o600)
-        try:
-            if create and os.fstat(descriptor).st_size != PAGE_BYTES:
-                os.ftruncate(descriptor, PAGE_BYTES)
-            self._page = mmap.mmap(descriptor, PAGE_BYTES)
-        finally:
-            os.close(descriptor)
+        self._path = path
+        self._page, self._file = _mapped(path, create=create)
+        # Pages whose file was removed under us, oldest first: a run that has mapped one writes there to its end.
+        self._former: list[mmap.mmap] = []
 
     def read(self, slot: int) -> Pulse:
-        token, ready, progress, done, total, heartbeat, _, _ = _SLOT.unpack_from(self._page, slot * SLOT_BYTES)
+        said = _SLOT.unpack_from(self._page, slot * SLOT_BYTES)
+        if self._former and not said[_TOKEN]:
+            said = _SLOT.unpack_from(self._page_of(slot), slot * SLOT_BYTES)
+        token, ready, progress, done, total, heartbeat, _, _ = said
         return Pulse(token, bool(ready), progress, done, total, heartbeat)
 
+    def copied(self, n_slots: int) -> bytes:
+        """The first slots as they stand, each as whoever has it writes it."""
+        if not self._former:
+            return self._page[: n_slots * SLOT_BYTES]
+        places = ((slot, slot * SLOT_BYTES) for slot in range(n_slots))
+        return b"".join(self._page_of(slot)[start : start + SLOT_BYTES] for slot, start in places)
+
+    def _page_of(self, slot: int) -> mmap.mmap:
+        """The newest page in which somebody has this slot."""
+        pages = (self._page, *reversed(self._former))
+        return next((page for page in pages if _WORD.unpack_from(page, slot * SLOT_BYTES)[0]), self._page)
+
     def clear(self, slot: int) -> None:
-        _SLOT.pack_into(self._page, slot * SLOT_BYTES, *([0] * 8))
+        for page in (self._page, *self._former):
+            _SLOT.pack_into(page, slot * SLOT_BYTES, *([0] * 8))
+
+    def is_seen(self) -> bool:
+        """Whether the path still leads to the page: where it does not, a run that begins finds none, or another."""
+        try:
+            there = self._path.stat()
+        except OSError:
+            return False
+        return (there.st_dev, there.st_ino) == self._file
+
+    def renew(self) -> None:
+        """A new page for those that begin from here on. Raises OSError where none can be made."""
+        page, self._file = _mapped(self._path, create=True)
+        self._former.append(self._page)
+        self._page = page
 
     def writer(self, slot: int, token: int) -> "BeatWriter":
         return BeatWriter(self._page, slot * SLOT_BYTES, token)
 
     def close(self) -> None:
-        self._page.close()
+        for page in (self._page, *self._former):
+            page.close()
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def _mapped(path: Path, *, create: bool) -> tuple[mmap.mmap, tuple[int, int]]:
+    """The file in memory, and which file it is."""
+    descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC | (os.O_CREAT if create else 0), 0o600)
+    try:
+        if create and os.fstat(descriptor).st_size != PAGE_BYTES:
+            os.ftruncate(descriptor, PAGE_BYTES)
+        status = os.fstat(descriptor)
+        return mmap.mmap(descriptor, PAGE_BYTES), (status.st_dev, status.st_ino)
+    finally:
+        os.close(descriptor)
 
 
 class BeatWriter:

@@ -226,35 +226,35 @@ async def _loop(swarm: Swarm, wakers: Wakers, wake: asyncio.Event, on_cycle: OnC
     # Runs of a former daemon are judged from the session's first moment on: a sleep while it opened counts too.
     vigil = Vigil(swarm.started_at, every=every)
     n_restless, is_settled = 0, False
-    with Glances(swarm.home.beats_path) as glances:
-        swarm.moved_at = glances.moved_at
-        while True:
-            wake.clear()
-            now, n_news = swarm.clock.now(), swarm.n_news
-            vigil.look(now)
-            # A storm of ends must not put off the whole look for ever.
-            swarm.has_child_news = wakers.take_child_news() or swarm.has_child_news
-            is_hasty = wakers.take_haste() and (hasty_since is None or now - hasty_since <= every)
-            done = await _turn(swarm, vigil, is_hasty=is_hasty)
-            systemd.turned(_status(done.view), now=swarm.clock.now())
-            hasty_since = (hasty_since or now) if is_hasty else None
-            if on_cycle is not None and not _has_told(on_cycle, done.view, swarm.clock.now()):
-                on_cycle = None
-            if done.ending is not None:
-                return done.ending
-            if not is_settled:
-                # What is there after the first turn stays: the collector need not walk through it in the middle of a
-                # relaunch, which costs tens of milliseconds.
-                gc.freeze()
-                is_settled = True
-            # What was just decided may call for the next decision: look again at once, but not for ever.
-            n_restless = n_restless + 1 if done.n_actions else 0
-            if is_hasty or 0 < n_restless <= _RESTLESS_MAX:
-                wake.set()
-            is_still = not is_hasty and not swarm.is_losing_turns and swarm.n_news == n_news
-            is_still = is_still and wakers.hears_requests
-            adopted = swarm.backend.adopted()
-            await rest(vigil, swarm.clock, wake, glances, done.view, adopted, is_still=is_still)
+    glances = Glances(swarm.page)
+    swarm.moved_at = glances.moved_at
+    while True:
+        wake.clear()
+        now, n_news = swarm.clock.now(), swarm.n_news
+        vigil.look(now)
+        # A storm of ends must not put off the whole look for ever.
+        swarm.has_child_news = wakers.take_child_news() or swarm.has_child_news
+        is_hasty = wakers.take_haste() and (hasty_since is None or now - hasty_since <= every)
+        done = await _turn(swarm, vigil, is_hasty=is_hasty)
+        systemd.turned(_status(done.view), now=swarm.clock.now())
+        hasty_since = (hasty_since or now) if is_hasty else None
+        if on_cycle is not None and not _has_told(on_cycle, done.view, swarm.clock.now()):
+            on_cycle = None
+        if done.ending is not None:
+            return done.ending
+        if not is_settled:
+            # What is there after the first turn stays: the collector need not walk through it in the middle of a
+            # relaunch, which costs tens of milliseconds.
+            gc.freeze()
+            is_settled = True
+        # What was just decided may call for the next decision: look again at once, but not for ever.
+        n_restless = n_restless + 1 if done.n_actions else 0
+        if is_hasty or 0 < n_restless <= _RESTLESS_MAX:
+            wake.set()
+        is_still = not is_hasty and not swarm.is_losing_turns and swarm.n_news == n_news
+        is_still = is_still and wakers.hears_requests
+        adopted = swarm.backend.adopted()
+        await rest(vigil, swarm.clock, wake, glances, done.view, adopted, is_still=is_still)
 
 
 async def _turn(swarm: Swarm, vigil: Vigil, *, is_hasty: bool) -> Turn:

@@ -5,14 +5,10 @@ some microseconds, and asks for the state of those lanes whose stopping no signa
 counter last moved: nothing is decided or recorded here, and whatever a glance misses the next turn sees.
 """
 
-import mmap
-import os
 import struct
 from collections.abc import Mapping, Sequence
-from pathlib import Path
-from typing import Self
 
-from swarmd.state.beats import PAGE_BYTES, SLOT_BYTES
+from swarmd.state.beats import SLOT_BYTES, BeatsPage
 from swarmd.state.records.run import RunAlive
 from swarmd.state.units import Millis
 from swarmd.supervisor.processes import state_of
@@ -30,12 +26,8 @@ _STOPPED = frozenset("Tt")
 class Glances:
     """``moved_at`` tells by run when its progress was last seen to move, ``has_moved`` whether any did just now."""
 
-    def __init__(self, path: Path) -> None:
-        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-        try:
-            self._page = mmap.mmap(descriptor, PAGE_BYTES, prot=mmap.PROT_READ)
-        finally:
-            os.close(descriptor)
+    def __init__(self, page: BeatsPage) -> None:
+        self._page = page
         self.moved_at: dict[str, Millis] = {}
         self.has_moved = False
         self._bytes = b""
@@ -43,7 +35,7 @@ class Glances:
         self._runs: Sequence[RunAlive] = ()
         self._states: Mapping[str, str] = {}
         self._adopted: Mapping[str, int] = {}
-        self._page_bytes = 0
+        self._n_slots = 0
 
     def expect(self, runs: Sequence[RunAlive], states: Mapping[str, str], adopted: Mapping[str, int]) -> None:
         """Whom the looks from here on are about.
@@ -52,12 +44,12 @@ class Glances:
         """
         self._runs, self._states, self._adopted = runs, states, adopted
         # As far as slots are taken: the page has room for a cluster's.
-        self._page_bytes = SLOT_BYTES * (1 + max((run.slot for run in runs), default=-1))
+        self._n_slots = 1 + max((run.slot for run in runs), default=-1)
 
     def look(self, now: Millis) -> bool:
         """Whether a run has said READY, or an adopted one was stopped or continued: news that should not wait."""
         is_news = self.has_moved = False
-        page = self._page[: self._page_bytes]
+        page = self._page.copied(self._n_slots)
         if page != self._bytes:
             self._bytes = page
             before, self._slots = self._slots, {}
@@ -76,9 +68,3 @@ class Glances:
         return any(
             (self._states.get(run, "") in _STOPPED) != (state_of(pid) in _STOPPED) for run, pid in self._adopted.items()
         )
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._page.close()

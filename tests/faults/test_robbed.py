@@ -1,4 +1,4 @@
-"""What a run and the daemon stand on is taken away while they work: locks, sockets, outboxes. And words come late."""
+"""What a run and the daemon stand on is taken away: locks, sockets, counters, outboxes. And words come late."""
 
 import os
 import shutil
@@ -16,7 +16,7 @@ from swarmd.supervisor.presence import daemon_of
 pytestmark = [pytest.mark.xdist_group("daemon"), pytest.mark.timeout(900)]
 
 
-def test_without_its_locks_sockets_and_outbox_the_work_comes_to_the_same(
+def test_without_its_locks_sockets_counters_and_outbox_the_work_comes_to_the_same(
     swarm_of: Callable[..., Swarm], bars: Path, undisturbed: dict[str, Any]
 ) -> None:
     swarm = swarm_of(campaign_text(bars))
@@ -35,8 +35,14 @@ def test_without_its_locks_sockets_and_outbox_the_work_comes_to_the_same(
     assert swarm.run_of("prescreen-a2") == {}
     prescreen.unlink()
 
-    # A whole outbox: its result goes with it, and is made again.
+    # The page of counters: who lives is seen on, and who begins finds a new one.
     (second,) = swarm.reached(refine.name)
+    swarm.home.beats_path.unlink()
+    wait("a new page", lambda: swarm.incidents("state_missing"))
+    assert swarm.incident("state_missing")["subject"] == "state/run/beats"
+    assert state_of(second)
+
+    # A whole outbox: its result goes with it, and is made again.
     shutil.rmtree(swarm.home.outbox_of("faults.EDGE.aggressive.refine-a1"))
     refine.unlink()
     assert swarm.finish() == 0

@@ -23,9 +23,8 @@ def page(tmp_path: Path) -> Iterator[BeatsPage]:
 
 
 @pytest.fixture
-def glances(tmp_path: Path, page: BeatsPage) -> Iterator[Glances]:
-    with Glances(tmp_path / "beats") as made:
-        yield made
+def glances(page: BeatsPage) -> Glances:
+    return Glances(page)
 
 
 def the_run(slot: int = 0, job: str = JOB) -> RunAlive:

@@ -43,7 +43,8 @@ def between(tmp_path: Path) -> Iterator[Between]:
     """One run that works, and a cycle every half second."""
     policy = a_policy(cycle_every=500, start_within=NEVER, **PATIENT)
     view = a_view(policy=policy, runs=[a_run(status="running")], beats=[a_beat(is_ready=True)])
-    with BeatsPage(tmp_path / "beats", create=True) as page, Glances(tmp_path / "beats") as glances:
+    with BeatsPage(tmp_path / "beats", create=True) as page:
+        glances = Glances(page)
         glances.expect(view.live_runs(), {}, {})
         glances.look(CLOCK.now())
         yield Between(page, glances, view)

@@ -11,7 +11,7 @@ from types import TracebackType
 from typing import Self
 
 from swarmd.state.beats import BeatsPage, BeatWriter
-from swarmd.state.errors import OperatorError
+from swarmd.state.errors import OperatorError, OutsideError
 from swarmd.state.steady_event import SteadyEvent
 from swarmd.state.work_order import BEATS_VARIABLE
 
@@ -63,7 +63,9 @@ def _slot(variable: str | None, token: int) -> BeatWriter | None:
     try:
         # The page stays mapped for as long as the writer refers to it, that is to the end of the process.
         return BeatsPage(Path(path)).writer(int(slot), token)
-    except (OSError, ValueError) as cause:
+    except OSError as cause:  # removed, and soon made anew; or no descriptor left: it is no fault of the order
+        raise OutsideError(f"cannot open the page of progress counters {path}: {cause.strerror}") from cause
+    except ValueError as cause:
         raise OperatorError(
             f"{BEATS_VARIABLE}={variable} is no slot of a page: {cause}; start the run again"
         ) from cause

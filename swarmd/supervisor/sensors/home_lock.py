@@ -10,10 +10,11 @@ import os
 
 from swarmd.state.errors import OutsideError
 from swarmd.state.records.record import Record
-from swarmd.state.records.source import Source, SourceStatus
+from swarmd.state.records.source import SourceStatus
 from swarmd.state.store.files import Home, lock_file, lock_holder
 from swarmd.state.units import Millis
 from swarmd.state.view import View
+from swarmd.supervisor.sensors.sources import moved_source
 
 HOME_LOCK = "state/run/daemon.lock"
 
@@ -67,9 +68,4 @@ def observe_home_lock(view: View, lock: HomeLock, *, now: Millis) -> list[Record
         )
     else:
         status, note = SourceStatus.MISSING, "the lock of the daemon was removed under it; it was made anew at once"
-    known = view.sources.get(HOME_LOCK)
-    if known is not None and known.status is status:
-        return []
-    if known is None and status is SourceStatus.FRESH:
-        return []  # as it should be, and always was
-    return [Source(id=HOME_LOCK, at=now, caused_by=(HOME_LOCK,) if known else (), status=status, since=now, note=note)]
+    return moved_source(view, HOME_LOCK, status, note, now=now)

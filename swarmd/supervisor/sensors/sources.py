@@ -73,6 +73,13 @@ def journal_damages(damages: Sequence[Damage], *, now: Millis) -> list[Record]:
     ]
 
 
+def moved_source(view: View, name: str, status: SourceStatus, note: str, *, now: Millis) -> list[Record]:
+    """Of what always is there, and so is not spoken of before it was not."""
+    if status is SourceStatus.FRESH and name not in view.sources:
+        return []
+    return _moved(view, name, status, note, now)
+
+
 def _moved(view: View, name: str, status: SourceStatus, note: str, now: Millis) -> list[Record]:
     last = view.sources.get(name)
     if last is not None and last.status is status:

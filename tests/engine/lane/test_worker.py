@@ -126,6 +126,18 @@ def test_a_run_holds_its_lock_beats_says_ready_and_leaves_a_result(prepared, hom
     os.close(descriptor)
 
 
+def test_without_the_page_of_counters_a_run_ends_in_a_way_that_is_tried_again(prepared, home):
+    order = order_of(home, prepared, "refine", token=8)
+    Home(home).prepare()
+    environment = {**os.environ, BEATS_VARIABLE: f"{Home(home).run_dir}/gone:{SLOT}"}
+    path = Home(home).order_path(order.run)
+    atomic_write(path, order.model_dump_json().encode())
+    lane = [sys.executable, "-m", "swarmd.engine.lane", str(path)]
+    done = subprocess.run(lane, env=environment, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 1
+    assert "page of progress counters" in done.stderr
+
+
 def test_killed_at_random_instants_and_resumed_it_ends_with_what_an_undisturbed_run_makes(prepared, home, tmp_path):
     shutil.copytree(prepared / "home", tmp_path / "undisturbed")
     undisturbed = Run(order_of(tmp_path / "undisturbed", prepared, "refine"))

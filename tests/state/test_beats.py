@@ -1,0 +1,55 @@
+"""The page of progress counters, and what becomes of those who write to it when its file is removed."""
+
+from pathlib import Path
+
+import pytest
+
+from swarmd.state.beats import SLOT_BYTES, BeatsPage
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "beats"
+
+
+def test_what_a_run_writes_is_what_is_read_of_its_slot(path: Path) -> None:
+    with BeatsPage(path, create=True) as page, BeatsPage(path) as theirs:
+        writer = theirs.writer(3, token=2)
+        writer.expect(10)
+        writer.ready()
+        writer.advance(4)
+        writer.pulse(77)
+        pulse = page.read(3)
+        assert (pulse.token, pulse.is_ready, pulse.done, pulse.total, pulse.heartbeat) == (2, True, 4, 10, 77)
+        assert page.copied(4)[3 * SLOT_BYTES] == 2
+        page.clear(3)
+        assert page.read(3).token == 0
+
+
+def test_a_page_is_seen_where_its_file_is_and_nowhere_else(path: Path) -> None:
+    with BeatsPage(path, create=True) as page:
+        assert page.is_seen()
+        path.unlink()
+        assert not page.is_seen()
+        path.write_bytes(b"a stranger's")
+        assert not page.is_seen()
+        page.renew()
+        assert page.is_seen()
+
+
+def test_a_run_that_has_mapped_a_page_is_read_on_after_a_new_one_was_made(path: Path) -> None:
+    with BeatsPage(path, create=True) as page:
+        old = BeatsPage(path).writer(0, token=1)
+        path.unlink()
+        page.renew()
+        new = BeatsPage(path).writer(1, token=5)
+        old.advance(7)
+        new.advance(2)
+        assert (page.read(0).token, page.read(0).done) == (1, 7)
+        assert (page.read(1).token, page.read(1).done) == (5, 2)
+        copy = page.copied(2)
+        assert (copy[0], copy[SLOT_BYTES]) == (1, 5)
+        # The next run in the first slot is a new one, whatever the old one left there.
+        page.clear(0)
+        assert page.read(0).token == 0
+        assert page.copied(2)[0] == 0
