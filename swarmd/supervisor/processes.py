@@ -25,6 +25,8 @@ _PR_SET_CHILD_SUBREAPER = 36
 _PR_GET_CHILD_SUBREAPER = 37
 # What forks while it is being looked for is found by the next look.
 _LOOKS_FOR_STRAGGLERS = 5
+# /proc shows a zombie an instant before its pidfd tells of the end.
+SEEN_WITHIN_MS = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +41,10 @@ class ProcessStat:
 
 
 def read_stat(pid: int) -> ProcessStat | None:
-    """None when the process is gone or only a zombie is left. As long as a thread outlives the first one, with files
-    and locks in its hands, the process is there, in state Z."""
+    """None when the process is gone or only a zombie is left, or where nothing can be opened at all.
+
+    As long as a thread outlives the first one, with files and locks in its hands, the process is there, in state Z.
+    """
     try:
         fields = _read(f"/proc/{pid}/stat").rpartition(b")")[2].split()
         waited = _read(f"/proc/{pid}/schedstat").split()
@@ -190,11 +194,15 @@ def hold(pid: int, start_ticks: int, *, is_child: bool) -> Process | None:
         raise OutsideError(f"cannot hold process {pid} by a pidfd: {cause.strerror}") from cause
     # The identity is read after the pidfd is open: a pid recycled in between cannot slip through.
     stat = read_stat(pid)
+    process = Process(pid, pidfd, is_child)
     # Our own child that has already ended is a zombie until we wait for it: still ours.
-    if (stat is None or stat.start_ticks != start_ticks) and not is_child:
-        os.close(pidfd)
-        return None
-    return Process(pid, pidfd, is_child)
+    if is_child or (stat is not None and stat.start_ticks == start_ticks):
+        return process
+    is_there = stat is None and not process.has_ended(SEEN_WITHIN_MS)
+    process.close()
+    if is_there:
+        raise OutsideError(f"cannot see who process {pid} is: /proc/{pid}/stat could not be read")
+    return None
 
 
 def hold_child(pid: int) -> Process | None:

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from faulty_disk import descriptors_left
 from swarm_builders import a_headless_process
 
 from swarmd.state.errors import OutsideError
@@ -208,6 +209,17 @@ def test_without_a_descriptor_left_a_living_process_is_not_called_dead(sleeper: 
             hold(sleeper.pid, 0, is_child=False)
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+def test_a_process_that_nobody_can_look_at_is_not_called_dead(sleeper: Process) -> None:
+    stat = read_stat(sleeper.pid)
+    assert stat is not None
+    with descriptors_left(1), pytest.raises(OutsideError, match="cannot see who process"):
+        hold(sleeper.pid, stat.start_ticks, is_child=False)
+    with descriptors_left(2):
+        held = hold(sleeper.pid, stat.start_ticks, is_child=False)
+    assert held is not None
+    held.close()
 
 
 def test_an_exit_somebody_else_has_waited_for_is_no_error(sleeper: Process) -> None:

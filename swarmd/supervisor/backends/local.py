@@ -21,6 +21,7 @@ from swarmd.state.work_order import BEATS_VARIABLE, LOCK_FD, LOCK_FD_VARIABLE, R
 from swarmd.supervisor.backends.groups import LaneGroups
 from swarmd.supervisor.backends.spares import Spares, may_start_spare, spares_wanted
 from swarmd.supervisor.processes import (
+    SEEN_WITHIN_MS,
     Exit,
     Process,
     hold,
@@ -63,7 +64,8 @@ class LocalBackend:
     spares: Spares = field(init=False)
     # The last order for a processor: a spare gets ready for more of its kind.
     _like: WorkOrder | None = None
-    _bereft: set[str] = field(default_factory=set)
+    # Runs buried in this turn, and how they ended: a turn that cannot be recorded buries them once more.
+    _bereft: dict[str, Exit] = field(default_factory=dict)
     _looker: select.poll = field(default_factory=select.poll)
 
     def __post_init__(self) -> None:
@@ -214,6 +216,15 @@ class LocalBackend:
         """Whether this daemon started it, or has adopted it, and has not buried it yet."""
         return run in self._processes
 
+    def has_buried(self, run: str) -> bool:
+        """Whether it was buried in this turn, or in one that could not be recorded."""
+        return run in self._bereft
+
+    def has_just_ended(self, run: RunAlive) -> bool:
+        """Asked of one that we hold and that was there a moment ago. True of one we do not hold."""
+        process = self._processes.get(run.id)
+        return process is None or process.has_ended(SEEN_WITHIN_MS)
+
     def process_of(self, run: RunAlive) -> Process | None:
         """Our handle on a recorded process, taken anew when this daemon has none yet."""
         if run.id not in self._processes:
@@ -230,7 +241,7 @@ class LocalBackend:
         What it left in sessions of its own dies in ``end_strays``.
         """
         process = self._processes.pop(run.id, None)
-        exited = Exit()
+        exited = self._bereft.get(run.id, Exit())
         if process is not None:
             if process.is_child:
                 # Not reaped yet, so the group's number is still ours. An adopted run's group number may be a stranger's
@@ -243,7 +254,7 @@ class LocalBackend:
             self._let_go(process)
             if exited.signal == signal.SIGKILL and not getattr(run, "killed_at", 0):
                 exited = replace(exited, oom=self.oom.told_of(run.id, process.pid))
-        self._bereft.add(run.id)
+        self._bereft[run.id] = exited
         return exited
 
     def end_strays(self) -> None:

@@ -3,6 +3,7 @@
 Tolerates a torn last line (its writer may have died in the middle of it) and counts each result once, by its token.
 """
 
+import errno
 import os
 from pathlib import Path
 from typing import TypeVar
@@ -28,10 +29,15 @@ L = TypeVar("L", ResultLine, SaidLine, SpeedLine)
 # thousands of runs that ended without a result would be read every cycle.
 _LISTENED_TO_FOR: Millis = 10 * MINUTE
 _EVENTS = "events.jsonl"
+# What fails for want of descriptors or memory succeeds when there are some.
+_FOR_WANT = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM})
 
 
 def result_line(outbox: Path, token: int) -> ResultLine | None:
-    """The result a run reported under its own fencing token, if it got that far."""
+    """The result a run reported under its own fencing token, if it got that far.
+
+    Raises OSError, as the two below do, where there is an outbox and it cannot be read.
+    """
     return _last(outbox, token, b'"result"', ResultLine)
 
 
@@ -50,7 +56,7 @@ def _last(outbox: Path, token: int, word: bytes, shape: type[L]) -> L | None:
     """The last whole line of that shape under the token; ``word`` spares the parsing of most others."""
     try:
         lines = (outbox / _EVENTS).read_bytes().split(b"\n")
-    except OSError:
+    except (FileNotFoundError, NotADirectoryError):
         return None
     for line in reversed(lines[:-1]):  # what follows the last newline is torn
         if word not in line:
@@ -78,7 +84,7 @@ def observe_results(
     for forgotten in resultless.keys() - view.runs.keys():
         del resultless[forgotten]
     fastest = dict(view.fastest)
-    outboxes = os.fspath(home.outbox)
+    outboxes, judged_from = os.fspath(home.outbox), view.policy.throughput_judged_from
     for run in view.runs.values():
         if isinstance(run, RunOrdered) or run.id in view.results:
             continue
@@ -87,11 +93,16 @@ def observe_results(
         if (size := _size_of(f"{outboxes}/{run.id}/{_EVENTS}")) == resultless.get(run.id, 0):
             continue
         outbox = home.outbox_of(run.id)
-        told = result_line(outbox, run.attempt)
+        try:
+            told = result_line(outbox, run.attempt)
+            measured = [] if told is None else _measured(run, outbox, fastest, judged_from=judged_from, now=now)
+        except OSError as error:  # without a descriptor left, from a failing disk: it is asked again in the next look
+            log.warning("the outbox of run %s cannot be read: %s", run.id, error.strerror)
+            continue
         if told is None:
             resultless[run.id] = size
         elif run.job in view.jobs:
-            seen += _measured(run, outbox, fastest, judged_from=view.policy.throughput_judged_from, now=now)
+            seen += measured
             seen.append(
                 Result(
                     id=run.id,
@@ -138,11 +149,19 @@ def observe_inbox(view: View, home: Home, *, now: Millis) -> tuple[list[Record],
     waiting = sorted(home.inbox.glob("*.json"))
     holder = lock_holder(home.daemon_lock) if waiting else {}
     for path in waiting:
-        done_with.append(path)
         if path.stem in view.requests:
+            done_with.append(path)
             continue
         try:
-            asked = orjson.loads(path.read_bytes())
+            content = path.read_bytes()
+        except OSError as error:
+            if error.errno in _FOR_WANT:
+                log.warning("the request %s cannot be read yet: %s", path.name, error.strerror)
+                continue
+            content = b""
+        done_with.append(path)
+        try:
+            asked = orjson.loads(content)
             is_for_another = _is_for_another(asked.get("to"), holder, path, home.daemon_lock)
             request = Request(
                 id=path.stem,
@@ -154,7 +173,7 @@ def observe_inbox(view: View, home: Home, *, now: Millis) -> tuple[list[Record],
                 place=asked.get("place", "first"),
                 claim=asked.get("claim"),
             )
-        except (OSError, ValueError, KeyError, TypeError, AttributeError) as flaw:
+        except (ValueError, KeyError, TypeError, AttributeError) as flaw:
             log.warning("the request %s cannot be read, and is put away: %s", path.name, flaw)
             continue
         seen.append(request)

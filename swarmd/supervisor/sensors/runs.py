@@ -4,12 +4,13 @@ Called each cycle and whenever a pidfd wakes the loop. Records only what moved, 
 stillness in the world.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import assert_never
+from typing import TypeVar, assert_never
 
 from swarmd.agents.rules.pulse import hang_of
 from swarmd.state.beats import BeatsPage, Pulse
+from swarmd.state.errors import OutsideError
 from swarmd.state.records.beat import Beat
 from swarmd.state.records.policy import Policy
 from swarmd.state.records.record import Record
@@ -21,6 +22,8 @@ from swarmd.supervisor.backends.local import Identity, LocalBackend
 from swarmd.supervisor.clock import SteadyClock
 from swarmd.supervisor.processes import Exit, ProcessStat, read_stat, state_of
 from swarmd.supervisor.sensors.outbox import last_word, result_line
+
+Said = TypeVar("Said")
 
 # A beat is journalled when something moved, at most this often; its pulse alone is renewed at the slower pace, which is
 # well inside the limit for silence. Two busy lanes write some 25 MB a day at this pace; once a second it were 75.
@@ -62,6 +65,9 @@ def observe_runs(
 ) -> list[Record]:
     """New records of every run that holds a lane. ``late`` is how long the supervisor itself overslept.
 
+    Raises OutsideError where a run that has not ended is not to be seen, as without a descriptor left: nobody is judged
+    by how he fared before that.
+
     ``moved_at`` is when a glance between two looks last saw a run's progress move. Without ``sees_states`` the process
     states of our own children are taken to be ordinary, as they were: no signal told otherwise.
     """
@@ -86,7 +92,10 @@ def observe_runs(
                     sees_state = sees_states or run.id in strangers
                     if late > 0 or is_judged or last is None or _may_be_news(run, last, pulse, clock, now, sees_state):
                         moved = moved_at.get(run.id, now)
-                        seen += _alive(run, last, pulse, clock, now, late, moved, is_judged, every)
+                        told = _alive(run, last, pulse, clock, now, late, moved, is_judged, every)
+                        if told is None and not backend.has_just_ended(run):
+                            raise OutsideError(f"cannot see how run {run.id} fares: /proc/{run.pid} could not be read")
+                        seen += told or []
             case _:
                 assert_never(run)
     return seen
@@ -95,7 +104,7 @@ def observe_runs(
 def _ordered(run: RunOrdered, backend: LocalBackend, boot: str, now: Millis) -> list[Record]:
     """An order without a launch record: a daemon died in between, or could not write. The lock says what came of it."""
     if not backend.holds_lock(run.id):
-        if backend.has_handle(run.id):
+        if backend.has_handle(run.id) or backend.has_buried(run.id):
             # Ours, and gone before its launch could be written down: how it ended is still known.
             return [_judged(run, backend.bury(run), backend.home.outbox_of(run.id), now)]
         why = "ordered, and no process of it holds its lock"
@@ -165,9 +174,12 @@ def _alive(
     moved_at: Millis,
     is_judged: bool,
     every: Millis,
-) -> list[Record]:
+) -> list[Record] | None:
+    """None where it is not to be seen: it ended between the two looks, or nothing can be opened."""
     stat = read_stat(run.pid)
-    if stat is None or (run.start_ticks and stat.start_ticks != run.start_ticks):
+    if stat is None:
+        return None
+    if run.start_ticks and stat.start_ticks != run.start_ticks:
         return []  # It ended between the two looks; the next cycle sees that.
     beat = _beat(run, last, pulse, stat, clock, now, late, moved_at)
     return [beat] if is_judged or _is_news(run, beat, last, late, every) else []
@@ -178,16 +190,24 @@ def _judged(run: RunOrdered | RunAlive, exited: Exit, outbox: Path, now: Millis)
         status = RunStatus.DONE
     elif exited.code >= 0:
         status = RunStatus.FAILED
-    elif exited.signal < 0 and result_line(outbox, run.attempt) is not None:
+    elif exited.signal < 0 and _read(result_line, outbox, run.attempt) is not None:
         # Adopted, and the kernel no longer knows its status: its own last word is that the work is done.
         return ended(run, now, exited, RunStatus.DONE, "gone after it reported its result")
     else:
         status = RunStatus.LOST
     meaning = f" ({_MEANING[ExitCode(exited.code)]})" if exited.code in set(ExitCode) else ""
     # A run that gave up said why first, in its outbox: that sentence is what a person needs.
-    word = last_word(outbox, run.attempt) if status is RunStatus.FAILED else ""
+    word = (_read(last_word, outbox, run.attempt) or "") if status is RunStatus.FAILED else ""
     told = "".join(f": {each}" for each in (word, exited.oom) if each)
     return ended(run, now, exited, status, exited.told() + meaning + told)
+
+
+def _read(ask: Callable[[Path, int], Said], outbox: Path, token: int) -> Said | None:
+    """None too where it cannot be read: the run has ended, whatever it said."""
+    try:
+        return ask(outbox, token)
+    except OSError:
+        return None
 
 
 def ended(

@@ -1,15 +1,18 @@
 """Results count once, under their own token, and a torn line counts as nothing; requests arrive as records."""
 
+import errno
 import os
 from pathlib import Path
 
 import pytest
 from builders import JOB, RUN, a_fastest, a_job, a_mark, a_request, a_result, a_run, a_session, a_speed, a_view
+from faulty_disk import descriptors_left
 
 from swarmd.state.records.request import Request, Verb
 from swarmd.state.records.result import Result, ResultSummary
 from swarmd.state.records.throughput import Fastest, Speed, Throughput
 from swarmd.state.store.files import Home, lock_file
+from swarmd.state.view import View
 from swarmd.state.work_order import ResultLine, SaidLine, SpeedLine
 from swarmd.supervisor.presence import ask
 from swarmd.supervisor.sensors.outbox import last_word, observe_inbox, observe_results, result_line
@@ -52,6 +55,29 @@ def test_an_outbox_without_a_result_is_read_again_once_there_is_more_of_it(home:
     said(home, a_line(1))
     for now in (10, 11):  # what could not be recorded the first time is seen again
         assert len(observe_results(view, home, now=now, resultless=resultless)) == 1
+
+
+def test_a_result_that_could_not_be_read_is_read_in_the_next_look(home: Home) -> None:
+    view: View = a_view(jobs=[a_job(attempt=1)], runs=[a_run(status="running")])
+    resultless: dict[str, int] = {}
+    said(home, a_line(1))
+    with descriptors_left(0):
+        assert observe_results(view, home, now=9, resultless=resultless) == []
+    assert len(observe_results(view, home, now=10, resultless=resultless)) == 1
+
+
+def test_a_request_that_could_not_be_read_for_want_of_descriptors_waits(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(path: Path) -> bytes:
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    ask(home, "pause")
+    with monkeypatch.context() as disk:
+        disk.setattr(Path, "read_bytes", refused)
+        assert observe_inbox(a_view(), home, now=9) == ([], [])
+    requests, done_with = observe_inbox(a_view(), home, now=10)
+    assert (len(requests), len(done_with)) == (1, 1)
 
 
 @pytest.mark.parametrize("cut", [1, 7, 40])

@@ -3,16 +3,19 @@
 import os
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
 from builders import JOB, RUN, a_beat, a_campaign, a_job, a_policy, a_run, a_view
+from faulty_disk import descriptors_left
 from swarm_builders import a_headless_process, a_home, a_sleeper
 
 from swarmd.agents.rules.pulse import hang_of
 from swarmd.state.beats import BeatsPage
+from swarmd.state.errors import OutsideError
 from swarmd.state.records.beat import Beat
 from swarmd.state.records.record import Record
 from swarmd.state.records.run import RunAlive, RunEnded, RunOrdered
@@ -21,7 +24,7 @@ from swarmd.state.view import View
 from swarmd.supervisor.backends.local import LocalBackend
 from swarmd.supervisor.clock import SteadyClock
 from swarmd.supervisor.effects.runs import work_order
-from swarmd.supervisor.processes import processes_with, read_stat
+from swarmd.supervisor.processes import hold_child, processes_with, read_stat
 from swarmd.supervisor.sensors.runs import beats_every, observe_runs
 
 HOURS_LATER = 10_000_000
@@ -67,6 +70,39 @@ def the_beat(records: list[Record]) -> Beat:
     [beat] = records
     assert isinstance(beat, Beat)
     return beat
+
+
+def test_where_nothing_can_be_opened_no_run_is_judged_by_how_it_fared_before(
+    sight: Sight, sleeper: subprocess.Popen[bytes]
+) -> None:
+    run = running(sleeper)
+    view = a_view(runs=[run], beats=[a_beat()])
+    sight.look(view, now=HOURS_LATER)
+    with descriptors_left(0), pytest.raises(OutsideError, match="cannot see how"):
+        sight.look(view, now=HOURS_LATER)
+    sleeper.kill()
+    sleeper.wait()
+    [gone] = sight.look(view, now=HOURS_LATER)
+    assert isinstance(gone, RunEnded)
+
+
+def test_how_a_run_ended_is_known_after_a_turn_that_could_not_be_recorded_as_well(sight: Sight) -> None:
+    with subprocess.Popen([sys.executable, "-S", "-c", "raise SystemExit(3)"], start_new_session=True) as process:
+        process_of = hold_child(process.pid)
+        assert process_of is not None
+        run = a_run(pid=process.pid, boot_id="boot")
+        assert isinstance(run, RunAlive)
+        sight.backend._keep(run.id, process_of)
+        assert process_of.has_ended(30_000)
+        for now in (9, 10):
+            [lost] = sight.look(a_view(runs=[run], beats=[a_beat()]), now=now)
+            assert isinstance(lost, RunEnded)
+            assert (lost.status, lost.exit_code, lost.ended_at) == ("failed", 3, now)
+        [lost] = sight.look(a_view(runs=[a_run(status="starting")]), now=11)
+        assert isinstance(lost, RunEnded)
+        assert (lost.exit_code, lost.was_launched) == (3, True)
+        sight.backend.end_strays()
+        assert not sight.backend.has_buried(run.id)
 
 
 def test_an_order_whose_lock_nobody_holds_is_lost_without_ever_having_run(sight: Sight) -> None:
