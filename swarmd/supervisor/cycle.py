@@ -13,18 +13,19 @@ from pathlib import Path
 from swarmd.agents.contract import Agent
 from swarmd.agents.orchestration_consensus import arbitrate
 from swarmd.state.actions import Action
-from swarmd.state.errors import OutsideError
+from swarmd.state.errors import OperatorError, OutsideError
 from swarmd.state.store.published import publish, published_views
 from swarmd.state.units import MINUTE, SECOND, Millis
 from swarmd.state.view import View
 from swarmd.supervisor.effects.enact import enact
-from swarmd.supervisor.effects.tidy import cut_living_logs, tidy
+from swarmd.supervisor.effects.tidy import AT_ONCE, cut_living_logs, tidy
 from swarmd.supervisor.failure_memory import write_failure_memory
 from swarmd.supervisor.gpu_lanes import lanes_of_gpus, why_left_alone
 from swarmd.supervisor.logs import log
 from swarmd.supervisor.node_gpu_lanes import lanes_of_node_gpus
 from swarmd.supervisor.ownership import observe_ownership
 from swarmd.supervisor.processes import reap, zombies
+from swarmd.supervisor.sensors.beats_page import observe_beats_page
 from swarmd.supervisor.sensors.errands import observe_errands
 from swarmd.supervisor.sensors.gpu import count_gpus, observe_gpus
 from swarmd.supervisor.sensors.home_lock import observe_home_lock
@@ -68,6 +69,9 @@ async def turn(swarm: Swarm, roster: Iterable[Agent], vigil: Vigil, *, is_hasty:
     swarm.number += 1
     now, late = vigil.looked_at, vigil.late
 
+    # What a failing disk has not made durable yet comes first: until it has, nothing is added that would be written
+    # anew with it turn after turn, and nothing decided that would never be enacted.
+    swarm.journal.commit()
     done_with = observe(swarm, vigil, is_hasty=is_hasty)
     view = swarm.projection.view()
     wishes = decide(view, roster, now, swarm)
@@ -102,9 +106,9 @@ def tell(swarm: Swarm, view: View, now: Millis) -> None:
         swarm.published = publish(swarm.home, documents)
         swarm.chronicle.tell(view, now, cycle=swarm.number)
         if now - swarm.tidied_at >= _TIDY_EVERY:
-            tidy(view, swarm.home, now)
+            is_tidy = tidy(view, swarm.home, now) < AT_ONCE
             write_failure_memory(view, swarm.home)
-            swarm.tidied_at = now
+            swarm.tidied_at = now if is_tidy else swarm.tidied_at
     except OutsideError as error:
         log.error("cycle %d could not be told: %s", swarm.number, error)
 
@@ -164,12 +168,25 @@ def observe(swarm: Swarm, vigil: Vigil, *, is_hasty: bool = False) -> list[Path]
         swarm.record(widened(swarm.projection.view(), now=now))
         swarm.record(lanes_of_node_gpus(swarm.projection.view(), now=now))
     if now - swarm.host_seen_at >= _HOST_EVERY:
+        _mend_home(swarm)
+        swarm.record(observe_beats_page(view, swarm.page, now=now))
         swarm.measure(observe_host(view, swarm.home, now=now))
         swarm.host_seen_at = now
     if now - swarm.logs_seen_at >= _LOGS_EVERY:
         cut_living_logs(view, swarm.home, now)
         swarm.logs_seen_at = now
     return done_with
+
+
+def _mend_home(swarm: Swarm) -> None:
+    """Folders that were removed under us: a lane needs the place of its log, and a reading the one it measures."""
+    try:
+        made = swarm.home.prepare()
+    except OperatorError as error:
+        log.error("the home cannot be mended: %s", error)
+        return
+    if made:
+        log.warning("folders of the home were gone, and were made anew: %s", ", ".join(map(str, made)))
 
 
 def _reap_orphans(swarm: Swarm, now: Millis) -> None:

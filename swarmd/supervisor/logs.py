@@ -19,9 +19,7 @@ _KEPT = 5
 
 def open_log(home: Home) -> None:
     """Write ``logs/swarmd.log``; a second call in the same process replaces the first."""
-    handler = logging.handlers.RotatingFileHandler(
-        home.logs / "swarmd.log", maxBytes=SEGMENT_BYTES, backupCount=_KEPT, encoding="utf-8"
-    )
+    handler = _LogFile(home.logs / "swarmd.log", maxBytes=SEGMENT_BYTES, backupCount=_KEPT, encoding="utf-8")
     formatter = logging.Formatter("%(asctime)s.%(msecs)03dZ %(levelname)s %(message)s", "%Y-%m-%dT%H:%M:%S")
     formatter.converter = time.gmtime
     handler.setFormatter(formatter)
@@ -30,6 +28,16 @@ def open_log(home: Home) -> None:
     # A full disk must not cover the terminal with tracebacks of the log itself.
     logging.raiseExceptions = False
     log.setLevel(logging.INFO)
+
+
+class _LogFile(logging.handlers.RotatingFileHandler):
+    """Begun anew where it was removed: what is written to a file without a name nobody reads."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if self.stream is not None and not Path(self.baseFilename).exists():
+            self.stream.close()
+            self.stream = None  # the next line opens it
+        super().emit(record)
 
 
 def rotate(path: Path) -> None:

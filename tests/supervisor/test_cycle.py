@@ -1,6 +1,9 @@
 """A turn costs at most itself: whatever fails in it, the daemon goes on, and nothing runs that is not on record."""
 
 import asyncio
+import errno
+import os
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +20,7 @@ from swarmd.state.records.run import RunEnded
 from swarmd.state.units import HOUR
 from swarmd.state.view import View
 from swarmd.supervisor.cycle import decide, turn
+from swarmd.supervisor.effects.tidy import AT_ONCE
 from swarmd.supervisor.presence import ask
 from swarmd.supervisor.processes import read_stat
 from swarmd.supervisor.swarm import Swarm
@@ -49,6 +53,52 @@ def test_what_was_overslept_is_owed_until_it_is_on_record_with_the_runs_and_no_l
         assert (vigil.late, swarm.projection.view().beats[RUN].overslept) == (700, 0)
         asyncio.run(turn(swarm, [], vigil))
         assert (vigil.late, swarm.projection.view().beats[RUN].overslept) == (0, 700)
+
+
+def test_while_nothing_can_be_made_durable_nothing_is_added_and_nothing_decided(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def failing_sync(descriptor: int) -> None:
+        raise OSError(errno.EIO, "Input/output error")
+
+    home = a_home(tmp_path)
+    say = an_action_wished("say", topic="t", reason="1 word")
+    with a_swarm(home) as swarm:
+        with monkeypatch.context() as disk:
+            disk.setattr(os, "fdatasync", failing_sync)
+            said, sizes = swarm.journal.seq, set()
+            for _ in range(3):
+                with pytest.raises(OutsideError, match="cannot make"):
+                    turned(swarm, say)
+                sizes.add(sum(each.stat().st_size for each in home.journal.iterdir()))
+        assert swarm.journal.seq == said
+        assert len(sizes) == 1
+        assert turned(swarm, say).n_actions == 1
+        assert swarm.journal.committed_seq == swarm.journal.seq > said
+
+
+def test_folders_of_the_home_that_were_removed_are_there_again_and_cost_no_turn(tmp_path: Path) -> None:
+    home = a_home(tmp_path)
+    with a_swarm(home) as swarm:
+        turned(swarm)
+        shutil.rmtree(home.logs)
+        shutil.rmtree(home.results)
+        swarm.host_seen_at = 0
+        say = an_action_wished("say", topic="t", reason="1 word")
+        assert turned(swarm, say).n_actions == 1
+        assert home.lane_logs.is_dir()
+        assert home.results.is_dir()
+
+
+def test_small_files_of_thousands_of_runs_go_in_the_turns_that_follow_each_other(tmp_path: Path) -> None:
+    home = a_home(tmp_path)
+    for number in range(AT_ONCE + 1):
+        (home.run_dir / f"majors.BTCUSDT.prescreen-a{number}.lock").touch()
+    with a_swarm(home) as swarm:
+        for left in (1, 0):
+            turned(swarm)
+            assert len(list(home.run_dir.glob("*-a*.lock"))) == left
+        assert swarm.tidied_at > 0
 
 
 def test_a_turn_that_only_read_how_the_machine_fares_brought_no_news(tmp_path: Path) -> None:

@@ -115,14 +115,18 @@ class Home:
 
     # -- the home itself ----------------------------------------------------------------------------------------
 
-    def prepare(self) -> None:
-        """Make what is missing, readable by its owner alone. Directories that exist keep their permissions."""
+    def prepare(self) -> list[Path]:
+        """Make what is missing, readable by its owner alone, and give it back. Directories that exist keep their
+        permissions. Raises OperatorError where that cannot be, or may not be written in."""
+        made = []
         for directory in (
             self.root, self.state, self.logs, self.results, self.champions, self.exports, self.docs, self.cache,
             self.journal, self.outbox, self.inbox, self.run_dir, self.lane_logs,
         ):  # fmt: skip
             try:
-                _make_directory(directory)
+                if not directory.is_dir():
+                    _make_directory(directory)
+                    made.append(directory)
             except OSError as cause:
                 raise OperatorError(
                     f"cannot make the directory {directory}: {cause.strerror}; "
@@ -133,6 +137,7 @@ class Home:
                     f"may not write in {directory}; give yourself the right with `chmod u+rwx {directory}`, "
                     "or choose another place with --home DIR or $SWARMD_HOME"
                 )
+        return made
 
     def relative(self, path: Path) -> str:
         """The name records use: relative to the home, a moved part under its ordinary name. Refuses a stranger."""

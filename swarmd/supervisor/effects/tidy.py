@@ -7,6 +7,7 @@ nobody ever waits for a reader, and cutting it is safe at any moment. Nobody dec
 
 import contextlib
 import os
+import re
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -21,26 +22,38 @@ _LOG_KEPT_BYTES = 1 << 20
 _KEPT_FOR: Millis = HOUR
 _ENDINGS = (".order.json", ".lock")
 _DAEMONS_OWN = "daemon.lock"
-# A turn must stay short: what is left over is removed the next time.
-_AT_ONCE = 500
+# A turn must stay short: what is left over is removed in the turns that follow.
+AT_ONCE = 500
+_OF_A_RUN = re.compile(r".+-a\d+")
 
 
 def tidy(view: View, home: Home, now: Millis) -> int:
-    """Remove them and give back how many. A lock that is held stays, whatever the records say of its run."""
+    """Remove them and give back how many: there may be more of them where that is ``AT_ONCE``.
+
+    A lock that is held stays, whatever the records say of its run; a run that no record speaks of any more ended long
+    ago, for those are kept of thousands.
+    """
     cut_logs(home, (path.stem for path in home.lane_logs.glob("*.log")), now)
     removed = 0
     for path in home.run_dir.iterdir() if home.run_dir.is_dir() else ():
         ending = next((ending for ending in _ENDINGS if path.name.endswith(ending)), "")
-        if not ending or path.name == _DAEMONS_OWN or removed >= _AT_ONCE:
+        if not ending or path.name == _DAEMONS_OWN or removed >= AT_ONCE:
             continue
-        run = view.runs.get(path.name.removesuffix(ending))
-        if not isinstance(run, RunEnded) or now - run.ended_at < _KEPT_FOR:
+        name = path.name.removesuffix(ending)
+        if not _is_over(view, name, now):
             continue
         with contextlib.suppress(OSError):
-            if not is_locked(home.lock_path(run.id)):
+            if not is_locked(home.lock_path(name)):
                 path.unlink()
                 removed += 1
     return removed
+
+
+def _is_over(view: View, name: str, now: Millis) -> bool:
+    run = view.runs.get(name)
+    if run is None:
+        return _OF_A_RUN.fullmatch(name) is not None
+    return isinstance(run, RunEnded) and now - run.ended_at >= _KEPT_FOR
 
 
 def cut_living_logs(view: View, home: Home, now: Millis) -> int:

@@ -29,11 +29,12 @@ def observe_host(view: View, home: Home, *, now: Millis) -> list[Record]:
         "host.mem_used": 1 - memory.available / memory.total,
         "host.mem_available_bytes": float(memory.available),
         "host.mem_total_bytes": float(memory.total),
-        "host.disk_free_bytes": float(min(psutil.disk_usage(str(place)).free for place in _places(home))),
         "host.psi_cpu": _pressure("cpu"),
         "host.psi_memory": _pressure("memory"),
         "host.psi_io": _pressure("io"),
     }
+    if free := _free_bytes(home):
+        readings["host.disk_free_bytes"] = float(min(free))
     sized = view.gauges.get("home.bytes")
     is_limited = view.campaign is not None and view.campaign.settings.limits.budget.disk is not None
     if is_limited and (sized is None or now - sized.at >= _SIZED_EVERY):
@@ -48,6 +49,15 @@ def observe_host(view: View, home: Home, *, now: Millis) -> list[Record]:
 def _places(home: Home) -> set[Path]:
     """The parts of a home may lie on disks of their own; the fullest one counts."""
     return {home.root, home.state, home.logs, home.results}
+
+
+def _free_bytes(home: Home) -> list[int]:
+    """Of each disk that there is: a part of the home may have been removed a moment ago."""
+    free: list[int] = []
+    for place in _places(home):
+        with contextlib.suppress(FileNotFoundError):
+            free.append(psutil.disk_usage(str(place)).free)
+    return free
 
 
 def _bytes_of(home: Home) -> int:

@@ -39,6 +39,18 @@ def test_orders_and_locks_of_runs_long_ended_are_removed_and_all_else_stays(tmp_
     assert set(home.run_dir.iterdir()) == left
 
 
+def test_those_of_runs_that_no_record_speaks_of_any_more_go_too_unless_they_are_held(tmp_path: Path) -> None:
+    home = a_home(tmp_path)
+    forgotten, held = f"{JOB}-a1", f"{JOB}-a2"
+    for path in (*files_of(home, forgotten), home.run_dir / "handoff.lock"):
+        path.write_text("{}")
+    descriptor = lock_file(home.lock_path(held), {})
+    assert descriptor is not None
+    assert tidy(a_view(), home, NOW) == 2
+    os.close(descriptor)
+    assert {path.name for path in home.run_dir.iterdir()} == {"handoff.lock", f"{held}.lock"}
+
+
 def test_a_log_over_its_bound_is_cut_to_its_end_while_its_run_writes_on(tmp_path: Path) -> None:
     home = a_home(tmp_path)
     run = a_run(JOB, 1)
