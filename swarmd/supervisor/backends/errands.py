@@ -77,6 +77,9 @@ class ErrandProcess:
             )
 
     def is_alive(self) -> bool:
+        """By our own child where it is one of ours, whatever became of its lock; by the lock where another began it."""
+        if self._child is not None and self._child.poll() is None:
+            return True
         return is_locked(self.home.lock_path(self.name))
 
     def kill(self, pid: int, start_ticks: int) -> None:

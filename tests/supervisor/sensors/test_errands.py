@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -78,6 +79,21 @@ def test_a_real_one_is_begun_beside_the_cycle_and_its_end_is_seen(
     assert (over.status.value, over.outcome) == ("done", "1 command run, 0 found fault")
     assert "There is no campaign on record" in (process.home.root / page.id).read_text()
     assert [*process.home.run_dir.glob("errand-*")] == []
+
+
+def test_one_whose_lock_was_removed_is_there_until_it_has_ended(tmp_path: Path) -> None:
+    process = errand_processes(a_home(tmp_path))["handoff"]
+    begun = begin_errand(process, an_errand(**RUNNING), now=1_000)
+    assert isinstance(begun, Errand)
+    process.home.lock_path("handoff").unlink()
+    os.kill(begun.pid, signal.SIGSTOP)
+    try:
+        assert process.is_alive()
+        assert observe_errands(a_view(errands=[begun]), {"handoff": process}, now=1_001) == []
+    finally:
+        os.kill(begun.pid, signal.SIGCONT)
+    process.let_finish(60)
+    assert not process.is_alive()
 
 
 def test_one_over_its_time_is_ended_with_its_group_whoever_started_it(tmp_path: Path) -> None:
