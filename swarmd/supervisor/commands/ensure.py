@@ -12,6 +12,8 @@ from swarmd.supervisor.monitors.tmux import ensure_monitors
 from swarmd.supervisor.presence import daemon_of, looks
 
 _OTHER_WITHIN_S = 1.0
+# Who asked for a stop and meant it; a signal may be a machine that goes down.
+_PEOPLE = ("cli", "Ctrl-C", "dashboard")
 
 
 @click.command(
@@ -48,7 +50,7 @@ def _ensured(home: Home, until_done: bool, no_monitors: bool, no_dashboard: bool
         return "nothing", None, f"campaign {seen.campaign} is {seen.status}; nothing to run"
     if seen.status == "stopped" and seen.reason.startswith("budget spent:") and not seen.open_runs:
         return "nothing", None, f"campaign {seen.campaign}: {seen.reason}; raise limits.budget and start its file again"
-    if seen.status == "stopped" and seen.stopped_by in ("cli", "Ctrl-C"):
+    if seen.status == "stopped" and seen.stopped_by in _PEOPLE:
         text = f"campaign {seen.campaign} was stopped on purpose; take it up again with `swarmd start`"
         return "nothing", None, text
     try:
