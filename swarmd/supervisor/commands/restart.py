@@ -2,8 +2,10 @@
 
 import click
 
+from swarmd.state.errors import OperatorError
 from swarmd.state.store.files import Home
 from swarmd.supervisor.commands.options import home_option, json_option, no_dashboard_option, print_document
+from swarmd.supervisor.commands.service import unit_that_runs
 from swarmd.supervisor.commands.stop import stop_daemon
 from swarmd.supervisor.dashboard.keeper import DashboardKeeper
 from swarmd.supervisor.detached import start_detached
@@ -27,6 +29,11 @@ def restart(
     """Stop, then start the last campaign again, detached, with monitors and dashboard where it had them."""
     seen = require_campaign(home)
     running = daemon_of(home)
+    if running is not None and (unit := unit_that_runs(home, running.pid)):
+        raise OperatorError(
+            f"systemd runs this daemon, and one that is started from here would be none of its own: "
+            f"systemctl --user restart {unit}"
+        )
     if running is not None:
         stop_daemon(home, running, now=now, timeout_s=timeout)
     keeper = DashboardKeeper(home, is_on=seen.has_dashboard and not no_dashboard)

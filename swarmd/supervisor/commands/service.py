@@ -15,7 +15,7 @@ from pathlib import Path
 import click
 
 from swarmd.state.errors import OperatorError, OutsideError
-from swarmd.state.store.files import Home, atomic_write
+from swarmd.state.store.files import Home, atomic_write, is_locked, lock_holder
 from swarmd.supervisor.commands.options import home_option, json_option, no_dashboard_option, print_document
 from swarmd.supervisor.glance import glance, require_campaign
 from swarmd.supervisor.presence import daemon_of
@@ -162,9 +162,36 @@ def run(ctx: click.Context, campaign: Path | None, no_monitors: bool, no_dashboa
     """
     from swarmd.supervisor.commands.start import start
 
+    _require_place(home, is_begun=campaign is None)
     begin = campaign if campaign is not None and _is_new(home, campaign) else None
     without = {"no_monitors": no_monitors, "no_dashboard": no_dashboard}
     ctx.invoke(start, campaign=begin, no_screen=True, checked=True, home=home, **without)
+
+
+def _require_place(home: Home, *, is_begun: bool) -> None:
+    """Raises OutsideError for what passes: systemd then tries again, where a person's mistake would end it for good.
+
+    A disk that is not mounted yet, or read-only or full for a while; a lock that another command holds for a moment.
+    """
+    if not home.root.is_dir():
+        raise OutsideError(f"{home.root} is not there; is its disk mounted? it is tried again")
+    if is_locked(home.daemon_lock):
+        holder = lock_holder(home.daemon_lock).get("pid", "?")
+        raise OutsideError(f"{home.daemon_lock} is held by pid {holder}; it is tried again")
+    try:
+        home.prepare()
+        if is_begun:
+            require_campaign(home)
+    except OperatorError as trouble:
+        raise OutsideError(f"{trouble}; it is tried again") from trouble
+
+
+def unit_that_runs(home: Home, pid: int) -> str:
+    """The name of the unit of this home whose daemon has this pid; empty where systemd runs none, or another."""
+    made = _service(home)
+    if not _place(made).exists() or shutil.which("systemctl") is None:
+        return ""
+    return made.unit if _shown(made).get("MainPID") == str(pid) else ""
 
 
 def _is_new(home: Home, campaign: Path) -> bool:

@@ -14,7 +14,7 @@ from swarm_builders import a_swarm
 from swarmd.cli import exit_code_of
 from swarmd.state.errors import OperatorError
 from swarmd.state.store.files import Home, lock_file
-from swarmd.supervisor.commands.service import _is_new, service
+from swarmd.supervisor.commands.service import _is_new, service, unit_that_runs
 from swarmd.supervisor.service_unit import STEPS_SINCE, Service, unit_text
 
 # A manager in reach of a test: it answers as `systemctl --user` would and writes down what it was asked.
@@ -264,6 +264,45 @@ def test_a_service_that_runs_is_written_anew_and_left_to_run(
     finally:
         os.close(lock)
     assert "--user start" not in systemctl.read_text()
+
+
+def test_a_daemon_of_systemd_is_not_restarted_past_it(
+    home: Home, systemctl: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    begun(home)
+    assert call(home, "install").exit_code == 0
+    lock = lock_file(home.daemon_lock, {"pid": os.getpid(), "since": "now"})
+    assert lock is not None
+    monkeypatch.setenv("SYSTEMCTL_PID", str(os.getpid()))
+    try:
+        assert exit_code_of(["restart", "--home", str(home.root)]) == 2
+        assert f"systemctl --user restart {units(home)[-1].name}" in capsys.readouterr().err
+        monkeypatch.setenv("SYSTEMCTL_PID", "1")
+        assert unit_that_runs(home, os.getpid()) == ""
+    finally:
+        os.close(lock)
+
+
+def test_what_passes_by_itself_does_not_end_the_service_for_good(
+    home: Home, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = ["service", "run", "--home", str(home.root)]
+    assert exit_code_of(run) == 1
+    assert "is its disk mounted?" in capsys.readouterr().err
+    home.prepare()
+    assert exit_code_of(run) == 1
+    assert "there is no campaign to resume" in capsys.readouterr().err
+    lock = lock_file(home.daemon_lock, {"pid": 4711})
+    assert lock is not None
+    try:
+        assert exit_code_of(run) == 1
+    finally:
+        os.close(lock)
+    assert "is held by pid 4711" in capsys.readouterr().err
+    shutil.rmtree(home.logs)
+    home.logs.write_text("in the way")
+    assert exit_code_of(run) == 1
+    assert "cannot make the directory" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(("state", "code"), [("active", 0), ("failed", 1)])
