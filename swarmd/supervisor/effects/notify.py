@@ -57,6 +57,8 @@ class NoticeDesk:
 
     def _begin(self, channels: list[str], view: View, now: Millis) -> None:
         """From when a channel was first asked for: what befell before is no news."""
+        if not ledger.path_of(self.home).exists():
+            self._begun.clear()  # removed, and with it from when each was asked for
         if new := [channel for channel in channels if channel not in self._begun]:
             known = ledger.records(ledger.lines(self.home))
             since = view.session.at if view.session is not None else now

@@ -68,7 +68,8 @@ def deliver(home: Home, *, waits: bool) -> tuple[int, int]:
                 status = "sent" if not why else "failed" if message.tries < TRIES else "given_up"
                 ledger.append(home, ledger.told(message, status, why, now))
                 sent, failed = sent + (not why), failed + bool(why)
-        ledger.shortened(home, ledger.lines(home))
+        if ledger.is_long(found := ledger.lines(home)):
+            ledger.shortened(home, found, {each.id for each in notices(picture(home).view)})
         return sent, failed
     finally:
         os.close(held)

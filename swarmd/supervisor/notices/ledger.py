@@ -5,7 +5,7 @@ line is a try that is made again.
 """
 
 import os
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -106,10 +106,16 @@ def append(home: Home, more: Iterable[Line]) -> None:
         raise OutsideError(f"cannot write {path_of(home)}: {cause.strerror}") from cause
 
 
-def shortened(home: Home, found: list[Line]) -> None:
-    """Keep the file small: where each channel began, and the newest tries."""
-    if len(found) > _LINES_MAX:
-        kept = [line for line in found[:-_LINES_KEPT] if line["status"] == BEGUN] + found[-_LINES_KEPT:]
+def is_long(found: list[Line]) -> bool:
+    return len(found) > _LINES_MAX
+
+
+def shortened(home: Home, found: list[Line], still: Collection[str]) -> None:
+    """Keep the file small: where each channel began, the newest tries, and those of the notices that would be due
+    ``still`` if nobody knew that they were told."""
+    if is_long(found):
+        old = [line for line in found[:-_LINES_KEPT] if line["status"] == BEGUN or line["notice"] in still]
+        kept = old + found[-_LINES_KEPT:]
         atomic_write(path_of(home), b"".join(orjson.dumps(line) + b"\n" for line in kept))
 
 

@@ -123,3 +123,34 @@ def test_that_nobody_can_be_told_is_worth_no_cycle(tmp_path: Any) -> None:
     desk = NoticeDesk(Home(tmp_path / "nowhere"))
     desk.look(a_view(campaigns=[asked]), NOW, is_last=True)  # no folder to write in: it says so in the log, and goes on
     assert not (tmp_path / "nowhere").exists()
+
+
+def test_a_ledger_cut_to_its_newest_lines_forgets_no_notice_that_would_be_due_again(tmp_path: Any) -> None:
+    from swarmd.state.store.files import Home
+
+    home = Home(tmp_path)
+    home.prepare()
+    found = [ledger.begun("json#00000000", 5)]
+    for number in range(7_000):
+        found += ledger.told(Message("json#00000000", (a_notice(number),), 1), "sent", "", NOW)
+    assert ledger.is_long(found)
+    ledger.shortened(home, found, {"n7", "n6999"})
+    record = ledger.records(ledger.lines(home))["json#00000000"]
+    assert record.since == 5
+    assert {"n7", "n6999"} <= record.tried.keys()
+    assert "n8" not in record.tried
+    assert len(ledger.lines(home)) == 4_002
+
+
+def test_a_ledger_that_was_removed_is_begun_anew(tmp_path: Any) -> None:
+    from swarmd.state.store.files import Home
+    from swarmd.supervisor.effects.notify import NoticeDesk
+
+    home = Home(tmp_path)
+    home.prepare()
+    view = a_view(campaigns=[a_campaign(settings=the_settings(notify=[{"url": "json#00000000"}]))])
+    desk = NoticeDesk(home)
+    for now in (NOW, NOW + HOUR):
+        desk.look(view, now)
+        assert [line["status"] for line in ledger.lines(home)] == [ledger.BEGUN]
+        ledger.path_of(home).unlink()
