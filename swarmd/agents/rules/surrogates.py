@@ -67,7 +67,7 @@ def _pricings(view: View) -> dict[str, Pricing]:
 def _pricing(view: View, judgement: Job, planned: int) -> Pricing:
     known = [(share, view.jobs.get(_id_of(judgement, share))) for share in shares(planned)]
     figures = (
-        None if job is None or job.status is not JobStatus.DONE else view.results[run_id(job.id, job.attempt)]
+        None if job is None or job.status is not JobStatus.DONE else view.results.get(run_id(job.id, job.attempt))
         for _, job in known
     )
     return Pricing(

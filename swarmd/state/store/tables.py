@@ -88,7 +88,8 @@ RETENTION: Mapping[str, Keep] = {
     "incident": Keep(2000, frozenset({"closed"})),
     "refusal": Keep(300),
     "request": Keep(200, frozenset({"answered"})),
-    "result": Keep(5000),
+    # A finalist is judged by results of shares that may lie thousands of others back; a job has few.
+    "result": Keep(50_000),
     # A run of days must not be forgotten in the moment it ends, because thousands of short ones began after it.
     "run": Keep(5000, _RUN_ENDS, by_end=True),
     "session": Keep(100, frozenset({"closed", "lost"})),

@@ -130,6 +130,17 @@ def test_idle_lanes_and_one_place_in_the_queue_are_filled_with_shares() -> None:
     assert [start.job for start in starts] == [f"{CHAIN}.surrogates-0", f"{CHAIN}.surrogates-8"]
 
 
+def test_a_share_whose_result_is_forgotten_costs_nobody_his_turn() -> None:
+    story = Story(evident(), lanes=2).searched()
+    story.go_on()
+    story.share(0)
+    story.results = [each for each in story.results if "surrogates" not in each.id]
+    assert [job.id for job in pricings(story.view())[f"{CHAIN}.validate"].open_shares] == [
+        f"{CHAIN}.surrogates-8", f"{CHAIN}.surrogates-16",
+    ]  # fmt: skip
+    story.decide()
+
+
 def test_where_no_lane_is_idle_every_judgement_has_one_share_all_the_same() -> None:
     story = Story(evident(symbols=("BTCUSDT", "ETHUSDT", "SOLUSDT")), lanes=0)
     for symbol in ("BTCUSDT", "ETHUSDT"):
