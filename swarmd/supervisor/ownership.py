@@ -79,6 +79,10 @@ class Ownership:
             except (OutsideError, OperatorError) as trouble:
                 self.note = str(trouble)
                 self._closed()
+            except Exception as trouble:  # whatever else its library meets: without this thread the lease would end
+                self.note = f"{type(trouble).__name__}: {trouble}"
+                log.exception("the lease could not be renewed, and is tried again")
+                self._closed()
             else:
                 self._renewed_at, self.note = began, f"owned with token {self.lease.token}"
         if self._store is not None and not self._is_lost:

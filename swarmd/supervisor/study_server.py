@@ -39,6 +39,7 @@ class StudyServerKeeper:
         self._keeping: asyncio.Task[None] | None = None
         self._child: subprocess.Popen[bytes] | None = None
         self._why = ""
+        self._wait, self._began = _FIRST_WAIT_S, 0.0
 
     def begin(self) -> None:
         self._keeping = asyncio.create_task(self._keep(), name="study server")
@@ -67,30 +68,39 @@ class StudyServerKeeper:
         return [Source(id=SOURCE, at=now, caused_by=(SOURCE,) if last else (), status=status, since=now, note=note)]
 
     async def _keep(self) -> None:
-        wait, began = _FIRST_WAIT_S, 0.0
-        now = asyncio.get_running_loop().time
         while True:
-            rest = _LOOK_EVERY_S
-            if self.serves():
-                self._why = "see logs/studies.log"
-            if self._child is not None and (code := self._child.poll()) is not None:
-                self._child = None
-                wait = _FIRST_WAIT_S if now() - began > _SOUND_AFTER_S else min(2 * wait, _MOST_WAIT_S)
-                self._why = f"it ended with code {code}; see logs/studies.log"
-                log.warning("the study server at %s: %s; started again in %.0f s", self.url, self._why, wait)
-                rest = wait
-            elif self._child is None and not is_locked(studies_lock(self.home)):
-                began = now()
-                try:
-                    self._child = self._started()
-                except OSError as error:
-                    self._why = f"it could not be started: {error.strerror}"
-                    log.warning("the study server at %s: %s", self.url, self._why)
-                    rest = wait = min(2 * wait, _MOST_WAIT_S)
-            elif self._child is None and not self.serves():
-                # A former one serves the journal elsewhere, at the address of another campaign.
-                self._stop()
+            try:
+                rest = self._look()
+            except OSError as error:  # no descriptor left, a disk that fails: it is looked at again
+                self._why = f"it cannot be looked at: {error.strerror}"
+                log.warning("the study server at %s: %s", self.url, self._why)
+                rest = _LOOK_EVERY_S
             await asyncio.sleep(rest)
+
+    def _look(self) -> float:
+        """See to it that one serves; how long to rest until the next look."""
+        now = asyncio.get_running_loop().time()
+        if self.serves():
+            self._why = "see logs/studies.log"
+        if self._child is not None and (code := self._child.poll()) is not None:
+            self._child = None
+            self._wait = _FIRST_WAIT_S if now - self._began > _SOUND_AFTER_S else min(2 * self._wait, _MOST_WAIT_S)
+            self._why = f"it ended with code {code}; see logs/studies.log"
+            log.warning("the study server at %s: %s; started again in %.0f s", self.url, self._why, self._wait)
+            return self._wait
+        if self._child is None and not is_locked(studies_lock(self.home)):
+            self._began = now
+            try:
+                self._child = self._started()
+            except OSError as error:
+                self._why = f"it could not be started: {error.strerror}"
+                log.warning("the study server at %s: %s", self.url, self._why)
+                self._wait = min(2 * self._wait, _MOST_WAIT_S)
+                return self._wait
+        elif self._child is None and not self.serves():
+            # A former one serves the journal elsewhere, at the address of another campaign.
+            self._stop()
+        return _LOOK_EVERY_S
 
     def _started(self) -> "subprocess.Popen[bytes]":
         command = [sys.executable, "-P", "-m", "swarmd", "--home", str(self.home.root)]

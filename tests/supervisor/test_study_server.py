@@ -56,6 +56,19 @@ async def test_it_is_served_again_after_a_kill_and_gone_with_the_session(home: H
     assert not keeper.serves()
 
 
+async def test_a_lock_that_cannot_be_looked_at_for_a_while_ends_nobodys_keeping(home: Home) -> None:
+    lock = studies_lock(home)
+    lock.symlink_to(lock)  # a loop: every open fails
+    keeper = StudyServerKeeper(home, f"grpc://127.0.0.1:{free_port()}")
+    keeper.begin()
+    try:
+        await until(lambda: "cannot be looked at" in keeper._why, "told")
+        lock.unlink()
+        await until(keeper.serves, "served")
+    finally:
+        await keeper.end()
+
+
 async def test_a_port_that_is_taken_is_told_of_with_the_place_to_look(home: Home) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))

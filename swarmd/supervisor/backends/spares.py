@@ -12,6 +12,7 @@ import contextlib
 import os
 import select
 import socket
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -43,8 +44,10 @@ _LOOKS_MAX = 10
 _ENDS_WITHIN_MS = 1000
 # Bytes left for the name of a run in the spare's mark, and for the path of its order on its command line.
 _NAME_ROOM = 240
-# So many that ended before they were ready, in a row: what ails them ails the lanes too, and those tell it better.
+# So many that ended before they were ready, in a row: what ails them ails the lanes too, and those tell it better. A
+# machine that was short of something for three turns is not short of it for a month.
 _FAILURES_MAX = 3
+_TRIED_AGAIN_AFTER_S = 600.0
 _LOG = "spare"
 
 
@@ -119,6 +122,25 @@ class Spare:
 
 
 @dataclass(slots=True)
+class Failures:
+    """Of what is a shortcut only: after three in a row it is left alone for some minutes."""
+
+    _in_a_row: int = 0
+    _last_at_s: float = 0.0
+
+    def note(self) -> None:
+        self._in_a_row += 1
+        self._last_at_s = time.monotonic()
+
+    def forget(self) -> None:
+        self._in_a_row = 0
+
+    @property
+    def are_few(self) -> bool:
+        return self._in_a_row < _FAILURES_MAX or time.monotonic() - self._last_at_s >= _TRIED_AGAIN_AFTER_S
+
+
+@dataclass(slots=True)
 class Spares:
     """The stock of one daemon. ``program`` is the command line of a lane; what is added makes a spare of it."""
 
@@ -127,7 +149,7 @@ class Spares:
     _waiting: list[Spare] = field(default_factory=list)
     _ending: list[Spare] = field(default_factory=list)
     _n_started: int = 0
-    _n_failed: int = 0
+    _failures: Failures = field(default_factory=Failures)
 
     def keep(self, wanted: int, like: WorkOrder | None, environment: Mapping[str, str], *, may_start: bool) -> None:
         """Bring the stock nearer to what is wanted; starts one at most, for others wait for this turn to end."""
@@ -135,9 +157,9 @@ class Spares:
         for spare in list(self._waiting):
             is_there = spare.look()
             if spare.is_ready:
-                self._n_failed = 0
+                self._failures.forget()
             elif not is_there:
-                self._n_failed += 1
+                self._failures.note()
             if not is_there:
                 log.warning("spare %d ended by itself%s", spare.pid, "" if spare.is_ready else f"; see {self._log()}")
                 self._end(spare)
@@ -146,12 +168,12 @@ class Spares:
         for spare in self._waiting[wanted:]:
             self._end(spare)
         is_lacking = like is not None and like.engine == "cpu" and len(self._waiting) < wanted
-        if is_lacking and may_start and self._n_failed < _FAILURES_MAX:
+        if is_lacking and may_start and self._failures.are_few:
             assert like is not None
             try:
                 self._waiting.append(self._started(like, environment))
             except (OSError, OutsideError) as error:
-                self._n_failed += 1
+                self._failures.note()
                 log.warning("no spare could be started: %s", error)
 
     def hand_over(self, order: WorkOrder, variables: Mapping[str, str], locked: int, log_fd: int) -> int | None:
@@ -166,7 +188,7 @@ class Spares:
         if spare.take(HandOver(order=path, environment=dict(variables)), locked, log_fd):
             self._waiting.remove(spare)
             spare.let_go()
-            self._n_failed = 0
+            self._failures.forget()
             log.info("run %s: begun by spare %d", order.run, spare.pid)
             return spare.pid
         log.warning("spare %d (state %s) did not take run %s: ended", spare.pid, state_of(spare.pid), order.run)

@@ -24,7 +24,7 @@ from swarmd.state.store.files import Home, is_locked, lock_file
 from swarmd.state.view import View
 from swarmd.state.work_order import WorkOrder
 from swarmd.supervisor.backends.local import LocalBackend
-from swarmd.supervisor.backends.spares import Spare, may_start_spare, spares_wanted
+from swarmd.supervisor.backends.spares import Failures, Spare, may_start_spare, spares_wanted
 from swarmd.supervisor.effects.runs import work_order
 from swarmd.supervisor.processes import processes_with, read_stat
 
@@ -121,6 +121,24 @@ def test_a_spare_that_takes_an_order_is_that_run_like_any_other(home: Home) -> N
 @contextmanager
 def a_backend_beside(backend: LocalBackend) -> Iterator[LocalBackend]:
     yield LocalBackend(backend.home, backend.page, lambda pidfd: None, lambda pidfd: None)
+
+
+def test_three_failures_in_a_row_are_left_alone_for_a_while_and_not_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    failures, now = Failures(), 1_000.0
+    monkeypatch.setattr(time, "monotonic", lambda: now)
+    for _ in range(2):
+        failures.note()
+    failures.forget()
+    for _ in range(3):
+        assert failures.are_few
+        failures.note()
+    assert not failures.are_few
+    now += 599.0
+    assert not failures.are_few
+    now += 1.0
+    assert failures.are_few
+    failures.note()
+    assert not failures.are_few
 
 
 def test_a_stopped_spare_swallows_no_order(home: Home) -> None:

@@ -15,7 +15,7 @@ from pathlib import Path
 from swarmd.state.errors import OutsideError
 from swarmd.state.store.files import Home
 from swarmd.state.work_order import SPARE_MESSAGE_BYTES, SPARE_READY, ZYGOTE_OPTION, Birth
-from swarmd.supervisor.backends.spares import mark_of, newest_source, spawned_to_wait
+from swarmd.supervisor.backends.spares import Failures, mark_of, newest_source, spawned_to_wait
 from swarmd.supervisor.logs import log
 from swarmd.supervisor.processes import Process, hold_child, state_of, takes_orphans
 
@@ -23,7 +23,6 @@ from swarmd.supervisor.processes import Process, hold_child, state_of, takes_orp
 _LOOKS_FOR_ANSWER_MS = 100
 _LOOKS_MAX = 10
 _ENDS_WITHIN_MS = 1000
-_FAILURES_MAX = 3
 _LOG = "courier-zygote"
 _STOPPED = frozenset("Tt")
 
@@ -39,7 +38,7 @@ class Zygote:
     _link: socket.socket | None = None
     _sources: int = 0
     _is_ready: bool = False
-    _n_failed: int = 0
+    _failures: Failures = field(default_factory=Failures)
 
     def __post_init__(self) -> None:
         self.mark = mark_of("zygote", self.home)
@@ -49,11 +48,11 @@ class Zygote:
         if self._process is not None and self._look():
             if not is_wanted:
                 self.close()
-        elif is_wanted and self._n_failed < _FAILURES_MAX and takes_orphans():
+        elif is_wanted and self._failures.are_few and takes_orphans():
             try:
                 self._start(environment)
             except (OSError, OutsideError) as error:
-                self._n_failed += 1
+                self._failures.note()
                 log.warning("no zygote could be started: %s", error)
 
     def fork(self, mark: str, theirs: socket.socket, *, log_fd: int, is_bare: bool) -> int | None:
@@ -70,10 +69,12 @@ class Zygote:
         try:
             socket.send_fds(self._link, [wish], [theirs.fileno(), log_fd], socket.MSG_DONTWAIT)
             if self._answers():
-                return int(self._link.recv(SPARE_MESSAGE_BYTES, socket.MSG_DONTWAIT))
+                pid = int(self._link.recv(SPARE_MESSAGE_BYTES, socket.MSG_DONTWAIT))
+                self._failures.forget()
+                return pid
         except (OSError, ValueError) as error:
             log.warning("the zygote cannot be asked: %s", error)
-        self._n_failed += 1
+        self._failures.note()
         self.close()
         return None
 
@@ -105,7 +106,10 @@ class Zygote:
         if not self._process.has_ended():
             return True
         log.warning("zygote %d ended by itself; see %s", self._process.pid, self._log())
-        self._n_failed = 0 if self._is_ready else self._n_failed + 1
+        if self._is_ready:
+            self._failures.forget()
+        else:
+            self._failures.note()
         self.close()
         return False
 
