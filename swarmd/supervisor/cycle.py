@@ -12,6 +12,7 @@ from pathlib import Path
 
 from swarmd.agents.contract import Agent
 from swarmd.agents.orchestration_consensus import arbitrate
+from swarmd.agents.rules.budget import lanes_settled
 from swarmd.state.actions import Action
 from swarmd.state.errors import OperatorError, OutsideError
 from swarmd.state.store.published import publish, published_views
@@ -170,6 +171,8 @@ def observe(swarm: Swarm, vigil: Vigil, *, is_hasty: bool = False) -> list[Path]
     if now - swarm.host_seen_at >= _HOST_EVERY:
         _mend_home(swarm)
         swarm.record(observe_beats_page(view, swarm.page, now=now))
+        if (account := lanes_settled(swarm.projection.view(), now)) is not None:
+            swarm.record([account])
         swarm.measure(observe_host(view, swarm.home, now=now))
         swarm.host_seen_at = now
     if now - swarm.logs_seen_at >= _LOGS_EVERY:

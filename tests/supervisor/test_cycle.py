@@ -8,7 +8,19 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from builders import JOB, RUN, a_beat, a_gauge, a_job, a_request, a_result, a_run, an_action_wished
+from builders import (
+    JOB,
+    RUN,
+    a_beat,
+    a_campaign,
+    a_gauge,
+    a_job,
+    a_request,
+    a_result,
+    a_run,
+    an_action_wished,
+    the_settings,
+)
 from faulty_disk import file_size_limit
 from swarm_builders import Wisher, a_home, a_sleeper, a_swarm, a_vigil, turned
 
@@ -75,6 +87,17 @@ def test_while_nothing_can_be_made_durable_nothing_is_added_and_nothing_decided(
         assert len(sizes) == 1
         assert turned(swarm, say).n_actions == 1
         assert swarm.journal.committed_seq == swarm.journal.seq > said
+
+
+def test_lane_time_under_a_budget_goes_on_record_before_its_runs_are_forgotten(tmp_path: Path) -> None:
+    asked = the_settings(limits={"budget": {"device_time": {"cpu": "900h"}}})
+    ended = [a_run(attempt=number, ordered_at=5, status="done", ended_at=9) for number in range(1, 2_001)]
+    with a_swarm(a_home(tmp_path), a_campaign(settings=asked), a_job(), *ended) as swarm:
+        turned(swarm)
+        campaign = swarm.projection.view().campaign
+        assert campaign is not None
+        assert campaign.spent.device_time == {"cpu": 2_000 * 4}
+        assert campaign.lanes_settled_at > 0
 
 
 def test_folders_of_the_home_that_were_removed_are_there_again_and_cost_no_turn(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ used up stands in the campaign's record (``settled`` brings it up to date when a
 session's own. Nothing is counted while no daemon works on the campaign: it was stopped then, or nobody looked after it.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from itertools import chain
 from typing import Literal
@@ -24,6 +24,8 @@ SPENT = "budget spent"  # how the reason of a campaign begins that was stopped f
 WARNED_FROM = 0.80
 _STEP = 0.05
 Kind = Literal["cpu", "gpu"]
+# Ended runs are remembered in thousands (``state/store/tables``): long before one is forgotten its time is on record.
+_SETTLED_EVERY = 2_000
 _WORKED_ON = (CampaignStatus.ACTIVE, CampaignStatus.PAUSED)
 
 
@@ -125,7 +127,7 @@ def _nodes(view: View, campaign: Campaign, now: Millis) -> float:
 def _lane_time_at_most(view: View, campaign: Campaign, kind: str, now: Millis) -> Millis:
     """What it can have come to if no lane of the kind ever stood idle: cheap, and never too low."""
     n_lanes = sum(1 for lane in view.lanes.values() if _kind(lane.device) == kind)
-    return campaign.spent.device_time.get(kind, 0) + n_lanes * max(0, now - campaign.started_at)
+    return campaign.spent.device_time.get(kind, 0) + n_lanes * max(0, now - _lanes_since(campaign))
 
 
 def settled(view: View) -> Campaign | None:
@@ -146,11 +148,32 @@ def settled(view: View) -> Campaign | None:
     spent = Spent(
         wall=before.wall + max(0, until - campaign.started_at),
         nodes_cost=before.nodes_cost + nodes_cost(view, campaign, until),
-        device_time={
-            kind: before.device_time.get(kind, 0) + lanes.get(kind, 0) for kind in {**before.device_time, **lanes}
-        },
+        device_time=_added(before.device_time, lanes),
     )
     return campaign.model_copy(update={"spent": spent})
+
+
+def lanes_settled(view: View, now: Millis) -> Campaign | None:
+    """The campaign with its lane time up to now added to ``spent``, where so many of its session's runs have ended that
+    some of them may be forgotten soon; None where nothing is to be settled.
+
+    Asked by the daemon every few seconds, which journals it.
+    """
+    campaign = view.campaign
+    if campaign is None or not campaign.settings.limits.budget.device_time or campaign.status not in _WORKED_ON:
+        return None
+    since = _lanes_since(campaign)
+    n_ended = sum(1 for run in view.runs.values() if isinstance(run, RunEnded) and run.ended_at >= since)
+    if n_ended < _SETTLED_EVERY or not _is_under_way(view, campaign):
+        return None
+    spent = campaign.spent.model_copy(
+        update={"device_time": _added(campaign.spent.device_time, _lane_time(view, campaign, now))}
+    )
+    return campaign.model_copy(update={"at": now, "spent": spent, "lanes_settled_at": now})
+
+
+def _added(before: Mapping[str, Millis], more: Mapping[str, Millis]) -> dict[str, Millis]:
+    return {kind: before.get(kind, 0) + more.get(kind, 0) for kind in {**before, **more}}
 
 
 def is_out_of_budget(campaign: Campaign | None) -> bool:
@@ -198,16 +221,21 @@ def _is_under_way(view: View, campaign: Campaign) -> bool:
 
 
 def _lane_time(view: View, campaign: Campaign, until: Millis) -> dict[str, Millis]:
-    """Of the stretch since its session took it up; a run adopted from the session before is cut in two there."""
+    """Of the stretch since its session took it up, or it was settled; a run that was there before is cut in two."""
     total: dict[str, Millis] = {}
+    since = _lanes_since(campaign)
     for run in view.runs.values():
         lane = view.lanes.get(run.lane)
         if lane is None or not _is_of(view, run, campaign):
             continue
         end = min(run.ended_at, until) if isinstance(run, RunEnded) else until
         kind = _kind(lane.device)
-        total[kind] = total.get(kind, 0) + max(0, end - max(run.ordered_at, campaign.started_at))
+        total[kind] = total.get(kind, 0) + max(0, end - max(run.ordered_at, since))
     return total
+
+
+def _lanes_since(campaign: Campaign) -> Millis:
+    return max(campaign.started_at, campaign.lanes_settled_at)
 
 
 def _is_of(view: View, run: AnyRun, campaign: Campaign) -> bool:

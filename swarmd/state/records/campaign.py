@@ -46,7 +46,8 @@ class Spent(Shape):
 class Campaign(Record):
     """``id`` is the campaign's name; ``digest`` that of its resolved settings; ``data.root`` is absolute by now.
 
-    ``started_at`` is when the present session took it up, ``spent`` what the sessions before it used up.
+    ``started_at`` is when the present session took it up, ``spent`` what the sessions before it used up. Lane time
+    stands in ``spent`` up to ``lanes_settled_at``, where that is later: of the runs before it some may be forgotten.
     Version 2 has rungs; a campaign of version 1 was planned without. ``places`` are the assets that a person moved
     in the queue, each with what stands for its tier's position.
     """
@@ -61,4 +62,5 @@ class Campaign(Record):
     started_at: Millis
     reason: str = ""
     spent: Spent = Spent()
+    lanes_settled_at: Millis = 0
     places: dict[str, int] = Field(default_factory=dict)

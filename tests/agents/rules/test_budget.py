@@ -3,10 +3,11 @@ from typing import Any
 import pytest
 from builders import a_campaign, a_gauge, a_job, a_lane, a_run, a_session, a_view, the_settings
 
-from swarmd.agents.rules.budget import refusal_to_start, settled, wall_time
-from swarmd.state.records.campaign import Campaign, Spent
+from swarmd.agents.rules.budget import lanes_settled, refusal_to_start, settled, uses_of_lanes, wall_time
+from swarmd.state.records.campaign import Campaign, CampaignStatus, Spent
 from swarmd.state.records.campaign_settings import CampaignSettings
 from swarmd.state.units import HOUR, MINUTE
+from swarmd.state.view import View
 
 SETTINGS = the_settings(limits={"budget": {"wall": "2h", "device_time": {"cpu": "4h"}}})
 
@@ -44,6 +45,32 @@ def test_a_campaign_that_was_done_or_stopped_is_settled_to_its_last_run() -> Non
     assert after_session(done, sessions=closed).wall == HOUR + MINUTE
     drained = [a_run(ordered_at=HOUR, status="done", ended_at=2 * HOUR + MINUTE)]
     assert after_session(done, sessions=closed, runs=drained).wall == HOUR + 2 * MINUTE
+
+
+def test_lane_time_is_on_record_long_before_the_runs_it_was_spent_in_are_forgotten() -> None:
+    campaign, session, now = a_spent(), [a_session(at=HOUR)], 9 * HOUR
+    ended = [
+        a_run(attempt=number, ordered_at=HOUR + number, status="done", ended_at=HOUR + number + 5_000)
+        for number in range(1, 2_001)
+    ]
+    going = a_run("majors.ETHUSDT.prescreen", ordered_at=2 * HOUR)
+    jobs = [a_job(), a_job(id="majors.ETHUSDT.prescreen")]
+
+    def seen(runs: list[Any], account: Campaign) -> View:
+        return a_view(campaigns=[account], sessions=session, jobs=jobs, runs=[*runs, going])
+
+    assert lanes_settled(seen(ended[:-1], campaign), now) is None
+    account = lanes_settled(seen(ended, campaign), now)
+    assert account is not None
+    assert account.spent.device_time == {"cpu": 2_000 * 5_000 + 7 * HOUR}
+    assert account.spent.wall == MINUTE
+    # An hour later it comes to the same, whether the runs before that are remembered or not.
+    before = uses_of_lanes(seen(ended, campaign), campaign, ("cpu",), now + HOUR)
+    for runs in (ended, ended[1_000:], []):
+        assert uses_of_lanes(seen(runs, account), account, ("cpu",), now + HOUR) == before
+        assert lanes_settled(seen(runs, account), now + HOUR) is None
+    stopped = campaign.model_copy(update={"status": CampaignStatus.STOPPED})
+    assert lanes_settled(seen(ended, stopped), now) is None
 
 
 def test_time_is_not_counted_while_stopped_or_while_another_campaign_is_worked_on() -> None:
