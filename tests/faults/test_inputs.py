@@ -4,9 +4,10 @@ import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
-from faults.swarm import SYMBOL, Swarm, campaign_text
+from faults.swarm import SYMBOL, Swarm, campaign_text, outcome, wait
 
 from swarmd.engine.market.formats import write_bars
 from swarmd.engine.market.synth import planted_market
@@ -62,3 +63,24 @@ def test_other_bars_and_lost_results_are_named_and_never_turned_into_another_ans
         ] * 2
     assert not list(swarm.home.champions.glob("*.json"))
     assert {row["status"] for row in swarm.records("incident").values()} == {"closed"}
+
+
+def test_bars_that_are_away_for_a_while_fail_no_job(
+    swarm_of: Callable[..., Swarm], bars: Path, tmp_path: Path, undisturbed: dict[str, Any]
+) -> None:
+    """As a disk is that was not mounted again in time."""
+    own = tmp_path / "bars"
+    shutil.copytree(bars, own)
+    swarm = swarm_of(campaign_text(own))
+    order = swarm.order("prescreen-a1@5.wait")
+    swarm.start()
+    swarm.reached(order.name)
+    own.rename(tmp_path / "away")
+    order.unlink()
+    wait("a run to be lost to it", lambda: swarm.incidents("crash"))
+    (tmp_path / "away").rename(own)
+    assert swarm.finish() == 0
+    assert "there is no such folder of bars" in next(iter(swarm.incidents("crash").values()))["cause"]
+    assert not swarm.incidents("bad_data")
+    assert {row["status"] for row in swarm.records("job").values()} <= {"done", "skipped"}
+    assert outcome(swarm).keys() == undisturbed.keys()

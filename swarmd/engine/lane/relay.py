@@ -23,7 +23,7 @@ from swarmd.engine.lane.parcels import packed, unpacked
 from swarmd.engine.lane.ray_link import Link, LinkLost, Share
 from swarmd.engine.lane.same_code import code_digest
 from swarmd.engine.lane.two_processes import hear_stops
-from swarmd.engine.market.faults import DataError
+from swarmd.engine.market.faults import DataAway, DataError
 from swarmd.engine.phases.child import ending
 from swarmd.engine.phases.desk import Yielded, quiet_desk
 from swarmd.engine.phases.folder import alone_in
@@ -225,6 +225,8 @@ def relayed(
         code = _ended(trip, lost.code, str(lost))
     except OperatorError as refusal:
         code = _ended(trip, ExitCode.BAD_ORDER, str(refusal))
+    except DataAway as lack:
+        code = _ended(trip, LOST, str(lack))
     except DataError as refusal:
         code = _ended(trip, ExitCode.DATA, str(refusal))
     except OutsideError as cause:

@@ -9,7 +9,7 @@ from typing import Any
 from swarmd.engine.backtest import run_backtest
 from swarmd.engine.kernel.fold import SCREEN_METRICS
 from swarmd.engine.market.bars import Bars
-from swarmd.engine.market.faults import DataError
+from swarmd.engine.market.faults import DataAway, DataError
 from swarmd.engine.market.quality import preflight as examine_file
 from swarmd.engine.market.timeframes import DAY_MINUTES
 from swarmd.engine.phases.desk import PREFLIGHT_FILE, Desk
@@ -35,6 +35,8 @@ def preflight(order: WorkOrder, desk: Desk) -> ResultSummary:
     ------
     ValueError
         If strategy, a mode, the space or the score are wrong: no data can mend that.
+    DataAway
+        If there is no data at all where it is kept.
     OperatorError
         If the asset's trial ledger has lost lines, and a search of it would look smaller than it is.
     """
@@ -68,6 +70,8 @@ def preflight(order: WorkOrder, desk: Desk) -> ResultSummary:
         if problems:
             return _failed(document, problems, desk, order)
         bars = bars_of(settings.data, order.symbol)
+    except DataAway:
+        raise  # no verdict on data that nobody has seen
     except DataError as refusal:
         return _failed(document, [str(refusal)], desk, order)
     if settings.asks_evidence:
