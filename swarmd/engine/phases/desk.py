@@ -49,6 +49,10 @@ class Desk:
         self.advance(units)
         self.safe_point()
 
+    def wait(self) -> None:
+        """A moment in which a server that is away is waited for, with an end: nothing is done, and nothing hangs."""
+        self.work(0)
+
     def write(self, path: Path, content: bytes, *, sync: bool = False) -> str:
         """Replace the file as a whole; gives back the name records use for it."""
         atomic_write(path, content, sync=sync)

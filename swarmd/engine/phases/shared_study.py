@@ -44,7 +44,7 @@ def run_shared_study(study: Study, order: WorkOrder, desk: Desk, n_trials: int) 
         patiently(
             lambda: _lead(study, order, desk, n_trials, hearing, crew),
             say=lambda text: desk.say(f"{study.name}: {text}"),
-            safe_point=desk.safe_point,
+            safe_point=desk.wait,
         )
     trials = hearing.trials
     remove_strangers(study.folder / TRIALS, len(trials))

@@ -219,7 +219,7 @@ def run_study(study: Study, order: WorkOrder, desk: Desk, n_trials: int) -> tupl
         lost.append(text)
         desk.say(f"{study.name}: {text}")
 
-    trials = patiently(attempt, say=say, safe_point=desk.safe_point)
+    trials = patiently(attempt, say=say, safe_point=desk.wait)
     remove_strangers(study.folder / TRIALS, len(trials))
     return trials
 

@@ -2,6 +2,7 @@
 
 import math
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,11 +11,13 @@ import psutil
 import psycopg
 import pytest
 from postgres_server import ADVICE, programs
+from search_builders import a_desk
 from study_servers import a_postgres, a_proxy, free_port, held
 
 from swarmd.engine.backtest import Simulation
 from swarmd.engine.kernel.trades import Trades
 from swarmd.engine.metrics.summary import Metrics
+from swarmd.engine.phases.desk import Yielded
 from swarmd.engine.search import storage_grpc, storage_postgres
 from swarmd.engine.search.refine import run_trials
 from swarmd.engine.search.sampler import ReproducibleSampler, TpeSettings
@@ -25,6 +28,7 @@ from swarmd.engine.search.storage_contract import LOST, StorageLostError
 from swarmd.engine.search.storage_grpc_server import serve
 from swarmd.engine.search.storage_patience import patiently
 from swarmd.engine.strategies.registry import strategy_named
+from swarmd.state.beats import BeatsPage
 from swarmd.state.errors import OperatorError, OutsideError
 
 pytestmark = pytest.mark.xdist_group("studies on servers")
@@ -116,6 +120,25 @@ def test_a_proxy_that_comes_late_is_waited_for(undisturbed, tmp_path):
         trials = searched(opened, say=said.append)
     assert documents(trials) == documents(undisturbed)
     assert said == [f"the storage grpc://127.0.0.1:{proxy.port} cannot be reached; waiting for it"]
+
+
+def test_a_run_that_waits_for_a_server_does_not_stand_still_and_is_not_thought_to_have_done_anything(tmp_path):
+    page = BeatsPage(tmp_path / "beats", create=True)
+    writer, began = page.writer(0, token=1), time.monotonic()
+    desk = replace(a_desk(tmp_path), advance=writer.advance)
+
+    def attempt() -> str:
+        if time.monotonic() - began < SOON_S:
+            raise StorageLostError("no server")
+        return "there"
+
+    assert patiently(attempt, say=lambda text: None, safe_point=desk.wait) == "there"
+    pulse = page.read(0)
+    assert pulse.progress > 1
+    assert pulse.done == 0
+    with pytest.raises(Yielded):
+        a_desk(tmp_path, should_yield=lambda: True).wait()
+    page.close()
 
 
 def test_one_that_stays_away_is_given_up():
