@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from swarmd.agents.rules.backoff import backoff
 from swarmd.agents.rules.losses import is_loss, recent_ends
 from swarmd.agents.rules.nodes import live_nodes
+from swarmd.agents.rules.pulse import is_unkillable
 from swarmd.agents.rules.signatures import NO_RETRY, signature_of_loss
 from swarmd.state.records.incident import Incident, Signature
 from swarmd.state.records.run import RunAlive, RunEnded
@@ -82,10 +83,18 @@ def worked_after(view: View, instant: Millis) -> str:
 
 
 def may_probe(view: View, rest: Incident, now: Millis) -> bool:
-    """Whether one lane may try: after a wait that doubles with each probe that was lost."""
-    if any(run.ordered_at >= rest.opened_at for run in view.open_runs()):
-        return False
-    probes = [run for run in view.ended_since(rest.opened_at - 1) if run.ordered_at >= rest.opened_at]
-    last = max((run.ended_at for run in probes), default=rest.opened_at)
+    """Whether one lane may try: after a wait that doubles with each probe that was lost.
+
+    One that nothing can end any more is lost like any other, though its lane is: the swarm must not rest for as long as
+    a process waits in the kernel.
+    """
     policy = view.policy
-    return now >= last + backoff(len(probes) + 1, first=policy.breaker_first, cap=policy.breaker_cap)
+    lost = [run.ended_at for run in view.ended_since(rest.opened_at - 1) if run.ordered_at >= rest.opened_at]
+    for run in view.open_runs():
+        if run.ordered_at < rest.opened_at:
+            continue
+        if not isinstance(run, RunAlive) or not is_unkillable(run, policy=policy, now=now):
+            return False
+        lost.append(run.killed_at)
+    last = max(lost, default=rest.opened_at)
+    return now >= last + backoff(len(lost) + 1, first=policy.breaker_first, cap=policy.breaker_cap)

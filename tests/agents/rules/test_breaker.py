@@ -3,11 +3,13 @@ from typing import Any
 from builders import a_beat, a_job, a_lane, a_policy, a_run, a_view, an_incident
 
 from swarmd.agents.rules.breaker import everywhere, may_probe, worked_after
+from swarmd.agents.rules.pulse import UNKILLABLE_GRACES
 from swarmd.agents.util_controller import decide
 from swarmd.state.actions import CloseIncident, OpenIncident, SetLane
 from swarmd.state.records.incident import Signature
 from swarmd.state.records.lane import LaneStatus
 from swarmd.state.records.run import run_id
+from swarmd.state.units import DAY
 
 SYMBOLS = ("BTCUSDT", "ETHUSDT", "SOLUSDT", "XRPUSDT")
 LANES = [a_lane("cpu0"), a_lane("cpu1")]
@@ -92,6 +94,18 @@ def test_each_probe_that_is_lost_doubles_the_wait() -> None:
     resting_view = view([*lost(), gone], incidents=[resting()], lanes=HELD)
     assert not may_probe(resting_view, resting(), 13_000 + 19_999)
     assert may_probe(resting_view, resting(), 13_000 + 20_000)
+
+
+def test_a_probe_that_nothing_can_end_is_lost_and_another_lane_tries() -> None:
+    stuck = a_run(job_of("BTCUSDT"), attempt=2, status="stopping", ordered_at=12_100, killed_at=20_000)
+    resting_view = view([*lost(), stuck], incidents=[resting()], lanes=HELD)
+    tried_at = 20_000 + 20_000  # the second wait, counted from its kill; its graces are over by then
+    assert UNKILLABLE_GRACES * resting_view.policy.term_grace < 20_000
+    assert not may_probe(resting_view, resting(), tried_at - 1)
+    assert may_probe(resting_view, resting(), tried_at)
+    assert lanes_set(decide(resting_view, tried_at)) == [("cpu1", LaneStatus.OPEN)], "not beside it"
+    second = a_run(job_of("ETHUSDT"), attempt=2, lane="cpu1", ordered_at=tried_at)
+    assert not may_probe(view([*lost(), stuck, second], incidents=[resting()], lanes=HELD), resting(), tried_at + DAY)
 
 
 def test_the_rest_is_over_when_a_run_works_and_the_lanes_open() -> None:
