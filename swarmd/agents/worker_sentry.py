@@ -253,7 +253,8 @@ def _dead_zone_outcome(view: View, incident: Incident, now: Millis) -> Outcome |
     if runs:
         return Outcome(f"{runs[0].id} is open in {runs[0].lane} after {took} ms")
     if not view.is_working:
-        return Outcome(f"nothing is to be started any more after {took} ms: the campaign is not active")
+        why = f"nothing is to be started any more after {took} ms: the campaign is not active"
+        return Outcome(why, is_verified=False)
     if not view.queued_jobs():
-        return Outcome(f"no job waits any more after {took} ms ({iso(now)})")
+        return Outcome(f"no job waits any more after {took} ms ({iso(now)})", is_verified=False)
     return None

@@ -14,6 +14,7 @@ from swarmd.agents.rules.throughput import (
     slowdown,
     told,
 )
+from swarmd.agents.rules.verification import Outcome
 from swarmd.state.actions import Action, CloseIncident, OpenIncident, SetLane
 from swarmd.state.records.incident import Incident, Signature
 from swarmd.state.records.lane import Lane, LaneStatus
@@ -36,7 +37,11 @@ def about_slow_prescreens(view: View, now: Millis) -> list[Action]:
         wishes += _opened(view, incident, slow, now)
     for known in view.open_incidents():
         if known.signature is _SLOW and (outcome := _outcome(view, known, newest.get(known.subject), now)):
-            wishes.append(CloseIncident(incident=known.id, reason=outcome, caused_by=(known.id,)))
+            wishes.append(
+                CloseIncident(
+                    incident=known.id, reason=outcome.text, is_verified=outcome.is_verified, caused_by=(known.id,)
+                )
+            )
     return wishes
 
 
@@ -80,17 +85,20 @@ def _remedy(slow: Slowdown, rested: Lane | None, n_open: int) -> str:
             )
 
 
-def _outcome(view: View, incident: Incident, run: Throughput | None, now: Millis) -> str | None:
+def _outcome(view: View, incident: Incident, run: Throughput | None, now: Millis) -> Outcome | None:
     """What came of it; None as long as the work was not measured again in time."""
     after = spoken(now - incident.opened_at)
     if run is not None and slowdown(run, view.policy) is None:
         speed, mark = run.speed, run.mark
         if mark is None:
-            return f"{run.id} began a new record of {speed.per_cpu:.3g} combo-bars per processor second, {after} later"
+            began = f"{run.id} began a new record of {speed.per_cpu:.3g} combo-bars per processor second"
+            return Outcome(f"{began}, {after} later")
         cpu, wall = speed.per_cpu / mark.per_cpu, speed.per_thread / mark.per_thread
-        return f"{run.id} reached {cpu:.0%} of the record in processor time and {wall:.0%} by the clock, {after} later"
+        reached = f"{cpu:.0%} of the record in processor time and {wall:.0%} by the clock"
+        return Outcome(f"{run.id} reached {reached}, {after} later")
     if now <= incident.due:
         return None
     if run is None or run.at <= incident.opened_at:
-        return f"not verified: no prescreen of this work was measured in {after}"
-    return f"still slow after {after}, the last time in {run.id}: what was done about it was no remedy"
+        return Outcome(f"not verified: no prescreen of this work was measured in {after}", is_verified=False)
+    still = f"still slow after {after}, the last time in {run.id}: what was done about it was no remedy"
+    return Outcome(still, is_verified=False)

@@ -96,9 +96,11 @@ def test_what_is_not_measured_again_is_closed_in_the_end_and_said_to_be_unverifi
     assert wishes(slow, now=DAY, incidents=[known()]) == []
     (closed,) = wishes(slow, now=DAY + 1, incidents=[known()])
     assert closed.reason == f"not verified: no prescreen of this work was measured in {spoken(DAY + 1 - 600)}"
+    assert not closed.is_verified
     again = a_throughput("r2", at=9_000, speed=DEAR)
     (closed,) = wishes(slow, again, now=DAY + 1, incidents=[known()])
     assert closed.reason.startswith("still slow after")
+    assert not closed.is_verified
 
 
 def test_a_closed_incident_about_this_very_run_is_not_opened_again() -> None:
