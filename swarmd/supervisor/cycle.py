@@ -45,7 +45,8 @@ _HOST_EVERY: Millis = 5 * SECOND
 _OPENS_WITHIN: Millis = SECOND
 # A child that stops or goes on is told of by a signal; this is for what no signal tells, as a wait for a dead disk.
 _STATES_EVERY: Millis = 30 * SECOND
-_LOGS_EVERY: Millis = 15 * SECOND
+# Places, the page of counters, lane time on account, and logs that grow.
+_UPKEEP_EVERY: Millis = 15 * SECOND
 _TIDY_EVERY: Millis = 10 * MINUTE
 _SWEEP_EVERY: Millis = MINUTE
 _ORPHAN_AFTER: Millis = 5 * SECOND
@@ -169,15 +170,15 @@ def observe(swarm: Swarm, vigil: Vigil, *, is_hasty: bool = False) -> list[Path]
         swarm.record(widened(swarm.projection.view(), now=now))
         swarm.record(lanes_of_node_gpus(swarm.projection.view(), now=now))
     if now - swarm.host_seen_at >= _HOST_EVERY:
+        swarm.measure(observe_host(view, swarm.home, now=now))
+        swarm.host_seen_at = now
+    if now - swarm.upkept_at >= _UPKEEP_EVERY:
         _mend_home(swarm)
         swarm.record(observe_beats_page(view, swarm.page, now=now))
         if (account := lanes_settled(swarm.projection.view(), now)) is not None:
             swarm.record([account])
-        swarm.measure(observe_host(view, swarm.home, now=now))
-        swarm.host_seen_at = now
-    if now - swarm.logs_seen_at >= _LOGS_EVERY:
         cut_living_logs(view, swarm.home, now)
-        swarm.logs_seen_at = now
+        swarm.upkept_at = now
     return done_with
 
 

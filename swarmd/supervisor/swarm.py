@@ -73,7 +73,7 @@ class Swarm:
     has_child_news: bool = True
     states_seen_at: Millis = 0
     host_seen_at: Millis = 0
-    logs_seen_at: Millis = 0
+    upkept_at: Millis = 0
     tidied_at: Millis = 0
     swept_at: Millis = 0
     is_losing_turns: bool = False

@@ -106,7 +106,7 @@ def test_folders_of_the_home_that_were_removed_are_there_again_and_cost_no_turn(
         turned(swarm)
         shutil.rmtree(home.logs)
         shutil.rmtree(home.results)
-        swarm.host_seen_at = 0
+        swarm.host_seen_at = swarm.upkept_at = 0
         say = an_action_wished("say", topic="t", reason="1 word")
         assert turned(swarm, say).n_actions == 1
         assert home.lane_logs.is_dir()

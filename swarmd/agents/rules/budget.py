@@ -157,7 +157,7 @@ def lanes_settled(view: View, now: Millis) -> Campaign | None:
     """The campaign with its lane time up to now added to ``spent``, where so many of its session's runs have ended that
     some of them may be forgotten soon; None where nothing is to be settled.
 
-    Asked by the daemon every few seconds, which journals it.
+    Asked by the daemon some times a minute, which journals it.
     """
     campaign = view.campaign
     if campaign is None or not campaign.settings.limits.budget.device_time or campaign.status not in _WORKED_ON:
