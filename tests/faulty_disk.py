@@ -154,7 +154,8 @@ def descriptors_left(number: int) -> Iterator[None]:
     before = resource.getrlimit(resource.RLIMIT_NOFILE)
     taken: list[int] = []
     try:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (256, before[1]))
+        highest = max(int(name) for name in os.listdir("/proc/self/fd"))  # noqa: PTH208
+        resource.setrlimit(resource.RLIMIT_NOFILE, (highest + 16, before[1]))
         with contextlib.suppress(OSError):
             while True:
                 taken.append(os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC))
