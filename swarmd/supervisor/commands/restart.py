@@ -26,7 +26,10 @@ from swarmd.supervisor.presence import daemon_of
 def restart(
     now: bool, timeout: float, until_done: bool, no_monitors: bool, no_dashboard: bool, home: Home, as_json: bool
 ) -> None:
-    """Stop, then start the last campaign again, detached, with monitors and dashboard where it had them."""
+    """Stop, then start the last campaign again, detached, with monitors and dashboard where it had them.
+
+    A daemon that systemd runs is left to `systemctl --user restart`.
+    """
     seen = require_campaign(home)
     running = daemon_of(home)
     if running is not None and (unit := unit_that_runs(home, running.pid)):
