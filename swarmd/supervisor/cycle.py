@@ -45,7 +45,7 @@ _HOST_EVERY: Millis = 5 * SECOND
 _OPENS_WITHIN: Millis = SECOND
 # A child that stops or goes on is told of by a signal; this is for what no signal tells, as a wait for a dead disk.
 _STATES_EVERY: Millis = 30 * SECOND
-# Places, the page of counters, lane time on account, and logs that grow.
+# Places, lane time on account, and logs that grow.
 _UPKEEP_EVERY: Millis = 15 * SECOND
 _TIDY_EVERY: Millis = 10 * MINUTE
 _SWEEP_EVERY: Millis = MINUTE
@@ -151,6 +151,7 @@ def observe(swarm: Swarm, vigil: Vigil, *, is_hasty: bool = False) -> list[Path]
         swarm.lost = None
     swarm.record(swarm.clocks.observe(now))
     swarm.record(observe_published(view, swarm.home, swarm.published, now=now))
+    swarm.record(observe_beats_page(view, swarm.page, now=now))
     if swarm.lock is not None:
         swarm.record(observe_home_lock(view, swarm.lock, now=now))
     if swarm.owned is not None:
@@ -174,7 +175,6 @@ def observe(swarm: Swarm, vigil: Vigil, *, is_hasty: bool = False) -> list[Path]
         swarm.host_seen_at = now
     if now - swarm.upkept_at >= _UPKEEP_EVERY:
         _mend_home(swarm)
-        swarm.record(observe_beats_page(view, swarm.page, now=now))
         if (account := lanes_settled(swarm.projection.view(), now)) is not None:
             swarm.record([account])
         cut_living_logs(view, swarm.home, now)

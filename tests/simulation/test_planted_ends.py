@@ -10,6 +10,7 @@ from builders import a_campaign, a_job, a_policy, a_run, a_view, an_incident
 from chain_builders import Chains, a_climb, ended
 
 from simulation.laws import LawBroken, Laws
+from swarmd.state.store.tables import RETENTION
 from swarmd.state.units import MINUTE
 
 
@@ -39,7 +40,7 @@ def test_a_done_job_without_an_answer_of_its_newest_attempt_is_found_out() -> No
 
 def test_of_more_answers_than_are_remembered_nothing_is_said() -> None:
     n_jobs = len(ended(a_climb()).jobs)
-    chains = ended(a_climb()).job("AUSDT.screen", answered=False, attempt=5_000 - n_jobs + 1)
+    chains = ended(a_climb()).job("AUSDT.screen", answered=False, attempt=RETENTION["result"].last - n_jobs + 1)
     with pytest.raises(LawBroken, match="has no result"):
         ends(chains)
     ends(chains.job("EUSDT.screen", attempt=2))

@@ -29,6 +29,7 @@ def test_the_daemon_tells_systemd_that_it_is_ready_turns_and_leaves(tmp_path: Pa
     campaign = tmp_path / "campaign.yaml"
     campaign.write_text(CAMPAIGN.format(bars=bars))
     home = Home(tmp_path / "swarm")
+    home.prepare()  # as `service install` leaves it
     systemds = str(tmp_path / "systemd")
     own = {name: value for name, value in os.environ.items() if not name.endswith("_ROOT")}
     command = [sys.executable, "-P", "-m", "swarmd", "--home", str(home.root)]

@@ -1,7 +1,7 @@
 """The page of progress counters, compared with the file by which runs find it, and made anew where that is gone.
 
 Remove ``state/run/beats`` under a daemon: the runs that live write on into the page they have mapped, as it reads on;
-one that begins would find nothing, and end. Looked at some times a minute, and told as a source like any vanished file.
+one that begins would find nothing, and end. Each whole cycle looks, and tells it as a source like any vanished file.
 Decides nothing.
 """
 
