@@ -124,8 +124,7 @@ class Home:
             self.journal, self.outbox, self.inbox, self.run_dir, self.lane_logs,
         ):  # fmt: skip
             try:
-                if not directory.is_dir():
-                    _make_directory(directory)
+                if _make_directory(directory):
                     made.append(directory)
             except OSError as cause:
                 raise OperatorError(
@@ -179,12 +178,17 @@ def _absolute(text: str) -> Path:
     return Path(os.path.abspath(Path(text).expanduser()))  # noqa: PTH100  (Path.absolute keeps "..")
 
 
-def _make_directory(directory: Path) -> None:
-    """Like ``mkdir -p``, with every directory made 0700: ``Path.mkdir`` gives the mode to the last one only."""
-    if not directory.is_dir():
-        if directory.parent != directory:
-            _make_directory(directory.parent)
-        directory.mkdir(mode=_DIRECTORY, exist_ok=True)
+def _make_directory(directory: Path) -> bool:
+    """Like ``mkdir -p``, with every directory made 0700: ``Path.mkdir`` gives the mode to the last one only.
+
+    Gives back whether it was missing.
+    """
+    if directory.is_dir():
+        return False
+    if directory.parent != directory:
+        _make_directory(directory.parent)
+    directory.mkdir(mode=_DIRECTORY, exist_ok=True)
+    return True
 
 
 # -- whole files ------------------------------------------------------------------------------------------------

@@ -149,19 +149,11 @@ def observe_inbox(view: View, home: Home, *, now: Millis) -> tuple[list[Record],
     waiting = sorted(home.inbox.glob("*.json"))
     holder = lock_holder(home.daemon_lock) if waiting else {}
     for path in waiting:
+        done_with.append(path)
         if path.stem in view.requests:
-            done_with.append(path)
             continue
         try:
-            content = path.read_bytes()
-        except OSError as error:
-            if error.errno in _FOR_WANT:
-                log.warning("the request %s cannot be read yet: %s", path.name, error.strerror)
-                continue
-            content = b""
-        done_with.append(path)
-        try:
-            asked = orjson.loads(content)
+            asked = orjson.loads(path.read_bytes())
             is_for_another = _is_for_another(asked.get("to"), holder, path, home.daemon_lock)
             request = Request(
                 id=path.stem,
@@ -173,7 +165,11 @@ def observe_inbox(view: View, home: Home, *, now: Millis) -> tuple[list[Record],
                 place=asked.get("place", "first"),
                 claim=asked.get("claim"),
             )
-        except (ValueError, KeyError, TypeError, AttributeError) as flaw:
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as flaw:
+            if isinstance(flaw, OSError) and flaw.errno in _FOR_WANT:
+                log.warning("the request %s cannot be read yet: %s", path.name, flaw.strerror)
+                done_with.pop()
+                continue
             log.warning("the request %s cannot be read, and is put away: %s", path.name, flaw)
             continue
         seen.append(request)
