@@ -86,6 +86,7 @@ class Told:
 
     total: int = 0
     done: int = 0
+    skipped: int = 0
     trials: list[Mapping[str, Any]] = field(default_factory=list)
     said: list[str] = field(default_factory=list)
 
@@ -99,11 +100,16 @@ def a_desk(home: Path, told: Told | None = None, *, should_yield: Callable[[], b
     def advance(units: int) -> None:
         heard.done += units
 
+    def skip(units: int) -> None:
+        heard.skipped += units
+        advance(units)
+
     quiet = quiet_desk(Home(home), lambda: 1_700_000_000_000)
     return replace(
         quiet,
         expect=expect,
         advance=advance,
+        skip=skip,
         told_trial=heard.trials.append,
         say=heard.said.append,
         should_yield=should_yield,

@@ -19,12 +19,13 @@ PAGE_BYTES = SLOT_BYTES * SLOTS
 
 _WORD = struct.Struct("=Q")
 _SLOT = struct.Struct("=8Q")
-_TOKEN, _READY, _PROGRESS, _DONE, _TOTAL, _HEARTBEAT = range(6)
+_TOKEN, _READY, _PROGRESS, _DONE, _TOTAL, _HEARTBEAT, _SKIPPED = range(7)
 
 
 @dataclass(frozen=True, slots=True)
 class Pulse:
-    """One reading of a slot. ``heartbeat`` is boot-time ms; ``token`` says which attempt wrote it."""
+    """One reading of a slot. ``heartbeat`` is boot-time ms; ``token`` says which attempt wrote it; ``skipped`` units of
+    ``done`` needed no work of this run."""
 
     token: int
     is_ready: bool
@@ -32,6 +33,7 @@ class Pulse:
     done: int
     total: int
     heartbeat: int
+    skipped: int = 0
 
 
 class BeatsPage:
@@ -47,8 +49,8 @@ class BeatsPage:
         said = _SLOT.unpack_from(self._page, slot * SLOT_BYTES)
         if self._former and not said[_TOKEN]:
             said = _SLOT.unpack_from(self._page_of(slot), slot * SLOT_BYTES)
-        token, ready, progress, done, total, heartbeat, _, _ = said
-        return Pulse(token, bool(ready), progress, done, total, heartbeat)
+        token, ready, progress, done, total, heartbeat, skipped, _ = said
+        return Pulse(token, bool(ready), progress, done, total, heartbeat, skipped)
 
     def copied(self, n_slots: int) -> bytes:
         """The first slots as they stand, each as whoever has it writes it."""
@@ -114,6 +116,7 @@ class BeatWriter:
         self._start = start
         self._progress = 0
         self._done = 0
+        self._skipped = 0
         self._put(_TOKEN, token)
 
     def _put(self, word: int, value: int) -> None:
@@ -132,11 +135,20 @@ class BeatWriter:
         self._put(_DONE, self._done)
         self._put(_PROGRESS, self._progress)
 
+    def skip(self, units: int) -> None:
+        """Units that are done without work of this run: an earlier one did them, or there is nothing to do."""
+        self._skipped += units
+        # Before they count as done: who reads in between must not take them for work.
+        self._put(_SKIPPED, self._skipped)
+        self.advance(units)
+
     def follow(self, there: Pulse) -> None:
         """As a slot on another machine stands; its heartbeat is by another clock, and the caller's to judge."""
-        self._done, self._progress = there.done, there.progress
-        for word, value in ((_TOTAL, there.total), (_DONE, there.done), (_PROGRESS, there.progress)):
-            self._put(word, value)
+        self._done, self._progress, self._skipped = there.done, there.progress, there.skipped
+        self._put(_TOTAL, there.total)
+        self._put(_SKIPPED, there.skipped)
+        self._put(_DONE, there.done)
+        self._put(_PROGRESS, there.progress)
         self._put(_READY, int(there.is_ready))
 
     def pulse(self, boot_ms: int) -> None:

@@ -166,13 +166,14 @@ def test_a_result_of_an_older_attempt_is_refused_and_the_incident_closed_at_once
 
 def test_an_incident_is_closed_by_work_not_by_a_process_that_is_merely_there() -> None:
     jobs, runs = [a_job(attempt=2)], [lost(), a_run(attempt=2)]
-    idle, busy = (a_beat(runs[1].id, done=done) for done in (0, 7))
+    idle, reading, busy = (a_beat(runs[1].id, done=done, skipped=skipped) for done, skipped in ((0, 0), (6, 6), (7, 6)))
     incidents = [an_incident(opened_at=9_000)]
     assert wishes(jobs=jobs, runs=runs, incidents=incidents, beats=[idle]) == []
+    assert wishes(jobs=jobs, runs=runs, incidents=incidents, beats=[reading]) == [], "the lost one's work, read again"
     assert wishes(jobs=jobs, runs=runs, incidents=incidents, beats=[busy]) == [
         CloseIncident(
             incident=f"{RUN}/crash",
-            reason="attempt 2 has done 7 of 100 units, 1100 ms after the incident",
+            reason="attempt 2 has done 7 of 100 units, 6 of them found done, 1100 ms after the incident",
             caused_by=(f"{RUN}/crash",),
         )
     ]

@@ -240,13 +240,13 @@ class Daemon:
     def _beat(self, run: RunAlive, last: Beat | None, now: Millis, late: Millis) -> Beat | None:
         """Journalled when something turned, and else at common instants, so that many share one look."""
         is_due = last is None or late > 0 or last.at // self.beats_every != now // self.beats_every
-        if not is_due and last is not None and last.is_ready and last.done > 0 and last.process_state == "S":
+        if not is_due and last is not None and last.is_ready and last.has_worked and last.process_state == "S":
             process = self.world.processes[run.id]
             if process.mood in ("healthy", "stuck", "spinning", "silent", "deaf"):
                 return None
         pulse, stat = self.world.pulse(run), self.world.stat(run)
         if not is_due and last is not None:
-            begins = pulse.is_ready != last.is_ready or (pulse.done > 0) != (last.done > 0)
+            begins = pulse.is_ready != last.is_ready or (pulse.done > pulse.skipped) != last.has_worked
             # The time to get ready is shorter than a round: what it waited meanwhile must be known when that is over.
             begins |= not last.is_ready and stat.runqueue_wait != last.runqueue_wait
             if not begins and stat.state == last.process_state:

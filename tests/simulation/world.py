@@ -454,7 +454,8 @@ class World:
         total = max(1, process.work // SECOND + kept)
         done = 0 if process.mood == "barren" or not is_ready else min(total, worked + kept)
         progress = (self.now - process.launched_at) // SECOND if process.mood == "barren" else worked + int(is_ready)
-        return Pulse(process.token, is_ready, int(progress), int(done), int(total), heartbeat)
+        skipped = min(done, kept)
+        return Pulse(process.token, is_ready, int(progress), int(done), int(total), heartbeat, int(skipped))
 
     def stat(self, run: RunAlive) -> ProcessStat:
         process = self.processes[run.id]

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from swarmd.state.beats import SLOT_BYTES, BeatsPage
+from swarmd.state.beats import SLOT_BYTES, BeatsPage, Pulse
 
 
 @pytest.fixture
@@ -17,13 +17,38 @@ def test_what_a_run_writes_is_what_is_read_of_its_slot(path: Path) -> None:
         writer = theirs.writer(3, token=2)
         writer.expect(10)
         writer.ready()
+        writer.skip(3)
         writer.advance(4)
         writer.pulse(77)
         pulse = page.read(3)
-        assert (pulse.token, pulse.is_ready, pulse.done, pulse.total, pulse.heartbeat) == (2, True, 4, 10, 77)
+        assert (pulse.token, pulse.is_ready, pulse.done, pulse.total, pulse.heartbeat) == (2, True, 7, 10, 77)
+        assert pulse.skipped == 3
         assert page.copied(4)[3 * SLOT_BYTES] == 2
         page.clear(3)
         assert page.read(3).token == 0
+
+
+def test_what_was_skipped_never_looks_like_work_to_who_reads_in_between(path: Path) -> None:
+    with BeatsPage(path, create=True) as page:
+        writer, seen = page.writer(0, token=1), []
+        put = writer._put
+
+        def watched(word: int, value: int) -> None:
+            put(word, value)
+            seen.append(page.read(0))
+
+        writer._put = watched  # type: ignore[method-assign]
+        writer.skip(5)
+        writer.follow(Pulse(1, True, 9, 8, 10, 0, skipped=8))
+    assert len(seen) > 6
+    assert all(each.done <= each.skipped for each in seen)
+
+
+def test_a_slot_follows_that_of_a_node(path: Path) -> None:
+    there = Pulse(1, True, 9, 8, 10, 0, skipped=3)
+    with BeatsPage(path, create=True) as page:
+        page.writer(0, token=1).follow(there)
+        assert page.read(0) == there
 
 
 def test_a_page_is_seen_where_its_file_is_and_nowhere_else(path: Path) -> None:

@@ -63,7 +63,7 @@ def everywhere(view: View, now: Millis) -> Everywhere | None:
 def has_worked_since(view: View, run: RunAlive, since: Millis) -> bool:
     """Whether the run has done work of its own after that instant."""
     beat = view.beats.get(run.id)
-    return beat is not None and beat.done > 0 and beat.progress_at > since
+    return beat is not None and beat.has_worked and beat.progress_at > since
 
 
 def open_breaker(view: View) -> Incident | None:

@@ -62,6 +62,9 @@ def _has_worked(view: View, run: RunOrdered | RunAlive | RunEnded) -> str:
             "ended at a safe point with its work kept" if run.status is RunStatus.DONE and run.exit_code == 75 else ""
         )
     beat = view.beats.get(run.id)
-    if beat is None or not beat.is_ready or beat.done <= 0:
+    if beat is None or not beat.is_ready or not beat.has_worked:
         return ""
-    return f"has done {beat.done} of {beat.total} units" if beat.total else f"has done {beat.done} units"
+    before = f", {beat.skipped} of them found done" if beat.skipped else ""
+    return (
+        f"has done {beat.done} of {beat.total} units{before}" if beat.total else f"has done {beat.done} units{before}"
+    )

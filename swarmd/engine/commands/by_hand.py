@@ -128,6 +128,7 @@ def progress_desk(home: Home, title: str, *, window_seconds: float = 30.0) -> It
             now=wall_ms,
             expect=lambda total: progress.update(task, total=total),
             advance=lambda units: progress.advance(task, units),
+            skip=lambda units: progress.advance(task, units),
             told_trial=tell_nobody,
             say=lambda text: console.print(text, style="yellow", markup=False, highlight=False, soft_wrap=True),
             should_yield=lambda: False,

@@ -51,6 +51,10 @@ class Heartbeat:
         if self._writer is not None:
             self._writer.advance(units)
 
+    def skip(self, units: int) -> None:
+        if self._writer is not None:
+            self._writer.skip(units)
+
     def _pulse(self) -> None:
         while self._writer is not None and not self._stop.wait(PULSE_SECONDS):
             self._writer.pulse(_boot_ms())

@@ -87,6 +87,10 @@ def _carry_out(
             beat.advance(units)
             outbox.advance(units)
 
+        def skip(units: int) -> None:
+            beat.skip(units)
+            outbox.skip(units)
+
         def say(text: str) -> None:
             log.info("%s", text)
             outbox.say(text)
@@ -100,6 +104,7 @@ def _carry_out(
             now=_wall_ms,
             expect=expect,
             advance=advance,
+            skip=skip,
             told_trial=outbox.trial,
             say=say,
             should_yield=should_yield,

@@ -25,7 +25,8 @@ class Yielded(Exception):  # noqa: N818  (no error: the run did as it was asked)
 
 @dataclass(frozen=True, slots=True)
 class Desk:
-    """`expect` and `advance` count units of work, `told_trial` hands over each finished trial, `say` a person's
+    """`expect` and `advance` count units of work, `skip` those that need none of this run: an earlier one did them, or
+    there is nothing to do. `told_trial` hands over each finished trial, `say` a person's
     line, `measured` how fast the work went; where nobody keeps records of that, it is lost. `tell_ledger` seals a batch
     onto the trial ledger: on another machine, by way of the one that keeps it."""
 
@@ -33,6 +34,7 @@ class Desk:
     now: Callable[[], Millis]
     expect: Callable[[int], None]
     advance: Callable[[int], None]
+    skip: Callable[[int], None]
     told_trial: Callable[[Mapping[str, Any]], None]
     say: Callable[[str], None]
     should_yield: Callable[[], bool]
@@ -69,6 +71,7 @@ def quiet_desk(home: Home, now: Callable[[], Millis]) -> Desk:
         now=now,
         expect=lambda total: None,
         advance=lambda units: None,
+        skip=lambda units: None,
         told_trial=lambda trial: None,
         say=lambda text: None,
         should_yield=lambda: False,

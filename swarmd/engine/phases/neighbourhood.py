@@ -27,10 +27,11 @@ def neighbourhood_map(question: Question, params: Mapping[str, float | int], des
     """
     axes = [spec for spec in question.space if spec.kind != "choice" and spec.low != spec.high][:2]
     if len(axes) < 2:
-        desk.work(MAP_UNITS)
+        desk.skip(MAP_UNITS)
+        desk.safe_point()
         return None
     across, up = ([*_along(spec, params[spec.name])] for spec in axes)
-    desk.advance(MAP_UNITS - len(across) * len(up))
+    desk.skip(MAP_UNITS - len(across) * len(up))
     names = tuple(spec.name for spec in axes)
     rows = [[_sharpe(question, {**params, names[0]: x, names[1]: y}, desk) for x in across] for y in up]
     return {

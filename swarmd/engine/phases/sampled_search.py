@@ -46,7 +46,7 @@ def sampled_search(question: Question, finalist: Simulation, desk: Desk, *, seed
     ends = day_end_bars(bars.open_time)
     columns = draw_combinations(question.space, SAMPLED, seed, question.strategy.admissible)
     n_drawn = len(next(iter(columns.values())))
-    desk.advance(SAMPLED - n_drawn)
+    desk.skip(SAMPLED - n_drawn)
     daily: list[FloatArray] = []
     for row in range(n_drawn):
         try:

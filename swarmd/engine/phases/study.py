@@ -126,7 +126,7 @@ class Study:
 @dataclass(frozen=True, slots=True)
 class Clerk:
     """Keeps the trials of a study: `found` those that were there already, `finished` the new ones, and `reaped` those
-    of dead workers, of which more has been said than that they failed."""
+    of dead workers, of which more has been said than that they failed; only the new ones are work of this run."""
 
     found: Callable[[Trial], None]
     finished: Callable[[Trial], None]
@@ -142,10 +142,12 @@ def clerk_of(study: Study, desk: Desk) -> Clerk:
         window = {} if study.window is None else {"window": study.window.number}
         return {"schema": "swarmd.trial/1", **trial.document(), **window, **origin}
 
-    def found(trial: Trial) -> None:
-        # Written again: a kill may have come between the study's journal and this file.
+    def write(trial: Trial) -> None:
         desk.write_json(study.folder / TRIALS / f"trial_{trial.number}.json", document(trial))
-        desk.advance(1)
+
+    def found(trial: Trial) -> None:
+        write(trial)  # again: a kill may have come between the study's journal and this file
+        desk.skip(1)
 
     def reaped(trial: Trial) -> None:
         found(trial)
@@ -156,7 +158,9 @@ def clerk_of(study: Study, desk: Desk) -> Clerk:
             failed.append(trial.number)
             if len(failed) <= _MOST_TOLD:
                 desk.say(f"{study.name}: trial {trial.number} failed: {trial.error}; the search goes on")
-        reaped(trial)
+        write(trial)
+        desk.advance(1)
+        desk.told_trial(document(trial))
 
     return Clerk(found, finished, reaped)
 

@@ -48,7 +48,7 @@ def surrogates(order: WorkOrder, desk: Desk) -> ResultSummary:
     path = folder / SHARE_FILE
     found = _kept(path, question=digest_of(identity), first=first)
     desk.expect(count)
-    desk.advance(len(found))
+    desk.skip(len(found))
     columns = search.drawn() if len(found) < count else {}
     engine = screen_engine(question.strategy, order.engine, say=desk.say)
     drift = drift_kept(question, search)

@@ -126,15 +126,17 @@ def search_surrogates(
             sync=True,
         )
 
-    if kept is None:
+    if kept is not None:
+        desk.skip(1)
+    else:
         found = searched_market(bars, search, columns, engine=engine, before=desk.safe_point)
         for part, count in (("prescreen", found.prescreened), ("refine", found.trials)):
             if count:
                 evaluated(part, count)
         kept = {"real": _document(found), "surrogates": []}
         keep(kept["real"], [])
+        desk.advance(1)
     real, searched = kept["real"], list(kept["surrogates"])
-    desk.advance(1)
     if real["score"] is None:
         return Surrogates(digest, identity, real, (), None, path)
     whole = WholeSearch(
@@ -143,7 +145,7 @@ def search_surrogates(
         is_quick=plan.is_quick,
         scores=tuple(_number(each["score"]) for each in searched),
     )
-    desk.advance(len(whole.scores))
+    desk.skip(len(whole.scores))
     while not whole.is_settled:
         market = surrogate_market(bars, seed=plan.seed, number=len(searched), drift=drift)
         found = searched_market(market, search, columns, engine=engine, before=desk.safe_point)

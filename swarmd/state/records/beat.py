@@ -9,6 +9,7 @@ from swarmd.state.units import Millis
 class Beat(Record):
     """``id`` is the run's. Recorded when something moved, so the instants say when it last did.
 
+    Of the ``done`` units ``skipped`` are those that needed no work of this run, as where an earlier one did them.
     ``progress`` is the work loop's own counter and ``progress_at`` when it last advanced; ``heartbeat_at`` is the
     pulse of the process. ``excused`` is the time since the last progress that was not the run's own: the supervisor
     overslept, or the run waited for a processor; ``heartbeat_excused`` is the same since its last pulse, ``overslept``
@@ -24,6 +25,7 @@ class Beat(Record):
     progress: int
     done: int
     total: int
+    skipped: int = 0
     rate: float
     progress_at: Millis
     heartbeat_at: Millis
@@ -38,3 +40,8 @@ class Beat(Record):
     runqueue_wait: Millis
     stalled_cpu: Millis
     rss_bytes: int
+
+    @property
+    def has_worked(self) -> bool:
+        """Whether it has done a unit itself: what an earlier run left, read again, says nothing of this one."""
+        return self.done > self.skipped

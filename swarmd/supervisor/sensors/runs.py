@@ -286,7 +286,7 @@ def _beat(
         is_before = is_ready and last.is_ready and pulse.done == 0
         ready_excused = last.ready_excused + (late + stat.runqueue_wait - last.runqueue_wait if is_before else 0)
         stalled_cpu = 0 if has_advanced else last.stalled_cpu + stat.cpu_time - last.cpu_time
-        rate = _rate(last, pulse.done if is_ours else 0, now)
+        rate = _rate(last, pulse.done - pulse.skipped if is_ours else 0, now)
     return Beat(
         id=run.id,
         at=now,
@@ -294,6 +294,7 @@ def _beat(
         progress=progress,
         done=pulse.done if is_ours else 0,
         total=pulse.total if is_ours else 0,
+        skipped=pulse.skipped if is_ours else 0,
         rate=rate,
         progress_at=advanced_at,
         heartbeat_at=heartbeat_at,
@@ -311,12 +312,12 @@ def _beat(
     )
 
 
-def _rate(last: Beat, done: int, now: Millis) -> float:
-    """Units per second, smoothed over some ten beats."""
-    elapsed = now - last.at
-    if elapsed <= 0 or done < last.done:
+def _rate(last: Beat, worked: int, now: Millis) -> float:
+    """Units per second that took work, smoothed over some ten beats."""
+    elapsed, before = now - last.at, last.done - last.skipped
+    if elapsed <= 0 or worked < before:
         return last.rate
-    latest = (done - last.done) * 1000 / elapsed
+    latest = (worked - before) * 1000 / elapsed
     return latest if last.rate == 0.0 else 0.8 * last.rate + 0.2 * latest
 
 

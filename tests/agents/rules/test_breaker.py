@@ -65,6 +65,8 @@ def test_a_run_that_works_meanwhile_shows_that_it_is_not_everywhere() -> None:
     living = a_run(job_of("BTCUSDT"), attempt=2)
     works = a_beat(run_id(job_of("BTCUSDT"), 2), is_ready=True, done=1, progress_at=1_500)
     assert everywhere(view([*lost(), living], beats=[works]), 2_000) is None
+    read_again = works.model_copy(update={"done": 5, "skipped": 5})
+    assert everywhere(view([*lost(), living], beats=[read_again]), 2_000) is not None
     before = works.model_copy(update={"progress_at": 900})
     assert everywhere(view([*lost(), living], beats=[before]), 2_000) is not None
 
@@ -113,6 +115,8 @@ def test_the_rest_is_over_when_a_run_works_and_the_lanes_open() -> None:
     works = a_beat(run_id(job_of("BTCUSDT"), 2), is_ready=True, done=3, progress_at=14_000)
     resting_view = view([*lost(), probe], beats=[works], incidents=[resting()], lanes=HELD)
     assert worked_after(resting_view, 2_000) == probe.id
+    read_again = works.model_copy(update={"skipped": 3})
+    assert worked_after(view([*lost(), probe], beats=[read_again]), 2_000) == "", "what an earlier run left, read again"
     (closed,) = [wish for wish in decide(resting_view, 15_000) if isinstance(wish, CloseIncident)]
     assert closed.reason == f"{probe.id} works, 13000 ms later"
     over = resting(status="closed", at=15_000)

@@ -46,6 +46,17 @@ def test_progress_is_told_once_a_second_with_rate_and_time_left(outbox, clock, t
     assert (told[-1]["rate"], told[-1]["eta_s"]) == (10.0, 8.0)
 
 
+def test_what_an_earlier_run_did_is_progress_and_no_measure_of_the_pace(outbox, clock, tmp_path):
+    outbox.expect(100)
+    outbox.skip(60)
+    for _ in range(20):
+        clock.ms += 100
+        outbox.advance(1)
+    told = lines(tmp_path / "run", "progress")
+    assert [line["done"] for line in told] == [0, 70, 80]
+    assert (told[-1]["rate"], told[-1]["eta_s"]) == (10.0, 2.0)
+
+
 def test_the_last_word_on_progress_comes_with_the_result(outbox, clock, tmp_path):
     outbox.expect(3)
     clock.ms += 10

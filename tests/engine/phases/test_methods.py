@@ -49,14 +49,17 @@ def all_trials(home: Path) -> dict[str, Any]:
 
 def refined(home: Path, market: Path, *, stops_after: int | None = None, **settings: Any):
     """With `stops_after`, broken off after so many trials, and then taken up again."""
+    before = Told()
     if stops_after is not None:
-        told = Told()
         order = an_order(home, market, "refine", **settings)
         with pytest.raises(Yielded):
-            refine(order, a_desk(home, told, should_yield=lambda: told.done >= stops_after))
+            refine(order, a_desk(home, before, should_yield=lambda: before.done >= stops_after))
     told = Told()
     summary = refine(an_order(home, market, "refine", **settings), a_desk(home, told))
     assert told.done == told.total
+    if stops_after is not None:
+        # A walk tries the picks of its windows anew.
+        assert before.skipped == 0 < told.skipped <= before.done, "trials of an earlier run are no work of this one"
     return summary
 
 

@@ -156,3 +156,5 @@ def test_what_the_dead_leave_is_tried_again_whether_one_worker_is_killed_or_all_
     # All is done: a third look starts nobody, and says the same.
     assert refine(order, a_desk(tmp_path, quiet := Told())) == summary
     assert (quiet.said, quiet.trials, document_of(tmp_path)) == ([], [], document)
+    assert told.skipped < told.done
+    assert quiet.skipped == quiet.done > 0

@@ -67,6 +67,7 @@ def test_killed_after_any_surrogate_it_ends_as_an_undisturbed_one_and_tells_the_
     assert replace(outcome, path=undisturbed.path) == undisturbed
     assert evaluations == [("prescreen", 60), ("refine", 8)]
     assert (told.total, told.done) == (20, 1 + len(outcome.searched))
+    assert told.skipped == 3, "what the killed ones left is no work of the last"
 
 
 def test_a_settled_question_is_answered_without_searching_again(asked, undisturbed):
@@ -75,8 +76,10 @@ def test_a_settled_question_is_answered_without_searching_again(asked, undisturb
     def refused() -> bool:
         raise AssertionError("a search was begun")
 
-    again = search_surrogates(question, search, PLAN, undisturbed.path.parent, a_desk(home, should_yield=refused))
+    told = Told()
+    again = search_surrogates(question, search, PLAN, undisturbed.path.parent, a_desk(home, told, should_yield=refused))
     assert again == undisturbed
+    assert told.skipped == told.done == 1 + len(again.searched)
 
 
 def test_another_vault_changes_nothing(asked, undisturbed):

@@ -225,6 +225,17 @@ def test_the_time_to_a_first_result_counts_from_ready_over_every_sign_of_life(
     assert (third.done, third.ready_at, third.ready_excused) == (1, 2_000, second.ready_excused)
 
 
+def test_what_an_earlier_run_did_is_no_pace_of_this_one(sight: Sight, sleeper: subprocess.Popen[bytes]) -> None:
+    run = running(sleeper)
+    slot = sight.page.writer(0, token=1)
+    slot.ready()
+    first = the_beat(sight.look(a_view(runs=[run]), 10_000))
+    slot.skip(500)
+    slot.advance(6)
+    beat = the_beat(sight.look(a_view(runs=[run], beats=[first]), 13_000))
+    assert (beat.done, beat.skipped, beat.rate, beat.has_worked) == (506, 500, 2.0, True)
+
+
 def test_a_long_run_is_not_written_down_more_often_than_it_is_looked_up(
     sight: Sight, sleeper: subprocess.Popen[bytes]
 ) -> None:
