@@ -123,6 +123,7 @@ def _told_of_fleet(view: View, found: Everywhere, now: Millis) -> OpenIncident:
         remedy=f"rest all lanes; one tries after {first} ms, then after growing waits, and the others follow it",
         expected="a run works again",
         due=now + HOUR,
+        since=found.since,
         reason=(
             f"the last {len(found.runs)} runs were all lost to {found.signature.value}, of {found.n_jobs} jobs, "
             f"within {now - found.since} ms (limit {view.policy.breaker_losses} in a row): the cause is around them"

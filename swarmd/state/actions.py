@@ -115,7 +115,10 @@ class SetCampaign(Wish):
 
 
 class OpenIncident(Wish):
-    """``reason`` is the cause as told; ``incident`` is ``<subject>/<signature>``, so saying it twice is harmless."""
+    """``reason`` is the cause as told; ``incident`` is ``<subject>/<signature>``, so saying it twice is harmless.
+
+    ``since`` is when the trouble began, where that was before anybody could tell it for one; else 0.
+    """
 
     kind: Literal["open_incident"] = "open_incident"
     incident: str
@@ -124,6 +127,7 @@ class OpenIncident(Wish):
     remedy: str
     expected: str
     due: Millis
+    since: Millis = 0
     evidence: tuple[str, ...] = ()
     rung: Remedy | None = None
 

@@ -24,7 +24,7 @@ from swarmd.state.records.job import Job, JobStatus, Phase, job_id
 from swarmd.state.records.lane import LaneStatus
 from swarmd.state.records.run import AnyRun, RunAlive, RunEnded, RunOrdered, RunStatus, run_id
 from swarmd.state.store.tables import RETENTION
-from swarmd.state.units import MINUTE, Millis, iso
+from swarmd.state.units import HOUR, MINUTE, Millis, iso
 from swarmd.state.view import View
 from swarmd.supervisor.roster import ROSTER
 
@@ -227,7 +227,8 @@ class Laws:
         for incident in view.incidents.values():
             if incident.signature is Signature.FLEET_WIDE:
                 ends = incident.at if incident.status is IncidentStatus.CLOSED else now
-                self.rests[incident.id] = (incident.opened_at - view.policy.fleet_window, ends)
+                began = min(incident.since or incident.opened_at, incident.opened_at - view.policy.fleet_window)
+                self.rests[incident.id] = (max(began, incident.opened_at - HOUR), ends)
         for job, losses in world.losses.items():
             if len(losses) <= view.policy.max_attempts:
                 continue

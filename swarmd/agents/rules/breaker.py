@@ -8,11 +8,12 @@ Everything is read from the records; nothing is remembered between cycles.
 from dataclasses import dataclass
 
 from swarmd.agents.rules.backoff import backoff
-from swarmd.agents.rules.losses import is_loss, recent_ends
+from swarmd.agents.rules.losses import is_loss, latest_ends
 from swarmd.agents.rules.nodes import live_nodes
 from swarmd.agents.rules.pulse import is_unkillable
 from swarmd.agents.rules.signatures import NO_RETRY, signature_of_loss
 from swarmd.state.records.incident import Incident, Signature
+from swarmd.state.records.policy import Policy
 from swarmd.state.records.run import RunAlive, RunEnded
 from swarmd.state.units import Millis
 from swarmd.state.view import View
@@ -32,24 +33,27 @@ class Everywhere:
 
 
 def everywhere(view: View, now: Millis) -> Everywhere | None:
-    """The present streak if it is long and wide enough; broken by any run that did its work or is doing it."""
+    """The present streak if it is long and wide enough; broken by any run that did its work or is doing it.
+
+    It reaches back for as long as one loss followed the other: where a single lane needs four minutes to find each of
+    its runs unable to start, four of them take a quarter of an hour. What was lost longer ago than the window must have
+    done nothing at all: a run that worked for minutes before it was lost shows that one can work.
+    """
     policy = view.policy
-    since = now - policy.fleet_window
-    if sum(is_loss(view, run, now) for run in view.ended_since(since)) < policy.breaker_losses:
-        return None
-    ends = recent_ends(view, since)
-    if len(ends) < policy.breaker_losses:
-        return None
-    signature = signature_of_loss(view, ends[-1])
-    if signature in NO_RETRY:
-        return None
     streak: list[RunEnded] = []
-    for run in reversed(ends):
-        if not is_loss(view, run, now) or signature_of_loss(view, run) is not signature:
+    for run in latest_ends(view):
+        if not is_loss(view, run, now) or _is_far_from(streak, run, policy, now):
+            break
+        if streak and signature_of_loss(view, run) is not signature_of_loss(view, streak[0]):
+            break
+        if now - run.ended_at >= policy.fleet_window and _has_worked(view, run):
             break
         streak.append(run)
     jobs = {run.job for run in streak}
     if len(streak) < policy.breaker_losses or len(jobs) < LEAST_JOBS:
+        return None
+    signature = signature_of_loss(view, streak[0])
+    if signature in NO_RETRY:
         return None
     # All on one node of several: the trouble is that node's, and not everywhere.
     if len({run.node for run in streak}) == 1 and streak[0].node and len(live_nodes(view)) > 1:
@@ -58,6 +62,19 @@ def everywhere(view: View, now: Millis) -> Everywhere | None:
     if any(has_worked_since(view, run, since) for run in view.live_runs()):
         return None
     return Everywhere(signature, tuple(run.id for run in reversed(streak)), len(jobs), since)
+
+
+def _is_far_from(streak: list[RunEnded], run: RunEnded, policy: Policy, now: Millis) -> bool:
+    """Whether so much time lies between this loss and what came after it that they are two stories."""
+    if not streak:
+        return now - run.ended_at >= policy.fleet_window
+    slowest = policy.start_within + policy.first_result_within
+    return streak[-1].ended_at - run.ended_at >= slowest + policy.fleet_window
+
+
+def _has_worked(view: View, run: RunEnded) -> bool:
+    beat = view.beats.get(run.id)
+    return beat is not None and beat.has_worked
 
 
 def has_worked_since(view: View, run: RunAlive, since: Millis) -> bool:

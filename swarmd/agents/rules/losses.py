@@ -7,6 +7,8 @@ and neither a daemon that is killed often nor a full disk must drive a healthy j
 nodes go again and again may be what takes them down.
 """
 
+from collections.abc import Iterator
+
 from swarmd.agents.rules.nodes import found_no_cluster, went_with_node
 from swarmd.state.records.incident import HANGS, IncidentStatus, Signature
 from swarmd.state.records.job import Job
@@ -115,23 +117,22 @@ def losses_since(view: View, since: Millis, now: Millis) -> list[RunEnded]:
     return [run for run in counted if not went_with_node(view, run)]
 
 
-def recent_ends(view: View, since: Millis) -> list[RunEnded]:
-    """Runs that ended after ``since`` and say something about the world around them, oldest first.
+def latest_ends(view: View) -> Iterator[RunEnded]:
+    """Runs whose end says something about the world around them, the last one first.
 
     Left out is what ended because somebody asked, while nobody looked, or with its node; in are orders that nothing
     came of.
     """
-    late = view.ended_since(since)
-    asked = asked_to_stop(view) if late else frozenset()
-    told = [
-        run
-        for run in late
-        if run.id not in asked
-        and not has_yielded(run)
-        and not vanished_with_daemon(view, run)
-        and not went_with_node(view, run)
-    ]
-    return sorted(told, key=lambda run: (run.ended_at, run.id))
+    for run in view.ended_backwards():
+        if run.id in view.results:
+            yield run  # in most cycles nobody asks for more than this one
+        elif not (
+            has_yielded(run)
+            or run.id in asked_to_stop(view)
+            or vanished_with_daemon(view, run)
+            or went_with_node(view, run)
+        ):
+            yield run
 
 
 def was_fleet_wide(view: View, run: RunEnded) -> bool:
@@ -139,7 +140,8 @@ def was_fleet_wide(view: View, run: RunEnded) -> bool:
     window = view.policy.fleet_window
     for rest in view.rests:
         until = rest.at if rest.status is IncidentStatus.CLOSED else run.ended_at
-        if rest.opened_at - window <= run.ended_at <= until:
+        since = min(rest.since or rest.opened_at, rest.opened_at - window)
+        if since <= run.ended_at <= until:
             told = view.told_of.get(run.id)
             if told is not None and rest.subject == fleet_subject(told.signature):
                 return True

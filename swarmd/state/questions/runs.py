@@ -1,7 +1,7 @@
 """Who works: open runs by lane and job, ended ones in the order of their ends."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cached_property
 from itertools import islice
 
@@ -88,18 +88,20 @@ class OfRuns(Picture):
 
     def last_ended(self, count: int) -> list[RunEnded]:
         """So many runs that ended last, the last one first."""
-        return [*islice(reversed(self._ended_by_id.values()), count)]
+        return [*islice(self.ended_backwards(), count)]
 
     def ended_since(self, since: Millis) -> list[RunEnded]:
         """Runs that ended after that instant, the first one first."""
         late: list[RunEnded] = []
-        ended = self._ended_by_id
-        for id in reversed(ended):
-            run = ended[id]
+        for run in self.ended_backwards():
             if run.ended_at <= since:
                 break
             late.append(run)
         return late[::-1]
+
+    def ended_backwards(self) -> Iterator[RunEnded]:
+        """The last one first."""
+        return reversed(self._ended_by_id.values())
 
     def ended_runs_of(self, job: str) -> list[RunEnded]:
         return [run for run in self.runs.values() if isinstance(run, RunEnded) and run.job == job]

@@ -81,7 +81,8 @@ class Incident(Record):
 
     ``expected`` says what the remedy should bring about, ``due`` by when; ``outcome`` is what it did bring about and
     ``is_verified`` whether that was it. ``rung`` is the remedy as the failure memory counts it, where it has a name;
-    ``phase`` is that of the run it befell.
+    ``phase`` is that of the run it befell. ``since`` is when the trouble began, where that was before anybody could
+    tell it for one; else 0.
     """
 
     KIND: ClassVar[str] = "incident"
@@ -95,6 +96,7 @@ class Incident(Record):
     remedy: str
     expected: str
     due: Millis
+    since: Millis = 0
     evidence: tuple[str, ...] = ()
     outcome: str = ""
     rung: Remedy | None = None

@@ -256,6 +256,7 @@ def _incident(view: View, action: OpenIncident, agent: str, at: Millis, cause: t
         remedy=action.remedy,
         expected=action.expected,
         due=action.due,
+        since=action.since,
         evidence=evidence,
         rung=action.rung,
         phase="" if job is None else job.phase.value,

@@ -3,14 +3,16 @@ from typing import Any
 from builders import a_beat, a_job, a_lane, a_policy, a_run, a_view, an_incident
 
 from swarmd.agents.rules.breaker import everywhere, may_probe, worked_after
+from swarmd.agents.rules.losses import was_fleet_wide
 from swarmd.agents.rules.pulse import UNKILLABLE_GRACES
 from swarmd.agents.util_controller import decide
 from swarmd.state.actions import CloseIncident, OpenIncident, SetLane
 from swarmd.state.records.incident import Signature
 from swarmd.state.records.lane import LaneStatus
 from swarmd.state.records.run import run_id
-from swarmd.state.units import DAY
+from swarmd.state.units import DAY, MINUTE
 
+LONG_AGO: Any = {"status": "lost", "signal": 9, "ordered_at": 0, "ended_at": 1_000}
 SYMBOLS = ("BTCUSDT", "ETHUSDT", "SOLUSDT", "XRPUSDT")
 LANES = [a_lane("cpu0"), a_lane("cpu1")]
 HELD = [a_lane("cpu0", status="held"), a_lane("cpu1", status="held")]
@@ -59,6 +61,42 @@ def test_too_few_too_old_mixed_or_one_jobs_losses_are_not() -> None:
     ]
     assert everywhere(view(of_one), 2_000) is None
     assert everywhere(view(lost(exit_code=2)), 2_000) is None
+
+
+def slow(**fields: Any) -> list[Any]:
+    """On a single lane: each took four minutes to be found unable to start, and a minute lies between two."""
+    ends = [5 * MINUTE * (at + 1) for at in range(len(SYMBOLS))]
+    return [
+        a_run(job_of(symbol), **{"status": "lost", "signal": 9, "ordered_at": 0, "ended_at": ended_at, **fields})
+        for symbol, ended_at in zip(SYMBOLS, ends, strict=True)
+    ]
+
+
+def test_a_row_of_slow_losses_is_trouble_everywhere_too_and_is_forgiven_from_its_first_on() -> None:
+    now = 20 * MINUTE + 500
+    found = everywhere(view(slow()), now)
+    assert found is not None
+    assert (found.signature, found.n_jobs, found.since) == (Signature.CRASH, 4, 5 * MINUTE)
+    rest = next(wish for wish in decide(view(slow()), now) if isinstance(wish, OpenIncident))
+    assert (rest.subject, rest.since) == ("fleet.crash", 5 * MINUTE)
+    told = [an_incident(run.id, "crash", opened_at=run.ended_at) for run in slow()]
+    known = an_incident(rest.subject, "fleet_wide", id=rest.incident, opened_at=now, since=rest.since)
+    later = view(slow(), incidents=[*told, known])
+    assert [was_fleet_wide(later, run) for run in slow()] == [True] * 4
+    unknown = view(slow(), incidents=[*told, known.model_copy(update={"since": 0})])
+    assert [was_fleet_wide(unknown, run) for run in slow()] == [False, False, False, True]
+
+
+def test_a_row_of_slow_losses_ends_at_a_gap_and_at_a_run_that_worked_before_it_was_lost() -> None:
+    now = 20 * MINUTE + 500
+    assert everywhere(view(slow()), now + MINUTE) is None, "the last of them is too old"
+    assert everywhere(view([a_run(job_of("BTCUSDT"), **LONG_AGO), *slow()[1:]]), now) is None
+    worked = a_beat(slow()[0].id, is_ready=True, done=3)
+    assert everywhere(view(slow(), beats=[worked]), now) is None
+    only_read = worked.model_copy(update={"skipped": 3})
+    assert everywhere(view(slow(), beats=[only_read]), now) is not None
+    lately = a_beat(slow()[-1].id, is_ready=True, done=3)
+    assert everywhere(view(slow(), beats=[lately]), now) is not None, "within the window whatever is lost counts"
 
 
 def test_a_run_that_works_meanwhile_shows_that_it_is_not_everywhere() -> None:
