@@ -33,6 +33,7 @@ from swarmd.state.cluster import ADDRESS_VARIABLE
 from swarmd.state.errors import OperatorError, OutsideError
 from swarmd.state.records.job import Phase
 from swarmd.state.store.files import Home
+from swarmd.state.store.patience import waits_with
 from swarmd.state.store.trial_ledger import Batch, Vintage, append_batch
 from swarmd.state.units import Millis
 from swarmd.state.work_order import BEATS_VARIABLE, ExitCode, SaidLine, WorkOrder
@@ -65,6 +66,12 @@ class _Beats:
     def alive(self) -> None:
         if self._writer is not None:
             self._writer.pulse(_boot_ms())
+
+    def wait(self) -> None:
+        """A moment in which nothing is done and nothing hangs."""
+        if self._writer is not None:
+            self._writer.advance(0)
+        self.alive()
 
     def follow(self, there: Pulse) -> None:
         """A pulse here for every new one there: a lane that is stopped on its node falls silent here."""
@@ -175,7 +182,9 @@ class _Trip:
             batch = Batch(**{**told, "vintage": Vintage.of(told["vintage"])})
             if batch.symbol != self.order.symbol or batch.run != self.order.run or batch.is_look:
                 raise OutsideError(f"the node told of a batch that is not of run {self.order.run}")
-            entry = append_batch(self.home, batch, int(header["at"]))
+            # The lane stands still until it has its answer: while a server is waited for, we speak for it again.
+            with waits_with(self.beats.wait):
+                entry = append_batch(self.home, batch, int(header["at"]))
         except (OperatorError, OutsideError) as refusal:
             return {"refusal": str(refusal), "is_operators": isinstance(refusal, OperatorError)}
         return {"line": entry.line, "at": entry.at, "digest": entry.digest}

@@ -27,6 +27,7 @@ from swarmd.engine.phases.table import PHASES, Phased
 from swarmd.state.errors import OperatorError, OutsideError
 from swarmd.state.records.job import Phase
 from swarmd.state.store.files import Home, home_from
+from swarmd.state.store.patience import waits_with
 from swarmd.state.store.trial_ledger import Batch, Entry, append_batch
 from swarmd.state.units import Millis
 from swarmd.state.work_order import BEATS_VARIABLE, LOCK_FD_VARIABLE, ExitCode, WorkOrder
@@ -118,7 +119,8 @@ def _carry_out(
         outbox.ready()
         notify(address, f"READY=1\nSTATUS={order.job}")
         log.info("%s: %s, attempt %d, %d threads", order.run, order.job, order.token, order.threads)
-        summary = around.phases[order.phase](order, desk)
+        with waits_with(desk.wait):
+            summary = around.phases[order.phase](order, desk)
         outbox.result(summary)
         log.info("%s: %s: %s", order.run, summary.verdict, summary.headline)
         notify(address, f"STOPPING=1\nSTATUS={summary.verdict}")

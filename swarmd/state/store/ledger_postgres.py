@@ -152,10 +152,7 @@ class PostgresKeeping:
     def _patiently(self, attempt: Callable[[], _Result]) -> _Result:
         if not self._give_up_after_s:
             return attempt()
-        return patiently(
-            attempt, lost=(LedgerLost,), say=log.warning, safe_point=lambda: None,
-            give_up_after_s=self._give_up_after_s,
-        )  # fmt: skip
+        return patiently(attempt, lost=(LedgerLost,), say=log.warning, give_up_after_s=self._give_up_after_s)
 
     @contextlib.contextmanager
     def _told(self) -> Iterator[None]:

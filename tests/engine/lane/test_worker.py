@@ -20,6 +20,7 @@ from search_builders import MODE, SYMBOL, a_market, an_order, files_below, run_p
 
 from swarmd.state.beats import BeatsPage
 from swarmd.state.store.files import Home, atomic_write, lock_file
+from swarmd.state.store.ledger_place import remember
 from swarmd.state.work_order import BEATS_VARIABLE, LOCK_FD_VARIABLE, ExitCode, ReadyLine, ResultLine
 
 SLOT = 3
@@ -168,6 +169,19 @@ def test_asked_to_stop_it_yields_at_a_safe_point_and_the_next_run_does_the_rest(
     second = Run(order_of(home, prepared, "refine", token=2))
     assert second.ended() == ExitCode.DONE
     assert [trial["number"] for trial in second.lines("trials")] == list(range(done, 80))
+
+
+def test_who_waits_for_the_ledgers_server_does_not_stand_still_and_hears_a_stop(prepared, home):
+    with socket.socket() as nobody:
+        nobody.bind(("127.0.0.1", 0))  # and does not listen
+        remember(Home(home), f"postgresql://quant@127.0.0.1:{nobody.getsockname()[1]}/ledger")
+        run = Run(order_of(home, prepared, "refine"))
+        run.until(lambda: "waiting for it" in Home(home).log_path(run.order.run).read_text())
+        before = run.page.read(SLOT)
+        run.until(lambda: run.page.read(SLOT).progress > before.progress + 3)
+        run.process.send_signal(signal.SIGTERM)
+        assert run.ended() == ExitCode.YIELDED
+    assert run.page.read(SLOT).done == 0
 
 
 def test_hangups_and_interrupts_do_not_reach_a_supervised_run(prepared, home):

@@ -29,6 +29,7 @@ from swarmd.state.store.ledger_place import (
     remember,
     url_path,
 )
+from swarmd.state.store.patience import waits_with
 from swarmd.state.store.trial_ledger import (
     Batch,
     LedgerName,
@@ -135,7 +136,13 @@ def test_a_server_that_lets_nobody_in_is_waited_for(home: Home, server: str, cap
             ):
                 pytest.fail("opened though nobody is let in")
             assert SECRET not in str(told.value)
-            asked = threading.Thread(target=append_batch, args=(home, BATCH, NOW))
+            looks: list[float] = []
+
+            def ask() -> None:
+                with waits_with(lambda: looks.append(time.monotonic())):
+                    append_batch(home, BATCH, NOW)
+
+            asked = threading.Thread(target=ask)
             asked.start()
             until = time.monotonic() + 60
             while "waiting for it" not in caplog.text:
@@ -144,6 +151,7 @@ def test_a_server_that_lets_nobody_in_is_waited_for(home: Home, server: str, cap
         finally:
             admin.execute("ALTER DATABASE postgres ALLOW_CONNECTIONS true")
         asked.join()
+    assert looks, "who waits says so to whoever watches"
     assert tried(read_ledger(home, NAME)) == 1
 
 
