@@ -20,7 +20,7 @@ from swarmd.engine.lane.notify import notify
 from swarmd.engine.lane.outbox import Outbox
 from swarmd.engine.lane.warm_up import warm_up
 from swarmd.engine.market.faults import DataAway, DataError
-from swarmd.engine.phases.desk import Desk, Yielded
+from swarmd.engine.phases.desk import Desk, ResultAway, Yielded
 from swarmd.engine.phases.folder import alone_in
 from swarmd.engine.phases.question import work_folder
 from swarmd.engine.phases.table import PHASES, Phased
@@ -132,10 +132,10 @@ def _attempt(carry_out: Callable[[], None], outbox: Outbox) -> int:
         carry_out()
     except Yielded:
         return _ended(outbox, ExitCode.YIELDED, "stopped at a safe point, as asked; its work is kept")
+    except (DataAway, ResultAway) as lack:  # it may come back, and is tried again
+        return _ended(outbox, LOST, str(lack))
     except OperatorError as refusal:
         return _ended(outbox, ExitCode.BAD_ORDER, str(refusal))
-    except DataAway as lack:  # it may come back, and is tried again
-        return _ended(outbox, LOST, str(lack))
     except DataError as refusal:
         return _ended(outbox, ExitCode.DATA, str(refusal))
     except GpuUnavailable as lack:

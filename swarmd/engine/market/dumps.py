@@ -12,7 +12,7 @@ import zlib
 from pathlib import Path
 from typing import NamedTuple
 
-from swarmd.engine.market.faults import DataError
+from swarmd.engine.market.faults import DataAway, DataError, is_passing
 
 # A month of 1-minute klines is 7 MB; a year in one file would be 80. Whatever unpacks to more is no dump of bars.
 MOST_BYTES = 256 * 2**20
@@ -76,6 +76,8 @@ def csv_of_dump(path: Path) -> bytes:
             return _only_member(path, dump)
     except (zipfile.BadZipFile, zlib.error, EOFError, OSError, UnicodeDecodeError, RuntimeError) as problem:
         reason = " ".join(str(problem).split())
+        if is_passing(problem):
+            raise DataAway(f"{path}: cannot be read now ({reason}); look to the disk") from None
         raise DataError(f"{path}: cannot be read as zip ({reason}); damaged or misnamed: fetch it again") from None
 
 

@@ -15,7 +15,7 @@ import pyarrow.parquet
 from numpy.typing import NDArray
 
 from swarmd.engine.market.csv_text import dialect_of
-from swarmd.engine.market.faults import DataError
+from swarmd.engine.market.faults import DataAway, DataError, is_passing
 from swarmd.engine.market.klines import VALUE_COLUMNS
 
 if TYPE_CHECKING:
@@ -45,6 +45,8 @@ def read_table(path: Path, text: bytes | None) -> Any:
         raise DataError(f"{path}: its column names are not UTF-8 text ({problem}); save the file as UTF-8") from None
     except (pa.ArrowException, OSError) as problem:
         reason = " ".join(str(problem).split())
+        if is_passing(problem):
+            raise DataAway(f"{path}: cannot be read now ({reason}); look to the disk") from None
         raise DataError(f"{path}: cannot be read as {kind} ({reason}); is it damaged or misnamed?") from None
     return table
 

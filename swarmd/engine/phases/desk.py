@@ -19,6 +19,10 @@ from swarmd.state.units import Millis
 PREFLIGHT_FILE = "preflight.json"
 
 
+class ResultAway(OperatorError):  # noqa: N818  (it says what is so)
+    """What an earlier phase has left is there and cannot be read: it is the disk's trouble, and may pass."""
+
+
 class Yielded(Exception):  # noqa: N818  (no error: the run did as it was asked)
     """Raised at a safe point after a stop was asked for: all work so far is kept, the phase can be run again."""
 
@@ -89,7 +93,9 @@ def read_document(path: Path, *, made_by: str) -> dict[str, Any]:
         document = json.loads(path.read_bytes())
     except FileNotFoundError:
         raise OperatorError(f"{path} is not there; run the phase {made_by} first") from None
-    except (OSError, ValueError) as cause:
+    except OSError as cause:
+        raise ResultAway(f"{path} cannot be read ({cause.strerror}); look to the disk") from cause
+    except ValueError as cause:
         raise OperatorError(f"{path} cannot be read ({cause}); run the phase {made_by} again") from cause
     if not isinstance(document, dict):
         raise OperatorError(f"{path} is not a JSON object; run the phase {made_by} again")
@@ -102,7 +108,9 @@ def read_result(path: Path, schema: str) -> dict[str, Any]:
         document = json.loads(path.read_bytes())
     except (FileNotFoundError, NotADirectoryError):
         return {}
-    except (OSError, ValueError) as cause:
+    except OSError as cause:
+        raise ResultAway(f"{path} cannot be read ({cause.strerror}); look to the disk") from cause
+    except ValueError as cause:
         raise OperatorError(f"{path} cannot be read ({cause}); run its phase again") from cause
     if not isinstance(document, dict) or document.get("schema") != schema:
         raise OperatorError(f"{path}: its schema is not {schema}; run its phase again")

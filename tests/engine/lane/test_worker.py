@@ -225,6 +225,15 @@ def test_data_replaced_since_the_preflight_ends_with_the_data_code(prepared, hom
     assert "the file was changed since" in run.events()[-1]["text"]
 
 
+def test_results_that_cannot_be_read_end_with_a_code_that_is_tried_again(prepared, home):
+    document = next((home / "results").rglob("preflight.json"))
+    document.unlink()
+    document.symlink_to("/proc/self/mem")  # whoever reads it from its beginning is told EIO
+    run = Run(order_of(home, prepared, "refine"))
+    assert run.ended() == 1
+    assert "(Input/output error); look to the disk" in run.events()[-1]["text"]
+
+
 def test_no_order_at_all_is_a_bad_order(tmp_path):
     (tmp_path / "order.json").write_text("{}")
     for arguments in ([str(tmp_path / "order.json")], [str(tmp_path / "none.json")], []):

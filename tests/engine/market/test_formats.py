@@ -13,8 +13,9 @@ import pytest
 from market_builders import FIRST_MS, STEP_MS, columns, save
 
 from swarmd.engine.market.bars import bars_from_arrays, load_bars
-from swarmd.engine.market.faults import DataError
+from swarmd.engine.market.faults import DataAway, DataError
 from swarmd.engine.market.formats import read_klines, write_bars
+from swarmd.engine.market.tables import read_table
 
 TIMES = columns()["timestamp"]
 
@@ -301,3 +302,10 @@ def test_reading_and_writing_bars_imports_no_pandas(tmp_path):
         "print('pandas' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "False\n"
+
+
+def test_a_disk_that_cannot_be_read_is_told_from_a_file_that_is_damaged(tmp_path):
+    path = tmp_path / "BTCUSDT.csv"
+    path.symlink_to("/proc/self/mem")  # whoever reads it from its beginning is told EIO
+    with pytest.raises(DataAway, match=r"Input/output error\); look to the disk"):
+        read_table(path, None)
