@@ -24,6 +24,7 @@ from swarmd.supervisor.failure_memory import write_failure_memory
 from swarmd.supervisor.gpu_lanes import lanes_of_gpus, why_left_alone
 from swarmd.supervisor.logs import log
 from swarmd.supervisor.node_gpu_lanes import lanes_of_node_gpus
+from swarmd.supervisor.opening import lanes_home_again
 from swarmd.supervisor.ownership import observe_ownership
 from swarmd.supervisor.processes import reap, zombies
 from swarmd.supervisor.sensors.beats_page import observe_beats_page
@@ -45,7 +46,7 @@ _HOST_EVERY: Millis = 5 * SECOND
 _OPENS_WITHIN: Millis = SECOND
 # A child that stops or goes on is told of by a signal; this is for what no signal tells, as a wait for a dead disk.
 _STATES_EVERY: Millis = 30 * SECOND
-# Places, lane time on account, and logs that grow.
+# Places, lane time on account, lanes of a cluster that was left, and logs that grow.
 _UPKEEP_EVERY: Millis = 15 * SECOND
 _TIDY_EVERY: Millis = 10 * MINUTE
 _SWEEP_EVERY: Millis = MINUTE
@@ -177,6 +178,8 @@ def observe(swarm: Swarm, vigil: Vigil, *, is_hasty: bool = False) -> list[Path]
         _mend_home(swarm)
         if (account := lanes_settled(swarm.projection.view(), now)) is not None:
             swarm.record([account])
+        view = swarm.projection.view()
+        swarm.record(lanes_home_again(view, view.policy, now))
         cut_living_logs(view, swarm.home, now)
         swarm.upkept_at = now
     return done_with

@@ -119,15 +119,21 @@ def opening_records(
         for lane in before.lanes.values()
         if lane.slot >= policy.max_lanes and lane.status is LaneStatus.OPEN and not lane.is_on_gpu
     ]
-    # Of a cluster that is left: its lanes are this machine's again, as soon as nothing is under way in them. Those of
-    # the nodes' own devices stay with them.
-    home_again = [
+    again = lanes_home_again(before, policy, now)
+    return [*lost, session, policy, *lanes, *surplus, *again, *_asked(before, campaign, file, session, now)]
+
+
+def lanes_home_again(view: View, policy: Policy, now: Millis) -> list[Lane]:
+    """Of a cluster that was left: its lanes are this machine's again, as soon as nothing is under way in them. Those of
+    the nodes' own devices stay with them.
+    """
+    if policy.on_nodes:
+        return []
+    return [
         lane.model_copy(update={"node": "", "at": now, "reason": "a lane of this machine again"})
-        for lane in before.lanes.values()
-        if lane.node and not policy.on_nodes and lane.slot < policy.max_lanes and not lane.is_on_gpu
-        if before.run_in(lane.id) is None
+        for lane in view.lanes.values()
+        if lane.node and lane.slot < policy.max_lanes and not lane.is_on_gpu and view.run_in(lane.id) is None
     ]
-    return [*lost, session, policy, *lanes, *surplus, *home_again, *_asked(before, campaign, file, session, now)]
 
 
 def lane_for(slot: int, policy: Policy, now: Millis) -> Lane:

@@ -9,7 +9,7 @@ from swarmd.state.records.lane import Lane, LaneStatus
 from swarmd.state.records.run import RunOrdered
 from swarmd.supervisor.effects.runs import work_order
 from swarmd.supervisor.node_gpu_lanes import lanes_of_node_gpus
-from swarmd.supervisor.opening import opening_records
+from swarmd.supervisor.opening import lanes_home_again, opening_records
 
 
 def made(*nodes: object, lanes: tuple[Lane, ...] = (), **limits: Any) -> list[Lane]:
@@ -54,3 +54,12 @@ def test_when_the_cluster_is_left_they_stay_with_its_nodes_where_lanes_of_proces
     before = a_view(lanes=lanes, nodes=[a_node("n1", gpus=1)], campaigns=[a_campaign()])
     told = opening_records(before, a_session(), a_policy(max_lanes=1), None, "", 5)
     assert [(record.id, record.node) for record in told if isinstance(record, Lane)] == [("cpu0", "")]
+
+
+def test_a_lane_in_which_something_was_under_way_comes_home_when_that_is_over() -> None:
+    lanes, policy = [a_lane("cpu0", node="n1"), a_lane("n1.gpu0a", device="gpu0", slot=0, node="n1")], a_policy()
+    busy = a_view(lanes=lanes, runs=[a_run(lane="cpu0", node="n1")], policy=policy)
+    assert lanes_home_again(busy, policy, 5) == []
+    free = a_view(lanes=lanes, runs=[a_run(lane="cpu0", node="n1", status="lost")], policy=policy)
+    assert [(lane.id, lane.node) for lane in lanes_home_again(free, policy, 5)] == [("cpu0", "")]
+    assert lanes_home_again(free, a_policy(on_nodes=True), 5) == []

@@ -1,4 +1,5 @@
-"""The daemon's side of the looker: starts it, reads what it has said without waiting, and starts it again when it ends.
+"""The daemon's side of the looker: starts it, reads what it has said without waiting, and starts it again when it ends
+or says nothing any more.
 
 ``NodeWatch`` keeps the last look, of which ``sensors/nodes`` makes records; no cycle waits for the cluster.
 """
@@ -96,6 +97,8 @@ class NodeWatch:
     _pending: bytes = b""
     # Of the child that lives: one that ends before it has told of a node could not connect.
     _has_told: bool = False
+    # It said nothing for too long, and we ended it: that it ends says nothing of the cluster.
+    _is_given_up: bool = False
     _heard_at: float = field(default_factory=time.monotonic)
     _next_start: float = 0.0
     _rest_s: float = _RESTS_S[0]
@@ -138,7 +141,8 @@ class NodeWatch:
         if self._child is not None and self._child.poll() is not None:
             log.warning("what watches the nodes ended with code %s; it is started again", self._child.returncode)
             trouble = look.trouble if look is not None else ""
-            look = Look(trouble=trouble or f"the cluster at {self.address} does not answer", is_lost=not self._has_told)
+            is_lost = not (self._has_told or self._is_given_up)
+            look = Look(trouble=trouble or f"the cluster at {self.address} does not answer", is_lost=is_lost)
             self._end_child()
             self._next_start = now + self._rest_s
             self._rest_s = min(2 * self._rest_s, _RESTS_S[1])
@@ -146,6 +150,10 @@ class NodeWatch:
             self._start()
         if look is None and now - self._heard_at > _SILENT_AFTER_S:
             self._heard_at = now
+            if self._child is not None:
+                log.warning("what watches the nodes has said nothing for %g s; it is ended", _SILENT_AFTER_S)
+                self._child.kill()  # and started again once it is gone: nobody waits for it here
+                self._is_given_up = True
             return Look(trouble=f"the cluster at {self.address} has not answered for {_SILENT_AFTER_S:g} s")
         return look
 
@@ -196,7 +204,7 @@ class NodeWatch:
             self._child.wait()
             if self._child.stdout is not None:
                 self._child.stdout.close()
-        self._child, self._pending, self._has_told = None, b"", False
+        self._child, self._pending, self._has_told, self._is_given_up = None, b"", False, False
 
 
 def _understood(line: bytes) -> Look | None:
