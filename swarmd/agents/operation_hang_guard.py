@@ -9,9 +9,9 @@ from swarmd.agents.rules.nodes import is_gone_from, node_of, told_of_node
 from swarmd.agents.rules.pulse import UNKILLABLE_GRACES, Hang, hang_of, is_unkillable, never_appeared
 from swarmd.agents.rules.remedies import foretold
 from swarmd.agents.rules.signatures import incident_id
-from swarmd.agents.rules.verification import Outcome, outcome_about_run
+from swarmd.agents.rules.verification import Outcome, closed, outcome_about_run
 from swarmd.agents.rules.well import runs_to_judge
-from swarmd.state.actions import Action, CloseIncident, OpenIncident, SetLane, StopRun
+from swarmd.state.actions import Action, OpenIncident, SetLane, StopRun
 from swarmd.state.records.incident import Incident, Signature
 from swarmd.state.records.lane import LaneStatus
 from swarmd.state.records.run import RunAlive, RunOrdered, RunStatus
@@ -122,9 +122,7 @@ def _unkillable(view: View, run: RunAlive, now: Millis) -> list[Action]:
 
 def _verified(view: View, now: Millis) -> list[Action]:
     return [
-        CloseIncident(
-            incident=incident.id, reason=outcome.text, is_verified=outcome.is_verified, caused_by=(incident.id,)
-        )
+        closed(incident, outcome)
         for incident in view.open_incidents()
         if incident.agent == NAME and (outcome := _outcome(view, incident, now)) is not None
     ]

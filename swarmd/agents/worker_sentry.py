@@ -21,8 +21,8 @@ from swarmd.agents.rules.losses import (
 from swarmd.agents.rules.nodes import found_no_cluster
 from swarmd.agents.rules.remedies import prescription
 from swarmd.agents.rules.signatures import NO_RETRY, Diagnosis, diagnosis, incident_id, open_incident_about
-from swarmd.agents.rules.verification import Outcome, outcome_about_run
-from swarmd.state.actions import Action, CloseIncident, HoldJob, OpenIncident, SettleJob
+from swarmd.agents.rules.verification import Outcome, closed, outcome_about_run
+from swarmd.state.actions import Action, HoldJob, OpenIncident, SettleJob
 from swarmd.state.records.incident import Incident, Signature
 from swarmd.state.records.job import Job, JobStatus
 from swarmd.state.records.remedy import Remedy
@@ -224,9 +224,7 @@ def _idle_since(view: View, ready: list[Job]) -> Millis:
 
 def _verified(view: View, now: Millis) -> list[Action]:
     return [
-        CloseIncident(
-            incident=incident.id, reason=outcome.text, is_verified=outcome.is_verified, caused_by=(incident.id,)
-        )
+        closed(incident, outcome)
         for incident in view.open_incidents()
         if incident.agent == NAME and (outcome := _outcome(view, incident, now)) is not None
     ]

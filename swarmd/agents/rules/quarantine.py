@@ -20,7 +20,8 @@ from swarmd.agents.rules.nodes import (
     went_with_node,
 )
 from swarmd.agents.rules.signatures import incident_id, signature_of_loss
-from swarmd.state.actions import Action, CloseIncident, OpenIncident
+from swarmd.agents.rules.verification import Outcome, closed
+from swarmd.state.actions import Action, OpenIncident
 from swarmd.state.records.incident import Incident, IncidentStatus, Signature
 from swarmd.state.records.node import Node
 from swarmd.state.records.run import RunEnded
@@ -45,7 +46,7 @@ def about_quarantine(view: View, now: Millis) -> list[Action]:
     if not view.nodes:
         return []
     resting = resting_nodes(view)
-    over = [_closed(incident, outcome) for incident in resting.values() if (outcome := _outcome(view, incident, now))]
+    over = [closed(incident, outcome) for incident in resting.values() if (outcome := _outcome(view, incident, now))]
     if open_breaker(view) is not None:
         return [*over]
     room = int(view.policy.node_rests_max * len(live_nodes(view)))
@@ -154,22 +155,17 @@ def _opened(view: View, node: Node, lost: _Lost, now: Millis) -> OpenIncident:
 # -- when it is over --------------------------------------------------------------------------------------------------
 
 
-def _outcome(view: View, incident: Incident, now: Millis) -> tuple[str, bool] | None:
+def _outcome(view: View, incident: Incident, now: Millis) -> Outcome | None:
     took, since = now - incident.opened_at, incident.opened_at
     node = view.nodes.get(incident.subject)
     for run in view.live_runs():
         if run.node == incident.subject and run.ordered_at >= since and has_worked_since(view, run, since):
-            return f"{run.id} works there, {took} ms later", True
+            return Outcome(f"{run.id} works there, {took} ms later")
     for ended in view.ended_since(since):
         if ended.node == incident.subject and ended.ordered_at >= since and ended.id in view.results:
-            return f"{ended.id} did its work there, {took} ms later", True
+            return Outcome(f"{ended.id} did its work there, {took} ms later")
     if node is None or (not node.is_alive and now - node.since > view.policy.node_rest_cap):
-        return f"{incident.subject} is gone for good, as it seems, {took} ms later", False
+        return Outcome(f"{incident.subject} is gone for good, as it seems, {took} ms later", is_verified=False)
     if not view.queued_jobs():
-        return f"no job is left to try it with after {took} ms", False
+        return Outcome(f"no job is left to try it with after {took} ms", is_verified=False)
     return None
-
-
-def _closed(incident: Incident, outcome: tuple[str, bool]) -> CloseIncident:
-    text, is_verified = outcome
-    return CloseIncident(incident=incident.id, reason=text, is_verified=is_verified, caused_by=(incident.id,))

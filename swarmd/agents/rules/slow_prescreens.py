@@ -14,8 +14,8 @@ from swarmd.agents.rules.throughput import (
     slowdown,
     told,
 )
-from swarmd.agents.rules.verification import Outcome
-from swarmd.state.actions import Action, CloseIncident, OpenIncident, SetLane
+from swarmd.agents.rules.verification import Outcome, closed
+from swarmd.state.actions import Action, OpenIncident, SetLane
 from swarmd.state.records.incident import Incident, Signature
 from swarmd.state.records.lane import Lane, LaneStatus
 from swarmd.state.records.throughput import Throughput
@@ -37,11 +37,7 @@ def about_slow_prescreens(view: View, now: Millis) -> list[Action]:
         wishes += _opened(view, incident, slow, now)
     for known in view.open_incidents():
         if known.signature is _SLOW and (outcome := _outcome(view, known, newest.get(known.subject), now)):
-            wishes.append(
-                CloseIncident(
-                    incident=known.id, reason=outcome.text, is_verified=outcome.is_verified, caused_by=(known.id,)
-                )
-            )
+            wishes.append(closed(known, outcome))
     return wishes
 
 

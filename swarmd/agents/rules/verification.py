@@ -5,6 +5,7 @@ A replaced run is verified by work, not by being alive: the newer run must have 
 
 from dataclasses import dataclass
 
+from swarmd.state.actions import CloseIncident
 from swarmd.state.records.campaign import CampaignStatus
 from swarmd.state.records.incident import Incident
 from swarmd.state.records.job import JobStatus
@@ -19,6 +20,13 @@ class Outcome:
 
     text: str
     is_verified: bool = True
+
+
+def closed(incident: Incident, outcome: Outcome) -> CloseIncident:
+    """The wish that says so."""
+    return CloseIncident(
+        incident=incident.id, reason=outcome.text, is_verified=outcome.is_verified, caused_by=(incident.id,)
+    )
 
 
 def outcome_about_run(view: View, incident: Incident, now: Millis) -> Outcome | None:
