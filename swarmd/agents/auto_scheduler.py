@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 
 from swarmd.agents.rules.arrived import lanes_with_news
 from swarmd.agents.rules.gpu_work import belongs_on_gpu, ready_with_a_lane, why_here
-from swarmd.agents.rules.losses import losses_since
+from swarmd.agents.rules.losses import storm_of_losses
 from swarmd.agents.rules.node_lanes import may_work
 from swarmd.agents.rules.places import Places
 from swarmd.agents.rules.ranking import ranked, urgency
@@ -35,8 +35,7 @@ def decide(view: View, now: Millis) -> list[Action]:
     finding = view.findings.get(f"{NAME}/{_STORM}")
     is_said = finding is not None and finding.text != ""
     policy = view.policy
-    lost = losses_since(view, now - policy.fleet_window, now)
-    if len(lost) >= policy.fleet_losses_max:
+    if lost := storm_of_losses(view, now):
         text = (
             f"{len(lost)} runs lost within {policy.fleet_window} ms (limit {policy.fleet_losses_max}): "
             "nothing is started until the count falls"

@@ -5,7 +5,9 @@ nothing about their jobs (`losses` forgives them): a driver that is gone must no
 Everything is read from the records; nothing is remembered between cycles.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 
 from swarmd.agents.rules.backoff import backoff
 from swarmd.agents.rules.losses import is_loss, latest_ends
@@ -20,6 +22,9 @@ from swarmd.state.view import View
 
 # Two jobs may share a cause of their own; three that fail alike have a cause around them.
 LEAST_JOBS = 3
+# Among so many of the latest losses for each that the policy asks for: a job that alone is lost again and again is its
+# own trouble, and not looked through to its first loss in every cycle.
+_REACH = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,21 +45,17 @@ def everywhere(view: View, now: Millis) -> Everywhere | None:
     done nothing at all: a run that worked for minutes before it was lost shows that one can work.
     """
     policy = view.policy
-    streak: list[RunEnded] = []
-    for run in latest_ends(view):
-        if not is_loss(view, run, now) or _is_far_from(streak, run, policy, now):
-            break
-        if streak and signature_of_loss(view, run) is not signature_of_loss(view, streak[0]):
-            break
-        if now - run.ended_at >= policy.fleet_window and _has_worked(view, run):
-            break
-        streak.append(run)
-    jobs = {run.job for run in streak}
-    if len(streak) < policy.breaker_losses or len(jobs) < LEAST_JOBS:
+    latest = view.last_ended(_REACH * policy.breaker_losses)
+    if len({run.job for run in latest}) < LEAST_JOBS or latest[0].id in view.results:
         return None
-    signature = signature_of_loss(view, streak[0])
+    latest = [*islice(_streak(view, now), len(latest))]
+    if len(latest) < policy.breaker_losses or len({run.job for run in latest}) < LEAST_JOBS:
+        return None
+    signature = signature_of_loss(view, latest[0])
     if signature in NO_RETRY:
         return None
+    streak = [*_streak(view, now)]
+    jobs = {run.job for run in streak}
     # All on one node of several: the trouble is that node's, and not everywhere.
     if len({run.node for run in streak}) == 1 and streak[0].node and len(live_nodes(view)) > 1:
         return None
@@ -64,12 +65,28 @@ def everywhere(view: View, now: Millis) -> Everywhere | None:
     return Everywhere(signature, tuple(run.id for run in reversed(streak)), len(jobs), since)
 
 
-def _is_far_from(streak: list[RunEnded], run: RunEnded, policy: Policy, now: Millis) -> bool:
-    """Whether so much time lies between this loss and what came after it that they are two stories."""
-    if not streak:
+def _streak(view: View, now: Millis) -> Iterator[RunEnded]:
+    """Losses in a row with one signature, the last one first."""
+    policy, after = view.policy, None
+    signature = None
+    for run in latest_ends(view):
+        if not is_loss(view, run, now) or _is_far_from(after, run, policy, now):
+            return
+        if now - run.ended_at >= policy.fleet_window and _has_worked(view, run):
+            return
+        signature = signature or signature_of_loss(view, run)
+        if signature_of_loss(view, run) is not signature:
+            return
+        yield run
+        after = run
+
+
+def _is_far_from(after: RunEnded | None, run: RunEnded, policy: Policy, now: Millis) -> bool:
+    """Whether so much time lies between this loss and the one after it, or now, that they are two stories."""
+    if after is None:
         return now - run.ended_at >= policy.fleet_window
     slowest = policy.start_within + policy.first_result_within
-    return streak[-1].ended_at - run.ended_at >= slowest + policy.fleet_window
+    return after.ended_at - run.ended_at >= slowest + policy.fleet_window
 
 
 def _has_worked(view: View, run: RunEnded) -> bool:

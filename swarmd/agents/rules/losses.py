@@ -117,6 +117,15 @@ def losses_since(view: View, since: Millis, now: Millis) -> list[RunEnded]:
     return [run for run in counted if not went_with_node(view, run)]
 
 
+def storm_of_losses(view: View, now: Millis) -> list[RunEnded]:
+    """The losses of the policy's window, if they are as many as it bears; else none."""
+    since, limit = now - view.policy.fleet_window, view.policy.fleet_losses_max
+    if len(view.ended_since(since)) < limit:
+        return []
+    lost = losses_since(view, since, now)
+    return lost if len(lost) >= limit else []
+
+
 def latest_ends(view: View) -> Iterator[RunEnded]:
     """Runs whose end says something about the world around them, the last one first.
 

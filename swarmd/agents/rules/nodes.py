@@ -77,7 +77,7 @@ def is_gone_from(node: Node, run: AnyRun) -> bool:
 
 def found_no_cluster(run: RunEnded) -> bool:
     """Or lost it as a whole: what became of it says nothing about its job, nor about a node."""
-    return run.exit_code == ExitCode.CLUSTER_LOST and bool(run.node)
+    return bool(run.node) and run.exit_code == ExitCode.CLUSTER_LOST
 
 
 def went_with_node(view: View, run: RunEnded) -> bool:
