@@ -7,6 +7,7 @@ Called by scripts/bench_supervisor.
 import os
 import platform
 import statistics
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -40,21 +41,23 @@ def page_of(document: Figures) -> str:
         f"{document['machine']}; load {document['load_before'][0]:.2f} before and {document['load_after'][0]:.2f} after"
         f"{'; `--quick`: few repetitions' if document['quick'] else ''}. Medians; `p50 / p99` where two are given.",
         "",
-        "| | crash → relaunch, fastest settings, ms p50 / p99 | defaults, ms | SIGSTOP → noticed "
+        "| | crash → relaunch, fastest settings, alone, ms p50 / p99 | all side by side | defaults, ms "
+        "| SIGSTOP → noticed "
         f"| SIGSTOP → replaced, limit {LIMIT_S:g} s | beats on, works no more: beyond the limit "
         f"| healthy, starved to {' / '.join(str(each) for each in STARVED_TO)} % of a core: false kills | 100 up in, s "
         "| idle CPU, 100 children | RSS, MiB | supervisor SIGKILLed and restarted "
         "| exits at once: starts in 10 s | grandchildren left: group / session / double fork |",
-        "|---|---|---|---|---|---|---|---|---|---|---|---|---|",
+        "|---|---|---|---|---|---|---|---|---|---|---|---|---|---|",
     ]
-    floor = f"{quantiles(document['crash_ms']['floor'])}, of it until its pidfd wakes {quantiles(document['woken_ms'])}"
-    lines.append(f"| floor (kill → pidfd → `posix_spawn` → first line) | {floor} |" + " |" * 11)
-    lines.append(
-        f"| an fdatasync of {CYCLE_BYTES // 1024} KiB beside it | {quantiles(document['synced_ms'])} |" + " |" * 11
-    )
+    # Of the times alone the first one's, which is ours.
+    both = [*islice(document["alone"].values(), 1), document]
+    floor = [f"{quantiles(of['crash_ms']['floor'])}, pidfd awake {quantiles(of['woken_ms'])}" for of in both]
+    lines.append("| floor (kill → pidfd → `posix_spawn` → first line) | " + " | ".join(floor) + " |" * 12)
+    synced = [quantiles(of["synced_ms"]) for of in both]
+    lines.append(f"| an fdatasync of {CYCLE_BYTES // 1024} KiB beside it | " + " | ".join(synced) + " |" * 12)
     for name, of in document["peers"].items():
         if of["missing"]:
-            lines.append(f"| {of['name']} | not measured: {of['missing']} |" + " |" * 11)
+            lines.append(f"| {of['name']} | not measured: {of['missing']} |" + " |" * 12)
             continue
         lines.append(f"| {of['name']} {of['version']} | " + " | ".join(row_of(document, name, of)) + " |")
     if "random_kills" in document:
@@ -78,6 +81,7 @@ def row_of(document: Figures, name: str, of: Figures) -> list[str]:
     is_counted = isinstance(crowd, list)
     replaced = [each for each in stop.get("replaced_s", []) if each is not None]
     return [
+        quantiles(document["alone"][name]["crash_ms"][name]),
         quantiles(document["crash_ms"][name]),
         f"{statistics.median(defaults):.0f}" if defaults else "never came back",
         notice,
