@@ -66,10 +66,13 @@ def everywhere(view: View, now: Millis) -> Everywhere | None:
 
 
 def _streak(view: View, now: Millis) -> Iterator[RunEnded]:
-    """Losses in a row with one signature, the last one first."""
+    """Losses in a row with one signature since the swarm last rested, the last one first."""
     policy, after = view.policy, None
     signature = None
+    rested_until = max((rest.at for rest in view.rests), default=-1)
     for run in latest_ends(view):
+        if run.ended_at <= rested_until:
+            return
         if not is_loss(view, run, now) or _is_far_from(after, run, policy, now):
             return
         if now - run.ended_at >= policy.fleet_window and _has_worked(view, run):

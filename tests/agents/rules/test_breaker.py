@@ -99,6 +99,20 @@ def test_a_row_of_slow_losses_ends_at_a_gap_and_at_a_run_that_worked_before_it_w
     assert everywhere(view(slow(), beats=[lately]), now) is not None, "within the window whatever is lost counts"
 
 
+def test_what_the_swarm_rested_for_is_no_part_of_the_next_row() -> None:
+    now = 20 * MINUTE + 500
+    again = [
+        a_run(job_of(symbol), attempt=2, status="lost", signal=9, ordered_at=0, ended_at=now + 30_000 + at)
+        for at, symbol in enumerate(SYMBOLS)
+    ]
+    over = resting(id="fleet.crash@1/x", opened_at=now, since=5 * MINUTE, status="closed", at=now + 20_000)
+    tables: Any = {"incidents": [over], "jobs": [a_job(symbol, attempt=2) for symbol in SYMBOLS]}
+    assert everywhere(view([*slow(), *again[:3]], **tables), now + 31_000) is None
+    found = everywhere(view([*slow(), *again], **tables), now + 31_000)
+    assert found is not None
+    assert (found.n_jobs, found.since) == (4, now + 30_000)
+
+
 def test_a_run_that_works_meanwhile_shows_that_it_is_not_everywhere() -> None:
     living = a_run(job_of("BTCUSDT"), attempt=2)
     works = a_beat(run_id(job_of("BTCUSDT"), 2), is_ready=True, done=1, progress_at=1_500)
