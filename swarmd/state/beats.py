@@ -19,13 +19,14 @@ PAGE_BYTES = SLOT_BYTES * SLOTS
 
 _WORD = struct.Struct("=Q")
 _SLOT = struct.Struct("=8Q")
-_TOKEN, _READY, _PROGRESS, _DONE, _TOTAL, _HEARTBEAT, _SKIPPED = range(7)
+_TOKEN, _READY, _PROGRESS, _DONE, _TOTAL, _HEARTBEAT, _SKIPPED, _WAITS = range(8)
 
 
 @dataclass(frozen=True, slots=True)
 class Pulse:
     """One reading of a slot. ``heartbeat`` is boot-time ms; ``token`` says which attempt wrote it; ``skipped`` units of
-    ``done`` needed no work of this run."""
+    ``done`` needed no work of this run; ``waits`` says that its last sign of life came from waiting for somebody else.
+    """
 
     token: int
     is_ready: bool
@@ -34,6 +35,7 @@ class Pulse:
     total: int
     heartbeat: int
     skipped: int = 0
+    waits: bool = False
 
 
 class BeatsPage:
@@ -49,8 +51,8 @@ class BeatsPage:
         said = _SLOT.unpack_from(self._page, slot * SLOT_BYTES)
         if self._former and not said[_TOKEN]:
             said = _SLOT.unpack_from(self._page_of(slot), slot * SLOT_BYTES)
-        token, ready, progress, done, total, heartbeat, skipped, _ = said
-        return Pulse(token, bool(ready), progress, done, total, heartbeat, skipped)
+        token, ready, progress, done, total, heartbeat, skipped, waits = said
+        return Pulse(token, bool(ready), progress, done, total, heartbeat, skipped, bool(waits))
 
     def copied(self, n_slots: int) -> bytes:
         """The first slots as they stand, each as whoever has it writes it."""
@@ -124,19 +126,26 @@ class BeatWriter:
 
     def ready(self) -> None:
         self._put(_READY, 1)
-        self.advance(0)
+        self._move()
 
     def expect(self, total: int) -> None:
         self._put(_TOTAL, total)
 
     def advance(self, units: int = 1) -> None:
+        """No unit is the sign of life of one that waits for somebody else, as for a server."""
         self._done += units
-        self._progress += 1
         self._put(_DONE, self._done)
+        self._put(_WAITS, int(not units))
+        self._move()
+
+    def _move(self) -> None:
+        self._progress += 1
         self._put(_PROGRESS, self._progress)
 
     def skip(self, units: int) -> None:
         """Units that are done without work of this run: an earlier one did them, or there is nothing to do."""
+        if not units:
+            return
         self._skipped += units
         # Before they count as done: who reads in between must not take them for work.
         self._put(_SKIPPED, self._skipped)
@@ -148,6 +157,7 @@ class BeatWriter:
         self._put(_TOTAL, there.total)
         self._put(_SKIPPED, there.skipped)
         self._put(_DONE, there.done)
+        self._put(_WAITS, int(there.waits))
         self._put(_PROGRESS, there.progress)
         self._put(_READY, int(there.is_ready))
 

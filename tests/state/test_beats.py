@@ -1,5 +1,7 @@
 """The page of progress counters, and what becomes of those who write to it when its file is removed."""
 
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -39,13 +41,24 @@ def test_what_was_skipped_never_looks_like_work_to_who_reads_in_between(path: Pa
 
         writer._put = watched  # type: ignore[method-assign]
         writer.skip(5)
-        writer.follow(Pulse(1, True, 9, 8, 10, 0, skipped=8))
+        writer.follow(Pulse(1, True, 9, 8, 10, 0, skipped=8, waits=True))
     assert len(seen) > 6
     assert all(each.done <= each.skipped for each in seen)
 
 
+def test_a_sign_of_life_without_a_unit_is_that_of_one_that_waits(path: Path) -> None:
+    with BeatsPage(path, create=True) as page:
+        writer, told = page.writer(0, token=1), []
+        nothing, skips_none, skips = (partial(writer.advance, 0), partial(writer.skip, 0), partial(writer.skip, 2))
+        steps: tuple[Callable[[], None], ...] = (writer.ready, nothing, skips_none, skips, writer.advance)
+        for step in steps:
+            step()
+            told.append((page.read(0).waits, page.read(0).progress))
+    assert told == [(False, 1), (True, 2), (True, 2), (False, 3), (False, 4)]
+
+
 def test_a_slot_follows_that_of_a_node(path: Path) -> None:
-    there = Pulse(1, True, 9, 8, 10, 0, skipped=3)
+    there = Pulse(1, True, 9, 8, 10, 0, skipped=3, waits=True)
     with BeatsPage(path, create=True) as page:
         page.writer(0, token=1).follow(there)
         assert page.read(0) == there

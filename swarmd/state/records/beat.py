@@ -14,7 +14,7 @@ class Beat(Record):
     pulse of the process. ``excused`` is the time since the last progress that was not the run's own: the supervisor
     overslept, or the run waited for a processor; ``heartbeat_excused`` is the same since its last pulse, ``overslept``
     the supervisor's part of it since the launch. ``ready_at`` is when the run was seen ready, 0 before;
-    ``ready_excused`` what was not its own of the time between that and its first result.
+    ``ready_excused`` what was not its own of the time between that and its first result: it waited for a server, too.
     ``stalled_cpu`` is the processor time used since the last progress. ``process_state`` is the letter of
     ``/proc/PID/stat``.
     """

@@ -284,7 +284,9 @@ def _beat(
         # Until the first result, both add up over every sign of life: a gate for work, and not for words about it.
         ready_at = (last.ready_at or now) if is_ready else 0
         is_before = is_ready and last.is_ready and pulse.done == 0
-        ready_excused = last.ready_excused + (late + stat.runqueue_wait - last.runqueue_wait if is_before else 0)
+        # A server that is away keeps it from its first result; whoever waits for one gives up by itself.
+        owed = now - last.at if pulse.waits else late + stat.runqueue_wait - last.runqueue_wait
+        ready_excused = last.ready_excused + (owed if is_before else 0)
         stalled_cpu = 0 if has_advanced else last.stalled_cpu + stat.cpu_time - last.cpu_time
         rate = _rate(last, pulse.done - pulse.skipped if is_ours else 0, now)
     return Beat(

@@ -225,6 +225,21 @@ def test_the_time_to_a_first_result_counts_from_ready_over_every_sign_of_life(
     assert (third.done, third.ready_at, third.ready_excused) == (1, 2_000, second.ready_excused)
 
 
+def test_who_waits_for_a_server_before_its_first_result_is_not_late_with_it(
+    sight: Sight, sleeper: subprocess.Popen[bytes]
+) -> None:
+    writer, run, policy = sight.page.writer(0, 1), running(sleeper), a_policy(run_timeout=HOURS_LATER)
+    writer.ready()
+    beat = the_beat(sight.look(a_view(runs=[run]), 10_000))
+    for waited in range(1, 11):
+        now = 10_000 + 60_000 * waited
+        writer.advance(0)
+        writer.pulse(now)
+        beat = the_beat(sight.look(a_view(runs=[run], beats=[beat]), now))
+        assert hang_of(run, beat, policy=policy, now=now, watched_since=0) is None
+    assert (beat.done, beat.ready_excused) == (0, 600_000)
+
+
 def test_what_an_earlier_run_did_is_no_pace_of_this_one(sight: Sight, sleeper: subprocess.Popen[bytes]) -> None:
     run = running(sleeper)
     slot = sight.page.writer(0, token=1)
