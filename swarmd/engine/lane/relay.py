@@ -159,9 +159,9 @@ class _Trip:
                 link.ask("ask_to_stop", within_s=_ANSWER_WITHIN_S)
                 self._is_stop_told = True
             taken: Taken = link.ask("take", _LISTEN_S, within_s=_ANSWER_WITHIN_S)
+            self.beats.follow(taken.pulse)
             for parcel in taken.parcels:
                 self._heard(link, parcel)
-            self.beats.follow(taken.pulse)
             if taken.log:
                 sys.stderr.write(taken.log.decode(errors="replace"))
                 sys.stderr.flush()
@@ -183,11 +183,16 @@ class _Trip:
             if batch.symbol != self.order.symbol or batch.run != self.order.run or batch.is_look:
                 raise OutsideError(f"the node told of a batch that is not of run {self.order.run}")
             # The lane stands still until it has its answer: while a server is waited for, we speak for it again.
-            with waits_with(self.beats.wait):
+            with waits_with(self._wait_for_ledger):
                 entry = append_batch(self.home, batch, int(header["at"]))
         except (OperatorError, OutsideError) as refusal:
             return {"refusal": str(refusal), "is_operators": isinstance(refusal, OperatorError)}
         return {"line": entry.line, "at": entry.at, "digest": entry.digest}
+
+    def _wait_for_ledger(self) -> None:
+        self.beats.wait()
+        if self.is_stop_asked:
+            raise OutsideError("stopped while the server of the ledger was waited for")
 
     def _report(self, events: bytes) -> None:
         """As the phase itself would have: its pages are on the disk before its no is."""
