@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from swarmd.engine.market.faults import is_passing
 from swarmd.state.errors import OperatorError
 from swarmd.state.records.throughput import Speed
 from swarmd.state.store.files import Home, atomic_write
@@ -87,15 +88,20 @@ def json_bytes(document: Mapping[str, Any]) -> bytes:
     return json.dumps(document, indent=1, ensure_ascii=False, allow_nan=False).encode() + b"\n"
 
 
+def check_disk(path: Path, cause: Exception) -> None:
+    """Raises ResultAway where a file could not be read for a trouble that lies with the disk and may pass."""
+    if is_passing(cause):
+        raise ResultAway(f"{path} cannot be read now ({cause}); look to the disk") from cause
+
+
 def read_document(path: Path, *, made_by: str) -> dict[str, Any]:
     """A JSON document an earlier phase wrote; OperatorError says which phase to run when it is not there."""
     try:
         document = json.loads(path.read_bytes())
     except FileNotFoundError:
         raise OperatorError(f"{path} is not there; run the phase {made_by} first") from None
-    except OSError as cause:
-        raise ResultAway(f"{path} cannot be read ({cause.strerror}); look to the disk") from cause
-    except ValueError as cause:
+    except (OSError, ValueError) as cause:
+        check_disk(path, cause)
         raise OperatorError(f"{path} cannot be read ({cause}); run the phase {made_by} again") from cause
     if not isinstance(document, dict):
         raise OperatorError(f"{path} is not a JSON object; run the phase {made_by} again")
@@ -108,9 +114,8 @@ def read_result(path: Path, schema: str) -> dict[str, Any]:
         document = json.loads(path.read_bytes())
     except (FileNotFoundError, NotADirectoryError):
         return {}
-    except OSError as cause:
-        raise ResultAway(f"{path} cannot be read ({cause.strerror}); look to the disk") from cause
-    except ValueError as cause:
+    except (OSError, ValueError) as cause:
+        check_disk(path, cause)
         raise OperatorError(f"{path} cannot be read ({cause}); run its phase again") from cause
     if not isinstance(document, dict) or document.get("schema") != schema:
         raise OperatorError(f"{path}: its schema is not {schema}; run its phase again")

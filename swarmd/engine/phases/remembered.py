@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from swarmd.engine.phases.desk import json_bytes
+from swarmd.engine.phases.desk import check_disk, json_bytes
 from swarmd.state.errors import OperatorError
 from swarmd.state.store.files import Home, atomic_write
 from swarmd.state.store.ledger_place import opened
@@ -118,6 +118,7 @@ def _told_in(path: Path) -> list[dict[str, str]]:
     except FileNotFoundError:
         return []
     except (OSError, ValueError, KeyError, TypeError) as cause:
+        check_disk(path, cause)
         raise _unreadable(path, cause) from cause
     return told
 

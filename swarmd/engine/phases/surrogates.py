@@ -14,7 +14,7 @@ from typing import Any
 
 from swarmd.engine.kernel.gpu import ScreenEngine
 from swarmd.engine.market.surrogates import sample_drift, surrogate_market
-from swarmd.engine.phases.desk import Desk
+from swarmd.engine.phases.desk import Desk, check_disk
 from swarmd.engine.phases.question import Question, digest_of
 from swarmd.engine.search.searched_market import Found, MarketSearch, searched_market
 from swarmd.engine.validation.whole_search import WholeSearch
@@ -179,6 +179,7 @@ def _kept(path: Path, digest: str) -> dict[str, Any] | None:
     except FileNotFoundError:
         return None
     except (OSError, ValueError) as cause:
+        check_disk(path, cause)
         raise OperatorError(
             f"{path} cannot be read ({cause}); remove it, and its surrogates are searched anew"
         ) from cause

@@ -6,6 +6,7 @@ searches all development bars by the same procedure, and what it picks there is 
 """
 
 import math
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -63,9 +64,12 @@ def walk(
             prunes=settings.refine.prune == "median",
             window=window,
         )
-        trials = run_study(study, order, desk, procedure.n_trials)
+        searched = _Counted(desk)
+        trials = run_study(study, order, replace(desk, advance=searched.advance), procedure.n_trials)
         walked.append(_walked(question, study, trials, settings.refine.pick))
-        desk.work(1)
+        # The pick of a window that an earlier run has searched is tried anew, and that is no news.
+        (desk.advance if searched.n_units else desk.skip)(1)
+        desk.safe_point()
     tried = sum(each.n_trials for each in walked)
     document = {
         "schema": SCHEMA,
@@ -79,6 +83,18 @@ def walk(
         **walk_forward_document(walked, question.development),
     }
     return document, desk.write_json(folder / WALK_FORWARD_FILE, document, sync=True)
+
+
+@dataclass(slots=True)
+class _Counted:
+    """Hands work on to a desk, and counts it."""
+
+    desk: Desk
+    n_units: int = 0
+
+    def advance(self, units: int) -> None:
+        self.n_units += units
+        self.desk.advance(units)
 
 
 def told_walk(document: dict[str, Any]) -> str:

@@ -231,7 +231,7 @@ def test_results_that_cannot_be_read_end_with_a_code_that_is_tried_again(prepare
     document.symlink_to("/proc/self/mem")  # whoever reads it from its beginning is told EIO
     run = Run(order_of(home, prepared, "refine"))
     assert run.ended() == 1
-    assert "(Input/output error); look to the disk" in run.events()[-1]["text"]
+    assert "Input/output error); look to the disk" in run.events()[-1]["text"]
 
 
 def test_no_order_at_all_is_a_bad_order(tmp_path):

@@ -58,8 +58,7 @@ def refined(home: Path, market: Path, *, stops_after: int | None = None, **setti
     summary = refine(an_order(home, market, "refine", **settings), a_desk(home, told))
     assert told.done == told.total
     if stops_after is not None:
-        # A walk tries the picks of its windows anew.
-        assert before.skipped == 0 < told.skipped <= before.done, "trials of an earlier run are no work of this one"
+        assert (before.skipped, told.skipped) == (0, before.done), "what an earlier run did is no work of this one"
     return summary
 
 
