@@ -130,10 +130,16 @@ def lanes_home_again(view: View, policy: Policy, now: Millis) -> list[Lane]:
     if policy.on_nodes:
         return []
     return [
-        lane.model_copy(update={"node": "", "at": now, "reason": "a lane of this machine again"})
+        lane.model_copy(update={"node": "", "at": now, "reason": _told_home(lane)})
         for lane in view.lanes.values()
-        if lane.node and lane.slot < policy.max_lanes and not lane.is_on_gpu and view.run_in(lane.id) is None
+        if lane.node and (lane.slot < policy.max_lanes or lane.is_fill) and not lane.is_on_gpu
+        if view.run_in(lane.id) is None
     ]
+
+
+def _told_home(lane: Lane) -> str:
+    """One that is held goes on saying why."""
+    return "a lane of this machine again" if lane.status is LaneStatus.OPEN else lane.reason
 
 
 def lane_for(slot: int, policy: Policy, now: Millis) -> Lane:

@@ -63,3 +63,7 @@ def test_a_lane_in_which_something_was_under_way_comes_home_when_that_is_over() 
     free = a_view(lanes=lanes, runs=[a_run(lane="cpu0", node="n1", status="lost")], policy=policy)
     assert [(lane.id, lane.node) for lane in lanes_home_again(free, policy, 5)] == [("cpu0", "")]
     assert lanes_home_again(free, a_policy(on_nodes=True), 5) == []
+    why = "kept for idle processors"
+    fill = a_lane("fill0", slot=4, node="n1", is_fill=True, status="held", reason=why)
+    (home,) = lanes_home_again(a_view(lanes=[fill], policy=policy), policy, 5)
+    assert (home.id, home.node, home.reason) == ("fill0", "", why)

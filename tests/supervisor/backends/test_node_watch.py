@@ -53,3 +53,21 @@ def test_one_that_hangs_is_ended_and_another_begun_and_no_cluster_is_called_lost
         assert not any(look.is_lost for look in before)
     finally:
         nodes.end()
+
+
+def test_one_that_has_just_begun_is_not_ended_for_the_silence_of_the_former(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    connects = f"import time; time.sleep(0.7)\n{TELLS}"
+    words = iter(["import time; time.sleep(0.9)", *[connects] * 9])
+    monkeypatch.setattr(watch, "command", lambda address, every_s, reach="": [sys.executable, "-c", next(words)])
+    monkeypatch.setattr(watch, "_SILENT_AFTER_S", 1.5)
+    monkeypatch.setattr(watch, "_RESTS_S", (0.0, 0.0))
+    nodes = NodeWatch(Home(tmp_path), "there:1", _rest_s=0.0)
+    try:
+        nodes.begin()
+        _, before = heard(nodes, lambda look: bool(look.nodes))
+    finally:
+        nodes.end()
+    assert [look.trouble for look in before] == ["the cluster at there:1 does not answer"]
+    assert not any("has not answered for" in look.trouble for look in before)

@@ -171,6 +171,8 @@ class NodeWatch:
             log.warning("what watches the nodes could not be started: %s", cause.strerror)
             self._next_start = time.monotonic() + self._rest_s
             return
+        # Connecting takes longer than the rest between two of them: the silence of the former is none of this one.
+        self._heard_at = time.monotonic()
         assert self._child.stdout is not None
         os.set_blocking(self._child.stdout.fileno(), False)
 
