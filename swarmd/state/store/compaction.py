@@ -30,7 +30,8 @@ class Removable:
 def removable(directory: Path, before: str) -> Removable:
     """The oldest segments of sound lines that the snapshot covers, all older than ``before`` (ISO-8601, UTC).
 
-    The first that must stay ends the row: history keeps one beginning and has no holes.
+    The first that must stay ends the row: history keeps one beginning and has no holes. The newest lines always stay,
+    also where the snapshot was taken right after the last of them: who asks of the past finds something.
     """
     base = read_reach(directory / BASE)
     first_number = 0 if base is None else base.number
@@ -40,7 +41,10 @@ def removable(directory: Path, before: str) -> Removable:
     seq = 0 if base is None else base.seq
     found: list[Path] = []
     why = "the rest holds the newest records"
+    newest = next((path for path in reversed(paths) if path.stat().st_size), None)
     for path in paths[len(leftovers) :]:
+        if path == newest:
+            break
         if covered is None or int(path.stem) >= covered.number:
             why = "no sound snapshot covers the rest" if covered is None else "the snapshot does not cover the rest"
             break
