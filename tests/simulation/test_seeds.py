@@ -63,10 +63,15 @@ def test_a_day_on_which_champions_are_held_to_their_promises_and_fall_is_decided
     # Meanwhile pages were written and what was learned was kept, by processes of their own that may fail or hang.
     assert {*it.errands.names.values()} == {HANDOFF, KNOWLEDGE}
     assert any(not answers for _, answers in it.errands.ends.values())
-    assert all(errand.status is not ErrandStatus.RUNNING for errand in view.errands.values())
+    # Each came to its end on record, but for one that was under way as the session ended, and ended with it.
+    last = max(ended_at for ended_at, _ in it.errands.ends.values())
+    running = [errand.order for errand in view.errands.values() if errand.status is ErrandStatus.RUNNING]
+    assert all(it.errands.ends[order] == (last, False) for order in running)
     assert ChampionStatus.DETHRONED in {champion.status for champion in view.champions.values()}
     assert report.opened["champion_damaged"] == 1
-    assert view.monitorings[CHAMPIONS].outcome
+    monitoring = view.monitorings[CHAMPIONS]
+    assert any(answers for _, answers in it.champions.ends.values())
+    assert monitoring.outcome or it.champions.ends[monitoring.order] == (last, False)
     assert it.replayed()[1] == 0
 
 

@@ -10,9 +10,10 @@ from dataclasses import dataclass
 from itertools import islice
 
 from swarmd.agents.rules.backoff import backoff
-from swarmd.agents.rules.losses import is_loss, latest_ends
+from swarmd.agents.rules.losses import is_loss, is_telling
 from swarmd.agents.rules.nodes import live_nodes
 from swarmd.agents.rules.pulse import is_unkillable
+from swarmd.agents.rules.readiness import ready_jobs
 from swarmd.agents.rules.signatures import NO_RETRY, signature_of_loss
 from swarmd.state.records.incident import Incident, Signature
 from swarmd.state.records.policy import Policy
@@ -56,6 +57,12 @@ def everywhere(view: View, now: Millis) -> Everywhere | None:
         return None
     streak = [*_streak(view, now)]
     jobs = {run.job for run in streak}
+    if now - streak[-1].ended_at >= policy.fleet_window and all(job.id in jobs for job in ready_jobs(view, now)):
+        # Nobody is left who could show that one can work: slow ones that are bad by themselves are to be given up.
+        streak = [run for run in streak if now - run.ended_at < policy.fleet_window]
+        jobs = {run.job for run in streak}
+        if len(streak) < policy.breaker_losses or len(jobs) < LEAST_JOBS:
+            return None
     # All on one node of several: the trouble is that node's, and not everywhere.
     if len({run.node for run in streak}) == 1 and streak[0].node and len(live_nodes(view)) > 1:
         return None
@@ -70,12 +77,14 @@ def _streak(view: View, now: Millis) -> Iterator[RunEnded]:
     policy, after = view.policy, None
     signature = None
     rested_until = max((rest.at for rest in view.rests), default=-1)
-    for run in latest_ends(view):
-        if run.ended_at <= rested_until:
+    for run in view.ended_backwards():
+        if run.ended_at <= rested_until or _is_far_from(after, run, policy, now):
             return
-        if not is_loss(view, run, now) or _is_far_from(after, run, policy, now):
+        if not is_telling(view, run):
+            continue
+        if not is_loss(view, run, now):
             return
-        if now - run.ended_at >= policy.fleet_window and _has_worked(view, run):
+        if now - run.ended_at >= policy.fleet_window and _has_worked(view, run, policy):
             return
         signature = signature or signature_of_loss(view, run)
         if signature_of_loss(view, run) is not signature:
@@ -92,9 +101,12 @@ def _is_far_from(after: RunEnded | None, run: RunEnded, policy: Policy, now: Mil
     return after.ended_at - run.ended_at >= slowest + policy.fleet_window
 
 
-def _has_worked(view: View, run: RunEnded) -> bool:
+def _has_worked(view: View, run: RunEnded, policy: Policy) -> bool:
+    """Of one whose last beat is forgotten: whether it lived longer than one that does nothing may."""
     beat = view.beats.get(run.id)
-    return beat is not None and beat.has_worked
+    if beat is None:
+        return run.ended_at - run.ordered_at > policy.start_within + policy.first_result_within
+    return beat.has_worked
 
 
 def has_worked_since(view: View, run: RunAlive, since: Millis) -> bool:

@@ -7,8 +7,6 @@ and neither a daemon that is killed often nor a full disk must drive a healthy j
 nodes go again and again may be what takes them down.
 """
 
-from collections.abc import Iterator
-
 from swarmd.agents.rules.nodes import found_no_cluster, went_with_node
 from swarmd.state.records.incident import HANGS, IncidentStatus, Signature
 from swarmd.state.records.job import Job
@@ -126,22 +124,16 @@ def storm_of_losses(view: View, now: Millis) -> list[RunEnded]:
     return lost if len(lost) >= limit else []
 
 
-def latest_ends(view: View) -> Iterator[RunEnded]:
-    """Runs whose end says something about the world around them, the last one first.
+def is_telling(view: View, run: RunEnded) -> bool:
+    """Whether the end of the run says something about the world around it.
 
-    Left out is what ended because somebody asked, while nobody looked, or with its node; in are orders that nothing
-    came of.
+    What ended because somebody asked, while nobody looked, or with its node does not; an order that nothing came of
+    does.
     """
-    for run in view.ended_backwards():
-        if run.id in view.results:
-            yield run  # in most cycles nobody asks for more than this one
-        elif not (
-            has_yielded(run)
-            or run.id in asked_to_stop(view)
-            or vanished_with_daemon(view, run)
-            or went_with_node(view, run)
-        ):
-            yield run
+    if run.id in view.results:
+        return True
+    is_others_doing = has_yielded(run) or run.id in asked_to_stop(view) or vanished_with_daemon(view, run)
+    return not is_others_doing and not went_with_node(view, run)
 
 
 def was_fleet_wide(view: View, run: RunEnded) -> bool:

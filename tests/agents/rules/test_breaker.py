@@ -22,6 +22,10 @@ def job_of(symbol: str) -> str:
     return f"majors.{symbol}.balanced.prescreen"
 
 
+# Ready, and no part of any row.
+OTHER = a_job("ADAUSDT")
+
+
 def jobs() -> list[Any]:
     return [a_job(symbol, attempt=1) for symbol in SYMBOLS]
 
@@ -34,7 +38,7 @@ def lost(n: int = 4, **fields: Any) -> list[Any]:
 
 
 def view(runs: list[Any], **tables: Any) -> Any:
-    return a_view(**{"jobs": jobs(), "runs": runs, "lanes": LANES, "policy": a_policy(max_lanes=2), **tables})
+    return a_view(**{"jobs": [*jobs(), OTHER], "runs": runs, "lanes": LANES, "policy": a_policy(max_lanes=2), **tables})
 
 
 def resting(**fields: Any) -> Any:
@@ -63,11 +67,11 @@ def test_too_few_too_old_mixed_or_one_jobs_losses_are_not() -> None:
     assert everywhere(view(lost(exit_code=2)), 2_000) is None
 
 
-def slow(**fields: Any) -> list[Any]:
+def slow() -> list[Any]:
     """On a single lane: each took four minutes to be found unable to start, and a minute lies between two."""
     ends = [5 * MINUTE * (at + 1) for at in range(len(SYMBOLS))]
     return [
-        a_run(job_of(symbol), **{"status": "lost", "signal": 9, "ordered_at": 0, "ended_at": ended_at, **fields})
+        a_run(job_of(symbol), status="lost", signal=9, ordered_at=ended_at - MINUTE, ended_at=ended_at)
         for symbol, ended_at in zip(SYMBOLS, ends, strict=True)
     ]
 
@@ -85,6 +89,21 @@ def test_a_row_of_slow_losses_is_trouble_everywhere_too_and_is_forgiven_from_its
     assert [was_fleet_wide(later, run) for run in slow()] == [True] * 4
     unknown = view(slow(), incidents=[*told, known.model_copy(update={"since": 0})])
     assert [was_fleet_wide(unknown, run) for run in slow()] == [False, False, False, True]
+
+
+def test_where_only_the_lost_ones_are_left_slow_losses_are_their_own() -> None:
+    now = 20 * MINUTE + 500
+    assert everywhere(view(slow(), jobs=[*jobs(), OTHER]), now) is not None
+    assert everywhere(view(slow(), jobs=jobs()), now) is None, "they are to be given up, and the campaign to end"
+    fast = [run.model_copy(update={"ended_at": now - 1_000 + at}) for at, run in enumerate(slow())]
+    assert everywhere(view(fast, jobs=jobs()), now) is not None, "within the window it does not matter"
+
+
+def test_a_long_run_whose_beat_is_forgotten_may_have_worked() -> None:
+    now = 20 * MINUTE + 500
+    begun = [run.model_copy(update={"ordered_at": run.ended_at - 5 * MINUTE}) for run in slow()]
+    assert everywhere(view(begun), now) is not None
+    assert everywhere(view([*begun[:1], begun[1].model_copy(update={"ordered_at": 0}), *begun[2:]]), now) is None
 
 
 def test_a_row_of_slow_losses_ends_at_a_gap_and_at_a_run_that_worked_before_it_was_lost() -> None:
@@ -106,7 +125,7 @@ def test_what_the_swarm_rested_for_is_no_part_of_the_next_row() -> None:
         for at, symbol in enumerate(SYMBOLS)
     ]
     over = resting(id="fleet.crash@1/x", opened_at=now, since=5 * MINUTE, status="closed", at=now + 20_000)
-    tables: Any = {"incidents": [over], "jobs": [a_job(symbol, attempt=2) for symbol in SYMBOLS]}
+    tables: Any = {"incidents": [over], "jobs": [*(a_job(symbol, attempt=2) for symbol in SYMBOLS), OTHER]}
     assert everywhere(view([*slow(), *again[:3]], **tables), now + 31_000) is None
     found = everywhere(view([*slow(), *again], **tables), now + 31_000)
     assert found is not None
