@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Children that die: how soon each supervisor starts them again, how often, and what of theirs is left behind.
 
-Called by scripts/bench_supervisor. Crashes are dealt out in turn to supervisors that run side by side, and to a bare
-`posix_spawn` beside them (the floor), so that a noisy moment falls on all.
+Called by scripts/bench_supervisor, with one supervisor or with several. Crashes are dealt out in turn to those that run
+side by side, and to a bare `posix_spawn` beside them (the floor), so that a noisy moment falls on all.
 """
 
 import os
