@@ -49,19 +49,20 @@ def everywhere(view: View, now: Millis) -> Everywhere | None:
     latest = view.last_ended(_REACH * policy.breaker_losses)
     if len({run.job for run in latest}) < LEAST_JOBS or latest[0].id in view.results:
         return None
-    latest = [*islice(_streak(view, now), len(latest))]
-    if len(latest) < policy.breaker_losses or len({run.job for run in latest}) < LEAST_JOBS:
+    losses = _streak(view, now)
+    streak = [*islice(losses, len(latest))]
+    if not _is_enough(streak, policy):
         return None
-    signature = signature_of_loss(view, latest[0])
+    signature = signature_of_loss(view, streak[0])
     if signature in NO_RETRY:
         return None
-    streak = [*_streak(view, now)]
+    streak += losses
     jobs = {run.job for run in streak}
     if now - streak[-1].ended_at >= policy.fleet_window and all(job.id in jobs for job in ready_jobs(view, now)):
         # Nobody is left who could show that one can work: slow ones that are bad by themselves are to be given up.
         streak = [run for run in streak if now - run.ended_at < policy.fleet_window]
         jobs = {run.job for run in streak}
-        if len(streak) < policy.breaker_losses or len(jobs) < LEAST_JOBS:
+        if not _is_enough(streak, policy):
             return None
     # All on one node of several: the trouble is that node's, and not everywhere.
     if len({run.node for run in streak}) == 1 and streak[0].node and len(live_nodes(view)) > 1:
@@ -72,10 +73,13 @@ def everywhere(view: View, now: Millis) -> Everywhere | None:
     return Everywhere(signature, tuple(run.id for run in reversed(streak)), len(jobs), since)
 
 
+def _is_enough(streak: list[RunEnded], policy: Policy) -> bool:
+    return len(streak) >= policy.breaker_losses and len({run.job for run in streak}) >= LEAST_JOBS
+
+
 def _streak(view: View, now: Millis) -> Iterator[RunEnded]:
     """Losses in a row with one signature since the swarm last rested, the last one first."""
     policy, after = view.policy, None
-    signature = None
     rested_until = max((rest.at for rest in view.rests), default=-1)
     for run in view.ended_backwards():
         if run.ended_at <= rested_until or _is_far_from(after, run, policy, now):
@@ -86,8 +90,7 @@ def _streak(view: View, now: Millis) -> Iterator[RunEnded]:
             return
         if now - run.ended_at >= policy.fleet_window and _has_worked(view, run, policy):
             return
-        signature = signature or signature_of_loss(view, run)
-        if signature_of_loss(view, run) is not signature:
+        if after is not None and signature_of_loss(view, run) is not signature_of_loss(view, after):
             return
         yield run
         after = run
@@ -97,15 +100,19 @@ def _is_far_from(after: RunEnded | None, run: RunEnded, policy: Policy, now: Mil
     """Whether so much time lies between this loss and the one after it, or now, that they are two stories."""
     if after is None:
         return now - run.ended_at >= policy.fleet_window
-    slowest = policy.start_within + policy.first_result_within
-    return after.ended_at - run.ended_at >= slowest + policy.fleet_window
+    return after.ended_at - run.ended_at >= _longest_in_vain(policy) + policy.fleet_window
+
+
+def _longest_in_vain(policy: Policy) -> Millis:
+    """How long a run may live that does nothing."""
+    return policy.start_within + policy.first_result_within
 
 
 def _has_worked(view: View, run: RunEnded, policy: Policy) -> bool:
     """Of one whose last beat is forgotten: whether it lived longer than one that does nothing may."""
     beat = view.beats.get(run.id)
     if beat is None:
-        return run.ended_at - run.ordered_at > policy.start_within + policy.first_result_within
+        return run.ended_at - run.ordered_at > _longest_in_vain(policy)
     return beat.has_worked
 
 

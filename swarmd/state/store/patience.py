@@ -20,7 +20,7 @@ _Result = TypeVar("_Result")
 GIVE_UP_AFTER_S = 600.0
 _FIRST_WAIT_S, _MOST_WAIT_S = 0.25, 10.0
 _LOOK_EVERY_S = 0.1
-_AT_EACH_LOOK: ContextVar[Callable[[], None] | None] = ContextVar("_AT_EACH_LOOK", default=None)
+_AT_EACH_LOOK: ContextVar[Callable[[], None]] = ContextVar("_AT_EACH_LOOK", default=lambda: None)
 
 
 @contextlib.contextmanager
@@ -71,7 +71,6 @@ def patiently(
             log.info("%s; tried again in %.1f s", loss, wait)
         until = time.monotonic() + wait
         while time.monotonic() < until:
-            if at_each_look is not None:
-                at_each_look()
+            at_each_look()
             time.sleep(min(_LOOK_EVERY_S, wait))
         wait = min(2 * wait, _MOST_WAIT_S)
