@@ -11,12 +11,15 @@ import select
 import signal
 import tempfile
 import time
+from collections.abc import Callable
 from contextlib import ExitStack, suppress
 from pathlib import Path
+from typing import TypeVar
 
 from bench_supervisor_peers import Figures, Ours, Peer, running
 from bench_supervisor_processes import cpu_ns, is_alive, nap, resident_kib, wait_for
 
+T = TypeVar("T")
 MANY = 100
 # The child tells its own instant. Who looks for it every millisecond works beside the processor that is being measured:
 # on two that share a core, 0.4 ms of 6.4.
@@ -55,9 +58,14 @@ def crash(peer: Peer, within_s: float) -> float | None:
     at = time.monotonic_ns()
     with suppress(ProcessLookupError):
         os.kill(pid, signal.SIGKILL)
-    time.sleep(LOOK_EVERY_S)
-    born = wait_for(lambda: peer.after(at), within_s, LOOK_EVERY_S)
+    born = seen_at_leisure(lambda: peer.after(at), within_s)
     return (born.at_ns - at) / 1e6 if born else None
+
+
+def seen_at_leisure(holds: Callable[[], T], within_s: float) -> T | None:
+    """As `wait_for`, and not at once: nothing is asked while a child is being started."""
+    time.sleep(LOOK_EVERY_S)
+    return wait_for(holds, within_s, LOOK_EVERY_S)
 
 
 class Floor:
@@ -85,8 +93,7 @@ class Floor:
         self.woken_ms.append((time.monotonic_ns() - at) / 1e6)
         os.waitid(os.P_PIDFD, pidfd, os.WEXITED)
         self.pid = os.posix_spawn(self.words[0], self.words, os.environ)
-        time.sleep(LOOK_EVERY_S)
-        line = wait_for(lambda: self.log.exists() and self.log.read_text().split(), 5, LOOK_EVERY_S)
+        line = seen_at_leisure(lambda: self.log.exists() and self.log.read_text().split(), 5)
         looker.close()
         os.close(pidfd)
         self._sync()

@@ -123,12 +123,15 @@ def progress_desk(home: Home, title: str, *, window_seconds: float = 30.0) -> It
         def tell_nobody(trial: Any) -> None:
             return
 
+        def advance(units: int) -> None:
+            progress.advance(task, units)
+
         yield Desk(
             home=home,
             now=wall_ms,
             expect=lambda total: progress.update(task, total=total),
-            advance=lambda units: progress.advance(task, units),
-            skip=lambda units: progress.advance(task, units),
+            advance=advance,
+            skip=advance,
             told_trial=tell_nobody,
             say=lambda text: console.print(text, style="yellow", markup=False, highlight=False, soft_wrap=True),
             should_yield=lambda: False,
