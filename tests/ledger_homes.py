@@ -1,6 +1,8 @@
 """Homes whose ledgers lie in files or in a real Postgres, and a stranger's hand in either."""
 
+import contextlib
 import os
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import psycopg
@@ -67,3 +69,15 @@ def joined(home: Home, server: str | None) -> LedgerHome:
     if server is not None:
         remember(home, written(server))
     return LedgerHome(home, server)
+
+
+@contextlib.contextmanager
+def nobody_let_in(server: str) -> Iterator[None]:
+    """The database takes no connection, and has none, as long as this is open."""
+    with psycopg.connect(server.replace("/postgres?", "/template1?"), autocommit=True) as admin:
+        admin.execute("ALTER DATABASE postgres ALLOW_CONNECTIONS false")
+        try:
+            admin.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = 'postgres'")
+            yield
+        finally:
+            admin.execute("ALTER DATABASE postgres ALLOW_CONNECTIONS true")

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
-from ledger_homes import SECRET, SECRET_VARIABLE, emptied, joined, written
+from ledger_homes import SECRET, SECRET_VARIABLE, emptied, joined, nobody_let_in, written
 from postgres_relay import Relay
 
 from swarmd.state.errors import OperatorError, OutsideError
@@ -126,31 +126,26 @@ def test_a_line_whose_answer_is_lost_is_found_though_others_have_gone_on_behind_
 
 
 def test_a_server_that_lets_nobody_in_is_waited_for(home: Home, server: str, caplog: pytest.LogCaptureFixture) -> None:
-    with psycopg.connect(server.replace("/postgres?", "/template1?"), autocommit=True) as admin:
-        admin.execute("ALTER DATABASE postgres ALLOW_CONNECTIONS false")
-        try:
-            admin.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = 'postgres'")
-            with (
-                pytest.raises(OutsideError, match=r"cannot be reached: .*not currently accepting") as told,
-                opened(home, give_up_after_s=0.0),
-            ):
-                pytest.fail("opened though nobody is let in")
-            assert SECRET not in str(told.value)
-            looks: list[float] = []
+    with nobody_let_in(server):
+        with (
+            pytest.raises(OutsideError, match=r"cannot be reached: .*not currently accepting") as told,
+            opened(home, give_up_after_s=0.0),
+        ):
+            pytest.fail("opened though nobody is let in")
+        assert SECRET not in str(told.value)
+        looks: list[float] = []
 
-            def ask() -> None:
-                with waits_with(lambda: looks.append(time.monotonic())):
-                    append_batch(home, BATCH, NOW)
+        def ask() -> None:
+            with waits_with(lambda: looks.append(time.monotonic())):
+                append_batch(home, BATCH, NOW)
 
-            asked = threading.Thread(target=ask)
-            asked.start()
-            until = time.monotonic() + 60
-            while "waiting for it" not in caplog.text:
-                assert time.monotonic() < until
-                time.sleep(0.01)
-        finally:
-            admin.execute("ALTER DATABASE postgres ALLOW_CONNECTIONS true")
-        asked.join()
+        asked = threading.Thread(target=ask)
+        asked.start()
+        until = time.monotonic() + 60
+        while "waiting for it" not in caplog.text:
+            assert time.monotonic() < until
+            time.sleep(0.01)
+    asked.join()
     assert looks, "who waits says so to whoever watches"
     assert tried(read_ledger(home, NAME)) == 1
 
