@@ -4,8 +4,10 @@ What decides, records and folds is the product's own code; only sensors and effe
 ``checkpoint`` is called wherever a real daemon could die between two steps, and raises ``Killed`` where it does.
 """
 
+import contextlib
+import time
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, cast
 
@@ -96,7 +98,10 @@ class Turn:
 
 
 class Daemon:
-    """One life of a daemon. Opened from what the ledger says, like the real one."""
+    """One life of a daemon. Opened from what the ledger says, like the real one.
+
+    ``held_s`` is the processor time in which it was held to the laws, which is no part of any cycle.
+    """
 
     def __init__(
         self, world: World, ledger: Ledger, laws: Laws, champions: Champions, errands: Errands, policy: Policy,
@@ -106,6 +111,7 @@ class Daemon:
         self.world, self.ledger, self.laws, self.champions, self.errands = world, ledger, laws, champions, errands
         self.beats_every, self.began_at = beats_every, now
         self.kill_in = self.round = -1
+        self.held_s = 0.0
         self.quiet = no_quiet()
         self.held: set[str] = set()
         self.unread: set[str] = set()
@@ -147,7 +153,8 @@ class Daemon:
             swarm = cast(Swarm, self.shell)
             wishes = cycle.decide(view, ROSTER, now, swarm)
             verdict = arbitrate(view, wishes, now)
-            self.laws.decided(view, wishes, now, self.ledger.seq)
+            with self._held_to_the_laws():
+                self.laws.decided(view, wishes, now, self.ledger.seq)
             taken = record_verdict(swarm, view, verdict, now, late=late, quiet=self.quiet)
             if self.ledger.is_behind:
                 self.checkpoint()
@@ -158,8 +165,15 @@ class Daemon:
         except OutsideError:
             return Turn([], None, is_lost=True)
         self._publish()
-        self.laws.looked(self.view(), taken, now, self.world)
+        with self._held_to_the_laws():
+            self.laws.looked(self.view(), taken, now, self.world)
         return Turn(taken, ending)
+
+    @contextlib.contextmanager
+    def _held_to_the_laws(self) -> Iterator[None]:
+        began = time.thread_time()
+        yield
+        self.held_s += time.thread_time() - began
 
     def close(self, now: Millis, ending: str) -> None:
         closed = {"status": SessionStatus.CLOSED, "at": now, "reason": ending}
@@ -333,7 +347,8 @@ class Daemon:
                 if not isinstance(run, RunOrdered):
                     return
                 self.checkpoint()
-                self.laws.starts(view, run, now, self.world)
+                with self._held_to_the_laws():
+                    self.laws.starts(view, run, now, self.world)
                 self.unread.add(run.id)
                 try:
                     process = self.world.launch(run, view.jobs[run.job])
@@ -346,7 +361,8 @@ class Daemon:
                 self.shell.record([run_sensor.launched(run, identity, self.session.boot_id, now, adopted=False)])
             case StopRun():
                 self.checkpoint()
-                self.laws.stops(view, action, now, self.world)
+                with self._held_to_the_laws():
+                    self.laws.stops(view, action, now, self.world)
                 if action.how == "kill":
                     self.world.kill(action.run, by_a_person=taken.agent == "main_orchestrator")
                 else:

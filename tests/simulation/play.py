@@ -259,10 +259,10 @@ def _looks(it: Play, daemon: Daemon, now: Millis, beats_every: Millis) -> bool:
     timed = it.report.cycle_ms
     while True:
         it.ledger.is_full = it.world.gauges["host.disk_free_bytes"] <= 0
-        began = time.thread_time() if it.day.times_cycles else 0.0
+        began, held_s = time.thread_time(), daemon.held_s
         turn = daemon.turn(now, late)
         if it.day.times_cycles:
-            timed.append((time.thread_time() - began) * 1000)
+            timed.append((time.thread_time() - began - (daemon.held_s - held_s)) * 1000)
         it.report.cycles += 1
         it.report.lost_turns += turn.is_lost
         view = daemon.view()
