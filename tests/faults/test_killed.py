@@ -49,7 +49,8 @@ def test_what_is_killed_stopped_and_damaged_makes_no_difference_to_the_result(
 ) -> None:
     chance = random.Random(SEED)
     swarm = swarm_of(campaign_text(bars))
-    swarm.order("refine-a1@4.wait")
+    # A daemon may die before it has launched what it ordered: then it is a later attempt that comes so far.
+    holds = {attempt: swarm.order(f"refine-a{attempt}@4.wait") for attempt in range(1, 4)}
     swarm.start()
 
     # The daemon dies the moment it has written down a start; whatever came of it, nothing is started twice.
@@ -66,37 +67,42 @@ def test_what_is_killed_stopped_and_damaged_makes_no_difference_to_the_result(
             os.truncate(_segment(swarm), _segment(swarm).stat().st_size - 7)
         swarm.start()
     wait("the torn line to be told", lambda: any("was torn" in row["cause"] for row in _damages(swarm)))
-    (lane,) = swarm.reached("refine-a1@4.wait")
+    first = wait(
+        "a refine to be held", lambda: next((n for n in holds if holds[n].with_suffix(".reached").exists()), 0)
+    )
+    (lane,) = swarm.reached(holds.pop(first).name)
+    for later in holds.values():
+        later.unlink()
+    begun, second, third = (f"refine-a{first + later}" for later in range(3))
 
     # The same process goes on under the next daemon: same pid, same attempt.
     # So it does where the journal has lost its end, and the very line that told of the launch.
     swarm.kill_daemon()
     segment = _segment(swarm)
-    damaged = _flip_a_bit(segment, b'"kind":"run"', b'.refine-a1"')
+    damaged = _flip_a_bit(segment, b'"kind":"run"', f'.{begun}"'.encode())
     os.truncate(segment, segment.stat().st_size - 7)
     swarm.start()
     wait("both damages to be told", lambda: len(_damages(swarm)) == 3)
     assert any("it has no end" in row["cause"] for row in _damages(swarm))
     assert damaged in [path.read_bytes() for path in (swarm.home.journal / "quarantine").iterdir()]
-    adopted = wait("the adoption", lambda: alive(swarm, "refine-a1"))
+    adopted = wait("the adoption", lambda: alive(swarm, begun))
     assert (adopted["pid"], adopted["adopted"]) == (lane, True)
     assert state_of(lane)
-    assert swarm.run_of("refine-a2") == {}
+    assert swarm.run_of(second) == {}
 
     # A killed lane is replaced, and its successor begins where it was.
     os.kill(lane, signal.SIGKILL)
-    swarm.order("refine-a2@5.wait")
-    (second,) = swarm.reached("refine-a2@5.wait")
-    lost = swarm.run_of("refine-a1")
+    (successor,) = swarm.reached(swarm.order(f"{second}@5.wait").name)
+    lost = swarm.run_of(begun)
     assert (lost["status"], lost["signal"]) == ("lost", signal.SIGKILL)
-    assert swarm.incident("crash")["subject"].endswith("refine-a1")
+    assert swarm.incident("crash")["subject"].endswith(begun)
 
     # A stopped one is noticed, looked into, killed and replaced; its successor waits, lest all be over too soon.
-    third = swarm.order("refine-a3@6.wait")
-    os.kill(second, signal.SIGSTOP)
+    last = swarm.order(f"{third}@6.wait")
+    os.kill(successor, signal.SIGSTOP)
     incident = swarm.incident("stopped")
-    assert incident["subject"].endswith("refine-a2")
-    wait("the end of the stopped lane", lambda: not state_of(second))
+    assert incident["subject"].endswith(second)
+    wait("the end of the stopped lane", lambda: not state_of(successor))
     (evidence,) = incident["evidence"]
     told = (swarm.home.root / evidence).read_text()
     assert "State:\tT (stopped)" in told, "taken before the kill"
@@ -104,12 +110,12 @@ def test_what_is_killed_stopped_and_damaged_makes_no_difference_to_the_result(
     assert "events (" in told or "_obey (" in told, "the stack names where it stood"
 
     # Published files are views: deleted or damaged, they come back and it is told.
-    swarm.reached(third.name)
+    swarm.reached(last.name)
     gone, damaged = (swarm.home.state / f"{name}_state.json" for name in ("worker_sentry", "main_orchestrator"))
     _disturb(swarm, gone, lambda: gone.unlink(missing_ok=True))
     _disturb(swarm, damaged, lambda: damaged.write_bytes(b'{"schema": "swar'))
     wait("both to be closed", lambda: all(i["status"] == "closed" for i in swarm.incidents("state_missing").values()))
-    third.unlink()
+    last.unlink()
     assert json.loads(gone.read_text())["agent"] == "worker_sentry"
     assert json.loads(damaged.read_text())["agent"] == "main_orchestrator"
 
