@@ -3,10 +3,9 @@
 import time
 from collections.abc import Callable
 
-import psycopg
 import pytest
 from builders import a_request, a_view, the_settings
-from ledger_homes import emptied
+from ledger_homes import emptied, nobody_let_in
 
 from swarmd.state.errors import OperatorError
 from swarmd.state.records.record import Record
@@ -79,9 +78,7 @@ def _taken(store: LeaseStore) -> bool:
 
 def test_a_server_that_does_not_answer_means_a_pause_and_an_answer_that_work_goes_on(url: str) -> None:
     owned = Ownership(url, "silent", "one", lasts=500)
-    with psycopg.connect(url.replace("/postgres?", "/template1?"), autocommit=True) as admin:
-        admin.execute("ALTER DATABASE postgres ALLOW_CONNECTIONS false")
-        admin.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = 'postgres'")
+    with nobody_let_in(url):
         owned.begin()
         assert waited(lambda: owned.standing() is Standing.UNHEARD)
         found = observe_ownership(a_view(), owned, session="s", now=5)
@@ -89,7 +86,6 @@ def test_a_server_that_does_not_answer_means_a_pause_and_an_answer_that_work_goe
         # Requests answered long ago are forgotten, so that their number says nothing.
         again = observe_ownership(a_view(), owned, session="s", now=6)
         assert {each.id for each in found} & {each.id for each in again} == {"lease/silent"}
-        admin.execute("ALTER DATABASE postgres ALLOW_CONNECTIONS true")
     asked = a_request("pause", id="s-lease-5")
     view = a_view(sources=[each for each in found if isinstance(each, Source)], requests=[asked])
     assert waited(lambda: owned.standing() is Standing.HELD)
