@@ -31,7 +31,8 @@ def assumptions_of(texts: list[str]) -> Assumptions:
     for text in texts:
         name, _, value = text.partition("=")
         if name not in known:
-            sys.exit(f"error: {name!r} is not assumed; there are: {', '.join(known)}")
+            print(f"error: {name!r} is not assumed; there are: {', '.join(known)}", file=sys.stderr)
+            sys.exit(2)
         try:
             given[name] = millis_of_duration(value) if known[name].type in (int, Millis, "Millis") else float(value)
         except ValueError as cause:

@@ -6,6 +6,7 @@ with the seed still in hand, so that the same day can be played again.
 
 import time
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from random import Random
 
@@ -102,6 +103,7 @@ class Play:
     campaign: int = 0
     settings: CampaignSettings | None = None
     read_at: Millis = 0
+    heard: "Heard | None" = None
 
     def replayed(self) -> tuple[int, int]:
         """The whole journal decided again by ``swarmd replay``'s own code: cycles, and differences."""
@@ -112,9 +114,14 @@ class Play:
         return report.cycles + report.quiet, report.n_differences
 
 
-def play(day: Day) -> tuple[Report, Play]:
+# Told at every look how far a play is, by the instant that is simulated.
+Heard = Callable[[Play, Millis], None]
+
+
+def play(day: Day, heard: Heard | None = None) -> tuple[Report, Play]:
     began = time.perf_counter()
     it = begun(day)
+    it.heard = heard
     goes_on = True
     while goes_on:
         goes_on = _life(it)
@@ -265,6 +272,8 @@ def _looks(it: Play, daemon: Daemon, now: Millis, beats_every: Millis) -> bool:
             timed.append((time.thread_time() - began - (daemon.held_s - held_s)) * 1000)
         it.report.cycles += 1
         it.report.lost_turns += turn.is_lost
+        if it.heard is not None:
+            it.heard(it, now)
         view = daemon.view()
         if turn.ending is not None:
             return _ends(it, daemon, now, turn.ending)
