@@ -42,19 +42,17 @@ def may_go_on(view: View, rung: Job, others: Sequence[Job]) -> bool:
 def heard(view: View, chain: str, before: Millis = NEVER) -> tuple[int, int]:
     """Surrogates searched from the first without a gap until five were as good, and how many were; worked out here
     anew from the results, by the numbers in the jobs' names."""
-    shares, of_chain = {}, f"{chain}.surrogates-"
-    for job in view.jobs.values():
-        if job.id.startswith(of_chain) and job.status is JobStatus.DONE and job.at < before:
-            assert job.surrogates is not None
-            figures = view.results[run_id(job.id, job.attempt)].summary.figures
-            shares[int(job.id.rpartition("-")[2])] = (job.surrogates[1], figures)
     searched = as_good = first = 0
     # Each begins where the one before ends; 199 are planned.
-    while first in shares and first < 199 and as_good < 5:
-        size, figures = shares[first]
+    while first < 199 and as_good < 5:
+        job = view.jobs.get(f"{chain}.surrogates-{first}")
+        if job is None or job.status is not JobStatus.DONE or job.at >= before:
+            break
+        assert job.surrogates is not None
+        figures = view.results[run_id(job.id, job.attempt)].summary.figures
         searched += int(figures["searched"] or 0)
         as_good += int(figures["as_good"] or 0)
-        first += size
+        first += job.surrogates[1]
     return searched, as_good
 
 
