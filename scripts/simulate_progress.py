@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from simulation.play import Play
 
-from swarmd.state.units import DAY, HOUR, SECOND, Millis, spoken
+from swarmd.state.units import DAY, SECOND, Millis, spoken
 
 _EVERY_S = 10.0
 
@@ -30,15 +30,15 @@ class Progress:
 
 
 def in_words(it: Play, now: Millis, took_s: float) -> str:
-    """``simulated 1.8 d of about 21.7 d, 12034 cycles, 9120 runs; 15 min a second, about 31 min to go``.
+    """``simulated 1.8 d of 21.0 d with faults, 12034 cycles, 9120 runs; 15 min a second, 31 min to go until then``.
 
-    When the faults are over the campaign that is on is still brought to its end: half of what one takes, mostly.
+    How long the campaign that is on then still takes depends on what befell it.
     """
-    end = it.world.faults_until + Millis(min(it.day.hours, 24.0) * HOUR * 0.7) // 2
+    until = it.world.faults_until
     pace = now / max(took_s, 1e-3)
-    left = Millis(max(0, end - now) / max(pace, 1.0) * SECOND)
-    to_go = f"about {spoken(left)} to go" if left else "the last campaign is being brought to its end"
+    left = Millis((until - now) / max(pace, 1.0) * SECOND)
+    to_go = f"{spoken(left)} to go until then" if left > 0 else "the last campaign is being brought to its end"
     return (
-        f"simulated {now / DAY:.1f} d of about {end / DAY:.1f} d, {it.report.cycles} cycles, "
+        f"simulated {now / DAY:.1f} d of {until / DAY:.1f} d with faults, {it.report.cycles} cycles, "
         f"{len(it.world.processes)} runs; {spoken(Millis(pace))} a second, {to_go}"
     )
