@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from bench_supervisor_peers import Figures, Ours, Peer, running
-from bench_supervisor_processes import cpu_ns, is_alive, nap, resident_kib, wait_for
+from bench_supervisor_processes import cpu_ns, nap, resident_kib, wait_for
 
 T = TypeVar("T")
 MANY = 100
@@ -134,13 +134,18 @@ def storm(kind: type[Peer], tools: Path) -> Figures:
         return {"starts": sum(each.at_ns - first <= 10e9 for each in peer.births())}
 
 
-def left_behind(kind: type[Peer], tools: Path, mode: str, n: int) -> int:
-    """Grandchildren still there after n kills of their parent, the last one's own aside."""
+def left_behind(kind: type[Peer], tools: Path, mode: str, n: int) -> tuple[int, int]:
+    """How often the parent was killed and came back, n at most, and how many grandchildren are still there then.
+
+    The last parent's own is not counted.
+    """
     with running(kind, tools, mode=mode) as (peer, _):
-        for _ in range(n):
+        killed = 0
+        while killed < n:
             nap(1.1 if kind is not Ours else 0.2)
             if crash(peer, 10) is None:
                 break
+            killed += 1
         nap(1.5)
         last = wait_for(lambda: peer.births("G"), 5)
-        return sum(is_alive(each.pid) for each in (last or [])[:-1])
+        return killed, sum(peer.lives(each.pid) for each in (last or [])[:-1])

@@ -8,7 +8,6 @@ measured. Whatever is started is a descendant of the measuring process and is en
 import json
 import os
 import shutil
-import signal
 import subprocess
 import sys
 import tempfile
@@ -21,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from bench_supervisor_child import SOURCE
-from bench_supervisor_processes import ME, descendants, free_port, reap, wait_for
+from bench_supervisor_processes import ME, descendants, end_descendants, free_port, is_alive, wait_for
 
 HERE = Path(__file__).resolve().parent
 Figures = dict[str, Any]
@@ -95,6 +94,12 @@ class Peer(ABC):
     def after(self, at_ns: int) -> Birth | None:
         return next((birth for birth in self.births() if birth.at_ns > at_ns), None)
 
+    def lives(self, pid: int) -> bool:
+        """Whether this is one of its children still: after thousands of births their pids are given out again."""
+        with suppress(OSError):
+            return str(self.log).encode() in Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0") and is_alive(pid)
+        return False
+
     def own_pids(self) -> list[int]:
         lanes = {birth.pid for kind in "BG" for birth in self.births(kind)}
         return [pid for pid in descendants() if pid not in lanes]
@@ -105,16 +110,7 @@ class Peer(ABC):
         return ""
 
     def close(self) -> None:
-        for _ in range(500):
-            left = descendants()
-            reap()
-            if not left:
-                return
-            for pid in left:
-                with suppress(OSError):
-                    os.kill(pid, signal.SIGKILL)
-            time.sleep(0.01)
-        raise RuntimeError(f"left over: {left}")
+        end_descendants()
 
 
 class Ours(Peer):

@@ -6,6 +6,7 @@ Used by scripts/bench_supervisor and its parts.
 
 import ctypes
 import os
+import signal
 import socket
 import time
 from collections.abc import Callable
@@ -15,13 +16,18 @@ from pathlib import Path
 from typing import TypeVar
 
 T = TypeVar("T")
-_SUBREAPER = 36
+_PARENT_DEATH_SIGNAL, _SUBREAPER = 1, 36
 ME = os.getpid()
 
 
 def adopt_orphans() -> None:
     """What a killed supervisor leaves behind comes to us, so that it can be counted and ended."""
     ctypes.CDLL(None).prctl(_SUBREAPER, 1, 0, 0, 0)
+
+
+def end_with_parent(number: int) -> None:
+    """Whoever began us dies: so do we, by this signal."""
+    ctypes.CDLL(None).prctl(_PARENT_DEATH_SIGNAL, number, 0, 0, 0)
 
 
 @dataclass(frozen=True)
@@ -62,6 +68,20 @@ def reap() -> None:
     with suppress(ChildProcessError):
         while os.waitpid(-1, os.WNOHANG)[0]:
             pass
+
+
+def end_descendants() -> None:
+    """Kill them until none is left, those among them that come to us only now. Raises RuntimeError where some stay."""
+    for _ in range(500):
+        left = descendants()
+        reap()
+        if not left:
+            return
+        for pid in left:
+            with suppress(OSError):
+                os.kill(pid, signal.SIGKILL)
+        time.sleep(0.01)
+    raise RuntimeError(f"left over: {left}")
 
 
 def wait_for(holds: Callable[[], T], within_s: float, every_s: float = 0.001) -> T | None:
