@@ -137,7 +137,13 @@ class Ours(Peer):
         limits = {"mem_available_min": 1 << 20, "silent_after": never, "stuck_after": never, "start_within": never,
                   "first_result_within": never, "run_timeout": never}  # fmt: skip
         if self.setting != "default":
-            limits |= {"backoff_first": 0, "backoff_cap": 0, "max_attempts": never, "fleet_losses_max": never}
+            limits |= {
+                "backoff_first": 0,
+                "backoff_cap": 0,
+                "max_attempts": never,
+                "fleet_losses_max": never,
+                "breaker_losses": never,
+            }
         if self.setting == "watchdog":
             limits |= {"stuck_after": round(self.limit_s * 1000), "stopped_after": round(self.limit_s * 1000)}
         (self.place / "limits.json").write_text(json.dumps(limits))

@@ -6,11 +6,14 @@ daemon leaves behind; after some hundred deaths each begins with a new home. Not
 in each other's way, the more instants are met.
 """
 
+import json
 import os
 import random
+import shutil
 import signal
 import statistics
 import sys
+import tempfile
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -147,7 +150,20 @@ def in_hand_within(peer: Peer) -> float | None:
     def is_in_hand() -> bool:
         return turns_of(peer) == pid and set(copies(peer).values()) == {1}
 
-    return time.monotonic() - began if wait_for(is_in_hand, SETTLES_WITHIN_S, 0.01) else None
+    if wait_for(is_in_hand, SETTLES_WITHIN_S, 0.01):
+        return time.monotonic() - began
+    keep(peer)
+    return None
+
+
+def keep(peer: Peer) -> None:
+    """A home that lost a lane, what its daemon said and how it stands, where a person can look at it afterwards."""
+    kept = Path(tempfile.mkdtemp(prefix="bench-supervisor-lost-"))
+    daemon = daemon_of(peer)
+    status = {"ended": daemon.poll(), "daemon": daemon.pid, "told": turns_of(peer), "living": living(peer)}
+    (kept / "status.json").write_text(json.dumps(status, indent=1) + "\n")
+    shutil.copytree(peer.place, kept / "place", symlinks=True, ignore=shutil.ignore_patterns("*.sock"))
+    print(f"bench_supervisor: not all lanes were there after {SETTLES_WITHIN_S:g} s: see {kept}", file=sys.stderr)
 
 
 def end_one(peer: Peer, chance: random.Random) -> None:
